@@ -1,0 +1,53 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "prefixtune",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "PrefixTuning", targets: ["PrefixTuning"]),
+        .executable(name: "prefixtune", targets: ["prefixtune"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    ],
+    targets: [
+        // C: vector loops with run-time dispatch (vector loops written in Swift were measured 50 times slower).
+        .target(name: "CKernels"),
+        // The one door to oneDNN; hides the difference between its 2.x and 3.x interfaces.
+        .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl")]),
+        // zlib, for gzip-compressed data sets.
+        .systemLibrary(
+            name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+
+        .target(name: "Tensors", dependencies: ["CKernels", "COneDNN"], swiftSettings: strict),
+        .target(name: "Tokenizers", swiftSettings: strict),
+        .target(name: "TextMetrics", swiftSettings: strict),
+        .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: strict),
+        .target(
+            name: "PrefixTuning",
+            dependencies: ["LanguageModels", "TextMetrics", "CZlib", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "prefixtune",
+            dependencies: [
+                "PrefixTuning", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "TextMetricsTests", dependencies: ["TextMetrics", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "LanguageModelsTests", dependencies: ["LanguageModels", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "PrefixTuningTests", dependencies: ["PrefixTuning", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "CommandLineTests", dependencies: ["prefixtune", "TestSupport"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
