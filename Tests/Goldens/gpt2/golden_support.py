@@ -59,7 +59,7 @@ def write_manifest(area, seed, notes):
     for path in area.rglob("*.safetensors"):
         path.chmod(0o644)
     files = sorted(
-        path for path in area.rglob("*") if path.is_file() and path.suffix != ".pyc" and path.name != "manifest.json")
+        path for path in area.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc") and path.name != "manifest.json")
     manifest = {
         "generator": "generate.py",
         "seed": seed,
