@@ -1,0 +1,342 @@
+#include "include/attention.h"
+
+#include <stdlib.h>
+
+#include "vector.h"
+
+/// Queries handled at a time: their scores [block × positions] stay in the nearest cache.
+enum { block = 8 };
+
+INLINE int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// C [m × n] (+)= A · B with n a multiple of 16; A's element (i, k) is a[i * row_step + k * column_step].
+
+INLINE void product_rows(
+    int rows, int64_t n, int64_t depth, const float *a, int64_t row_step, int64_t column_step, const float *b,
+    int64_t ldb, bool add, float *c, int64_t ldc) {
+    int64_t j = 0;
+    for (; j + 32 <= n; j += 32) {
+        v16 s[4][2];
+        for (int i = 0; i < rows; i++)
+            for (int u = 0; u < 2; u++) s[i][u] = add ? LOAD(c + i * ldc + j + 16 * u) : (v16)0.0f;
+        for (int64_t k = 0; k < depth; k++) {
+            v16 b0 = LOAD(b + k * ldb + j), b1 = LOAD(b + k * ldb + j + 16);
+            for (int i = 0; i < rows; i++) {
+                float x = a[i * row_step + k * column_step];
+                s[i][0] += x * b0;
+                s[i][1] += x * b1;
+            }
+        }
+        for (int i = 0; i < rows; i++)
+            for (int u = 0; u < 2; u++) STORE(c + i * ldc + j + 16 * u, s[i][u]);
+    }
+    if (j < n) {
+        v16 s[4];
+        for (int i = 0; i < rows; i++) s[i] = add ? LOAD(c + i * ldc + j) : (v16)0.0f;
+        for (int64_t k = 0; k < depth; k++) {
+            v16 b0 = LOAD(b + k * ldb + j);
+            for (int i = 0; i < rows; i++) s[i] += a[i * row_step + k * column_step] * b0;
+        }
+        for (int i = 0; i < rows; i++) STORE(c + i * ldc + j, s[i]);
+    }
+}
+
+INLINE void product(
+    int64_t m, int64_t n, int64_t depth, const float *a, int64_t row_step, int64_t column_step, const float *b,
+    int64_t ldb, bool add, float *c, int64_t ldc) {
+    _Pragma("clang fp contract(fast)");
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4)
+        product_rows(4, n, depth, a + i * row_step, row_step, column_step, b, ldb, add, c + i * ldc, ldc);
+    for (; i < m; i++)
+        product_rows(1, n, depth, a + i * row_step, row_step, column_step, b, ldb, add, c + i * ldc, ldc);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+INLINE int64_t row_of(const ptk_segment *segment, int64_t i) { return segment->rows ? segment->rows[i] : i; }
+
+static int64_t positions(const ptk_attention *call, const ptk_sequence *sequence) {
+    int64_t total = 0;
+    for (int64_t s = 0; s < sequence->segments; s++) total += call->segments[sequence->segment + s].count;
+    return total;
+}
+
+/// Copies one head of a sequence's keys or values next to each other: [positions × width], zero beyond head_width.
+INLINE void gather(
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, bool keys, int64_t width, float *out) {
+    for (int64_t s = 0; s < sequence->segments; s++) {
+        const ptk_segment *segment = call->segments + sequence->segment + s;
+        const float *source = (keys ? segment->keys : segment->values) + head * call->head_width;
+        for (int64_t i = 0; i < segment->count; i++, out += width) {
+            const float *row = source + row_of(segment, i) * segment->stride;
+            for (int64_t d = 0; d < call->head_width; d++) out[d] = row[d];
+            for (int64_t d = call->head_width; d < width; d++) out[d] = 0;
+        }
+    }
+}
+
+/// out [head_width × stride] = in [count × width] transposed, zero from `count` to `stride`.
+INLINE void transpose(const float *in, int64_t count, int64_t width, int64_t depth, int64_t stride, float *out) {
+    for (int64_t from = 0; from < count; from += 16) {
+        int64_t to = from + 16 < count ? from + 16 : count;
+        for (int64_t d = 0; d < depth; d++)
+            for (int64_t i = from; i < to; i++) out[d * stride + i] = in[i * width + d];
+    }
+    for (int64_t d = 0; d < depth; d++)
+        for (int64_t i = count; i < stride; i++) out[d * stride + i] = 0;
+}
+
+INLINE void scatter(
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, bool keys, int64_t width, const float *in) {
+    for (int64_t s = 0; s < sequence->segments; s++) {
+        const ptk_segment *segment = call->segments + sequence->segment + s;
+        float *target = keys ? segment->key_gradients : segment->value_gradients;
+        if (!target) {
+            in += segment->count * width;
+            continue;
+        }
+        target += head * call->head_width;
+        for (int64_t i = 0; i < segment->count; i++, in += width) {
+            float *row = target + row_of(segment, i) * segment->gradient_stride;
+            for (int64_t d = 0; d < call->head_width; d++) row[d] += in[d];
+        }
+    }
+}
+
+INLINE int64_t visible(const ptk_attention *call, const ptk_sequence *sequence, int64_t total, int64_t query) {
+    return call->causal ? total - (sequence->queries - 1 - query) : total;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Forward.
+
+/// A query at a time, straight from the cache: for the few queries of a decoding step.
+INLINE void forward_few(
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, float *scores, float *output,
+    float *log_sums) {
+    REASSOCIATE
+    const int64_t depth = call->head_width, kv_head = head / (call->heads / call->key_heads);
+    for (int64_t i = 0; i < sequence->queries; i++) {
+        const int64_t row = sequence->query + i, seen = visible(call, sequence, total, i);
+        const float *q = call->queries + row * call->query_stride + head * depth;
+        float *out = output + row * call->heads * depth + head * depth;
+        int64_t t = 0;
+        float greatest = -INFINITY, sum = 0;
+        for (int64_t s = 0; s < sequence->segments; s++) {
+            const ptk_segment *segment = call->segments + sequence->segment + s;
+            for (int64_t j = 0; j < segment->count && t < seen; j++, t++) {
+                const float *k = segment->keys + row_of(segment, j) * segment->stride + kv_head * depth;
+                float dot = 0;
+                for (int64_t d = 0; d < depth; d++) dot += q[d] * k[d];
+                scores[t] = dot * call->scale;
+                greatest = scores[t] > greatest ? scores[t] : greatest;
+            }
+        }
+        for (t = 0; t < seen; t++) scores[t] = exp_fast(scores[t] - greatest);
+        for (t = 0; t < seen; t++) sum += scores[t];
+        for (int64_t d = 0; d < depth; d++) out[d] = 0;
+        t = 0;
+        for (int64_t s = 0; s < sequence->segments; s++) {
+            const ptk_segment *segment = call->segments + sequence->segment + s;
+            for (int64_t j = 0; j < segment->count && t < seen; j++, t++) {
+                const float *v = segment->values + row_of(segment, j) * segment->stride + kv_head * depth;
+                for (int64_t d = 0; d < depth; d++) out[d] += scores[t] * v[d];
+            }
+        }
+        for (int64_t d = 0; d < depth; d++) out[d] /= sum;
+        log_sums[row * call->heads + head] = greatest + logf(sum);
+    }
+}
+
+/// Queries in blocks, by small matrix products.
+INLINE void forward_many(
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, float *scratch, float *output,
+    float *log_sums) {
+    REASSOCIATE
+    const int64_t depth = call->head_width, width = padded(depth), columns = padded(total);
+    const int64_t kv_head = head / (call->heads / call->key_heads);
+    float *values = scratch, *transposed = values + total * width, *scores = transposed + depth * columns;
+    float *result = scores + block * columns;
+    gather(call, sequence, kv_head, true, width, values);
+    transpose(values, total, width, depth, columns, transposed);
+    gather(call, sequence, kv_head, false, width, values);
+    for (int64_t from = 0; from < sequence->queries; from += block) {
+        const int64_t rows = sequence->queries - from < block ? sequence->queries - from : block;
+        const int64_t row = sequence->query + from, most = visible(call, sequence, total, from + rows - 1);
+        product(
+            rows, padded(most), depth, call->queries + row * call->query_stride + head * depth, call->query_stride, 1,
+            transposed, columns, false, scores, columns);
+        float sums[block];
+        for (int64_t i = 0; i < rows; i++) {
+            const int64_t seen = visible(call, sequence, total, from + i);
+            float *s = scores + i * columns, greatest = -INFINITY, sum = 0;
+            for (int64_t t = 0; t < seen; t++) greatest = s[t] > greatest ? s[t] : greatest;
+            greatest *= call->scale;
+            for (int64_t t = 0; t < seen; t++) s[t] = exp_fast(s[t] * call->scale - greatest);
+            for (int64_t t = 0; t < seen; t++) sum += s[t];
+            for (int64_t t = seen; t < most; t++) s[t] = 0;
+            sums[i] = sum;
+            log_sums[(row + i) * call->heads + head] = greatest + logf(sum);
+        }
+        product(rows, width, most, scores, columns, 1, values, width, false, result, width);
+        for (int64_t i = 0; i < rows; i++) {
+            float *out = output + (row + i) * call->heads * depth + head * depth;
+            for (int64_t d = 0; d < depth; d++) out[d] = result[i * width + d] / sums[i];
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Backward: with P = softmax(S), dV = Pᵀ dO, dP = dO Vᵀ, dS = P ∘ (dP - rowsum(dO ∘ O)), dQ = scale dS K,
+// dK = scale dSᵀ Q.
+
+struct gradients {
+    const float *output, *log_sums, *output_gradients;
+    float *query_gradients;
+    int64_t query_gradient_stride;
+};
+
+INLINE void backward_head(
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, float *keys,
+    const float *keys_transposed, const float *values_transposed, float *key_gradients, float *value_gradients,
+    float *scratch, const struct gradients *g) {
+    REASSOCIATE
+    const int64_t depth = call->head_width, width = padded(depth), columns = padded(total), all = call->heads * depth;
+    float *p = scratch, *ds = p + block * columns, *q = ds + block * columns, *d_out = q + block * width;
+    float *dq = d_out + block * width;
+    for (int64_t from = 0; from < sequence->queries; from += block) {
+        const int64_t rows = sequence->queries - from < block ? sequence->queries - from : block;
+        const int64_t row = sequence->query + from, most = visible(call, sequence, total, from + rows - 1);
+        for (int64_t i = 0; i < rows; i++) {
+            const float *from_q = call->queries + (row + i) * call->query_stride + head * depth;
+            const float *from_o = g->output_gradients + (row + i) * all + head * depth;
+            for (int64_t d = 0; d < depth; d++) q[i * width + d] = from_q[d] * call->scale;
+            for (int64_t d = 0; d < depth; d++) d_out[i * width + d] = from_o[d];
+            for (int64_t d = depth; d < width; d++) q[i * width + d] = d_out[i * width + d] = 0;
+        }
+        product(rows, padded(most), depth, q, width, 1, keys_transposed, columns, false, p, columns);
+        product(rows, padded(most), depth, d_out, width, 1, values_transposed, columns, false, ds, columns);
+        for (int64_t i = 0; i < rows; i++) {
+            const int64_t seen = visible(call, sequence, total, from + i);
+            const float log_sum = g->log_sums[(row + i) * call->heads + head];
+            const float *out = g->output + (row + i) * all + head * depth;
+            float *pi = p + i * columns, *dsi = ds + i * columns, dot = 0;
+            for (int64_t d = 0; d < depth; d++) dot += d_out[i * width + d] * out[d];
+            for (int64_t t = 0; t < seen; t++) pi[t] = exp_fast(pi[t] - log_sum);
+            for (int64_t t = 0; t < seen; t++) dsi[t] = pi[t] * (dsi[t] - dot);
+            for (int64_t t = seen; t < most; t++) pi[t] = dsi[t] = 0;
+        }
+        product(most, width, rows, p, 1, columns, d_out, width, true, value_gradients, width);
+        product(most, width, rows, ds, 1, columns, q, width, true, key_gradients, width);
+        if (!g->query_gradients) continue;
+        product(rows, width, most, ds, columns, 1, keys, width, false, dq, width);
+        for (int64_t i = 0; i < rows; i++) {
+            float *to = g->query_gradients + (row + i) * g->query_gradient_stride + head * depth;
+            for (int64_t d = 0; d < depth; d++) to[d] = dq[i * width + d] * call->scale;
+        }
+    }
+}
+
+/// One sequence and one key head, with all query heads that share it.
+INLINE void backward_group(
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t kv_head, int64_t total, float *scratch,
+    const struct gradients *g) {
+    const int64_t depth = call->head_width, width = padded(depth), columns = padded(total);
+    const int64_t group = call->heads / call->key_heads;
+    float *keys = scratch, *key_gradients = keys + total * width, *value_gradients = key_gradients + total * width;
+    float *keys_transposed = value_gradients + total * width, *values_transposed = keys_transposed + depth * columns;
+    float *rest = values_transposed + depth * columns;
+    gather(call, sequence, kv_head, false, width, keys);
+    transpose(keys, total, width, depth, columns, values_transposed);
+    gather(call, sequence, kv_head, true, width, keys);
+    transpose(keys, total, width, depth, columns, keys_transposed);
+    memset(key_gradients, 0, (size_t)(2 * total * width) * sizeof(float));
+    for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++)
+        backward_head(
+            call, sequence, head, total, keys, keys_transposed, values_transposed, key_gradients, value_gradients, rest,
+            g);
+    scatter(call, sequence, kv_head, true, width, key_gradients);
+    scatter(call, sequence, kv_head, false, width, value_gradients);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Jobs.
+
+struct run {
+    const ptk_attention *call;
+    float *output, *log_sums;
+    struct gradients gradients;
+    size_t scratch;
+};
+
+/// Each thread keeps its scratch between calls; it grows to the longest sequence met.
+static float *thread_scratch(size_t floats) {
+    static _Thread_local float *memory;
+    static _Thread_local size_t size;
+    if (size < floats) {
+        free(memory);
+        memory = aligned_alloc(64, (floats * sizeof(float) + 63) / 64 * 64);
+        size = floats;
+    }
+    return memory;
+}
+
+DISPATCHED static void forward_jobs(struct run *run, int64_t begin, int64_t end, float *scratch) {
+    const ptk_attention *call = run->call;
+    for (int64_t job = begin; job < end; job++) {
+        const ptk_sequence *sequence = call->sequences + job / call->heads;
+        const int64_t head = job % call->heads, total = positions(call, sequence);
+        if (sequence->queries < 4) forward_few(call, sequence, head, total, scratch, run->output, run->log_sums);
+        else forward_many(call, sequence, head, total, scratch, run->output, run->log_sums);
+    }
+}
+
+DISPATCHED static void backward_jobs(struct run *run, int64_t begin, int64_t end, float *scratch) {
+    const ptk_attention *call = run->call;
+    for (int64_t head = begin; head < end; head++)
+        for (int64_t s = 0; s < call->sequence_count; s++) {
+            const ptk_sequence *sequence = call->sequences + s;
+            backward_group(call, sequence, head, positions(call, sequence), scratch, &run->gradients);
+        }
+}
+
+static void forward_thread(void *context, int thread, int threads) {
+    struct run *run = context;
+    int64_t begin, end;
+    share(run->call->sequence_count * run->call->heads, thread, threads, &begin, &end);
+    if (begin < end) forward_jobs(run, begin, end, thread_scratch(run->scratch));
+}
+
+static void backward_thread(void *context, int thread, int threads) {
+    struct run *run = context;
+    int64_t begin, end;
+    share(run->call->key_heads, thread, threads, &begin, &end);
+    if (begin < end) backward_jobs(run, begin, end, thread_scratch(run->scratch));
+}
+
+/// Floats of scratch that the longest sequence needs, for both directions.
+static size_t scratch_size(const ptk_attention *call) {
+    int64_t most = 0;
+    for (int64_t s = 0; s < call->sequence_count; s++) {
+        int64_t total = positions(call, call->sequences + s);
+        most = total > most ? total : most;
+    }
+    const int64_t width = padded(call->head_width), columns = padded(most);
+    return (size_t)(3 * columns * width + 2 * call->head_width * columns + 2 * block * columns + 3 * block * width + 64);
+}
+
+void ptk_attention_forward(const ptk_attention *attention, float *output, float *log_sums) {
+    struct run run = {.call = attention, .output = output, .log_sums = log_sums, .scratch = scratch_size(attention)};
+    ptk_parallel(forward_thread, &run);
+}
+
+void ptk_attention_backward(
+    const ptk_attention *attention, const float *output, const float *log_sums, const float *output_gradients,
+    float *query_gradients, int64_t query_gradient_stride) {
+    struct run run = {
+        .call = attention, .scratch = scratch_size(attention),
+        .gradients = {output, log_sums, output_gradients, query_gradients, query_gradient_stride}};
+    ptk_parallel(backward_thread, &run);
+}

@@ -1,0 +1,49 @@
+/// Scaled dot-product attention (Vaswani et al. 2017) over ragged sequences whose past lies in shared segments.
+///
+/// A sequence's positions are the rows of its segments, one segment after another: a prefix, the keys and values of
+/// a prompt, its own tokens. A segment may serve any number of sequences; nothing is copied per row.
+#ifndef PREFIXTUNE_ATTENTION_H
+#define PREFIXTUNE_ATTENTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/// Keys and values of `count` positions. Head h of position i starts at keys + r * stride + h * head_width, where r is
+/// rows[i], or i where `rows` is NULL. Gradients have the same form, and are added; NULL where none is wanted.
+typedef struct {
+    const float *keys, *values;
+    int64_t stride;
+    const int32_t *rows;
+    int64_t count;
+    float *key_gradients, *value_gradients;
+    int64_t gradient_stride;
+} ptk_segment;
+
+/// The queries query..<query+queries attend to the segments segment..<segment+segments.
+typedef struct {
+    int64_t query, queries;
+    int64_t segment, segments;
+} ptk_sequence;
+
+typedef struct {
+    const float *queries;  // row r, head h at queries + r * query_stride + h * head_width
+    int64_t query_stride;
+    const ptk_sequence *sequences;
+    int64_t sequence_count;
+    const ptk_segment *segments;
+    int64_t heads, key_heads;  // key_heads divides heads: grouped queries (Ainslie et al. 2023)
+    int64_t head_width;
+    float scale;
+    bool causal;  // query i of n sees all positions but the last n - 1 - i
+} ptk_attention;
+
+/// output [rows × heads*head_width] = softmax(scale q kᵀ) v; log_sums [rows × heads] is kept for the way back.
+void ptk_attention_forward(const ptk_attention *attention, float *output, float *log_sums);
+
+/// Adds to the segments' gradients; writes query_gradients (strides of `queries`), or skips them where NULL.
+/// Scores are computed anew (memory stays linear in length). Each thread owns whole heads: no two add to one place.
+void ptk_attention_backward(
+    const ptk_attention *attention, const float *output, const float *log_sums, const float *output_gradients,
+    float *query_gradients, int64_t query_gradient_stride);
+
+#endif

@@ -1,0 +1,37 @@
+/// Sums, scalings, gathers and scatters.
+#ifndef PREFIXTUNE_ELEMENTWISE_H
+#define PREFIXTUNE_ELEMENTWISE_H
+
+#include <stdint.h>
+
+/// z = x + y; z may be x or y.
+void ptk_add(const float *x, const float *y, int64_t count, float *z);
+
+/// y += factor x.
+void ptk_add_scaled(const float *x, float factor, int64_t count, float *y);
+
+/// x *= factor.
+void ptk_scale(float *x, float factor, int64_t count);
+
+/// z = x · y, element by element; z may be x or y.
+void ptk_multiply(const float *x, const float *y, int64_t count, float *z);
+
+/// out [columns] += the sum of the rows of x [rows × columns].
+void ptk_add_row_sums(const float *x, int64_t rows, int64_t columns, float *out);
+
+/// out[r] = table[indices[r]] (+ addend[r] where given), rows of `width`.
+void ptk_gather_rows(const float *table, const int32_t *indices, int64_t rows, int64_t width, float *out);
+
+/// table[indices[r]] += x[r]. Each thread owns a range of columns: the order of additions never depends on timing.
+void ptk_scatter_add_rows(const float *x, const int32_t *indices, int64_t rows, int64_t width, float *table);
+
+/// The sum of squares, in double precision over fixed blocks, so that it does not depend on the number of threads.
+double ptk_sum_of_squares(const float *x, int64_t count);
+
+/// 1 where every element is finite.
+int ptk_all_finite(const float *x, int64_t count);
+
+/// mask[i] = 0 with probability p, else 1 / (1 - p); a counter-based generator: element i depends on (seed, i) only.
+void ptk_dropout_mask(uint64_t seed, float p, int64_t count, float *mask);
+
+#endif

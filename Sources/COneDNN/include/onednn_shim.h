@@ -1,0 +1,38 @@
+/// The one door to oneDNN: matrix products with a right-hand side that is re-laid once.
+///
+/// oneDNN 2.x and 3.x have different C interfaces; nothing above this file knows which one is installed.
+/// Every function returns 0, or oneDNN's status code. All calls come from one thread (see `Compute`).
+#ifndef PREFIXTUNE_ONEDNN_SHIM_H
+#define PREFIXTUNE_ONEDNN_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// A matrix B [k × n] in the layout oneDNN prefers for multiplying many rows by it.
+typedef struct ptd_packed ptd_packed;
+
+/// "2.6.3", say.
+const char *ptd_version(void);
+
+/// Re-lays B for `ptd_multiply`. `source` is row-major [k × n], or [n × k] where `transposed`.
+int ptd_pack(const float *source, int64_t k, int64_t n, bool transposed, ptd_packed **result);
+
+/// Bytes held by the re-laid matrix.
+size_t ptd_packed_bytes(const ptd_packed *matrix);
+
+void ptd_release(ptd_packed *matrix);
+
+/// C [m × n] = A [m × k] · B (+ bias [n]) (+ C where `accumulate`). A and C have the row strides `lda` and `ldc`;
+/// `bias` may be NULL. The primitive for a shape is made once and kept.
+int ptd_multiply(
+    const ptd_packed *matrix, const float *a, int64_t lda, int64_t m, const float *bias, bool accumulate, float *c,
+    int64_t ldc);
+
+/// C [m × n] = op(A) · op(B) (+ C where `accumulate`), everything row-major, nothing re-laid:
+/// for matrices that change at every step.
+int ptd_gemm(
+    bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+    int64_t ldb, bool accumulate, float *c, int64_t ldc);
+
+#endif

@@ -1,0 +1,267 @@
+#include "include/onednn_shim.h"
+
+#include <dnnl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TRY(call)                                   \
+    do {                                            \
+        dnnl_status_t status_ = (call);             \
+        if (status_ != dnnl_success) return status_; \
+    } while (0)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What differs between oneDNN 2.x (descriptors are plain structs) and 3.x (descriptors are opaque pointers).
+
+#if DNNL_VERSION_MAJOR >= 3
+typedef dnnl_memory_desc_t descriptor;
+typedef const_dnnl_memory_desc_t const_descriptor;
+#define NO_DESCRIPTOR NULL
+
+static dnnl_status_t describe(descriptor *result, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
+    dnnl_dims_t dims = {rows, columns}, strides = {row_stride, column_stride};
+    return dnnl_memory_desc_create_with_strides(result, 2, dims, dnnl_f32, strides);
+}
+static dnnl_status_t describe_any(descriptor *result, int64_t rows, int64_t columns) {
+    dnnl_dims_t dims = {rows, columns};
+    return dnnl_memory_desc_create_with_tag(result, 2, dims, dnnl_f32, dnnl_format_tag_any);
+}
+static dnnl_status_t matmul(
+    dnnl_primitive_desc_t *result, dnnl_engine_t engine, const_descriptor a, const_descriptor b, const_descriptor bias,
+    const_descriptor c, dnnl_primitive_attr_t attributes) {
+    return dnnl_matmul_primitive_desc_create(result, engine, a, b, bias, c, attributes);
+}
+static dnnl_status_t append_sum(dnnl_post_ops_t operations) {
+    return dnnl_post_ops_append_sum(operations, 1.0f, 0, dnnl_data_type_undef);
+}
+static size_t size_of(const_descriptor d) { return dnnl_memory_desc_get_size(d); }
+static dnnl_status_t copy_descriptor(descriptor *result, const_descriptor d) {
+    return dnnl_memory_desc_clone(result, d);
+}
+static void destroy_descriptor(descriptor *d) { dnnl_memory_desc_destroy(*d); }
+#define REF(d) (d)
+#else
+typedef dnnl_memory_desc_t descriptor;
+typedef const dnnl_memory_desc_t *const_descriptor;
+#define NO_DESCRIPTOR NULL
+
+static dnnl_status_t describe(descriptor *result, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
+    dnnl_dims_t dims = {rows, columns}, strides = {row_stride, column_stride};
+    return dnnl_memory_desc_init_by_strides(result, 2, dims, dnnl_f32, strides);
+}
+static dnnl_status_t describe_any(descriptor *result, int64_t rows, int64_t columns) {
+    dnnl_dims_t dims = {rows, columns};
+    return dnnl_memory_desc_init_by_tag(result, 2, dims, dnnl_f32, dnnl_format_tag_any);
+}
+static dnnl_status_t matmul(
+    dnnl_primitive_desc_t *result, dnnl_engine_t engine, const_descriptor a, const_descriptor b, const_descriptor bias,
+    const_descriptor c, dnnl_primitive_attr_t attributes) {
+    dnnl_matmul_desc_t operation;
+    TRY(dnnl_matmul_desc_init(&operation, a, b, bias, c));
+    return dnnl_primitive_desc_create(result, &operation, attributes, engine, NULL);
+}
+static dnnl_status_t append_sum(dnnl_post_ops_t operations) { return dnnl_post_ops_append_sum(operations, 1.0f); }
+static size_t size_of(const_descriptor d) { return dnnl_memory_desc_get_size(d); }
+static dnnl_status_t copy_descriptor(descriptor *result, const_descriptor d) {
+    *result = *d;
+    return dnnl_success;
+}
+static void destroy_descriptor(descriptor *d) { (void)d; }
+#define REF(d) (&(d))
+#endif
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Engine and stream, made at the first call.
+
+static dnnl_engine_t engine;
+static dnnl_stream_t stream;
+
+static dnnl_status_t start(void) {
+    if (stream) return dnnl_success;
+    TRY(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    return dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+}
+
+const char *ptd_version(void) {
+    static char text[32];
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(text, sizeof text, "%d.%d.%d", version->major, version->minor, version->patch);
+    return text;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// A layout is the form that oneDNN gives to every matrix of one shape; it owns the primitives made for that shape.
+
+typedef struct product {
+    int64_t m, lda, ldc;
+    bool bias, accumulate;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t a, c, bias_memory;
+    struct product *next;
+} product;
+
+typedef struct layout {
+    int64_t k, n;
+    descriptor relaid;
+    product *products;
+    struct layout *next;
+} layout;
+
+struct ptd_packed {
+    layout *layout;
+    dnnl_memory_t memory;
+};
+
+static layout *layouts;
+
+/// Rows for which the layout is chosen: the size of a typical training batch. Measured to serve one row as well.
+enum { typical_rows = 512 };
+
+static dnnl_status_t find_layout(int64_t k, int64_t n, layout **result) {
+    for (layout *l = layouts; l; l = l->next)
+        if (l->k == k && l->n == n) {
+            *result = l;
+            return dnnl_success;
+        }
+    descriptor a, b, c;
+    TRY(describe(&a, typical_rows, k, k, 1));
+    TRY(describe_any(&b, k, n));
+    TRY(describe(&c, typical_rows, n, n, 1));
+    dnnl_primitive_desc_t primitive;
+    dnnl_status_t status = matmul(&primitive, engine, REF(a), REF(b), NO_DESCRIPTOR, REF(c), NULL);
+    destroy_descriptor(&a);
+    destroy_descriptor(&b);
+    destroy_descriptor(&c);
+    TRY(status);
+    layout *l = calloc(1, sizeof *l);
+    if (!l) return dnnl_out_of_memory;
+    l->k = k;
+    l->n = n;
+    status = copy_descriptor(&l->relaid, dnnl_primitive_desc_query_md(primitive, dnnl_query_weights_md, 0));
+    dnnl_primitive_desc_destroy(primitive);
+    if (status != dnnl_success) {
+        free(l);
+        return status;
+    }
+    l->next = layouts;
+    layouts = l;
+    *result = l;
+    return dnnl_success;
+}
+
+static dnnl_status_t find_product(
+    layout *l, int64_t m, int64_t lda, int64_t ldc, bool bias, bool accumulate, product **result) {
+    for (product **link = &l->products; *link; link = &(*link)->next) {
+        product *p = *link;
+        if (p->m == m && p->lda == lda && p->ldc == ldc && p->bias == bias && p->accumulate == accumulate) {
+            *link = p->next;  // Move to the front: a step uses the same few shapes over and over.
+            p->next = l->products;
+            l->products = p;
+            *result = p;
+            return dnnl_success;
+        }
+    }
+    descriptor a, c, b;
+    TRY(describe(&a, m, l->k, lda, 1));
+    TRY(describe(&c, m, l->n, ldc, 1));
+    TRY(describe(&b, 1, l->n, l->n, 1));
+    dnnl_primitive_attr_t attributes = NULL;
+    dnnl_post_ops_t operations = NULL;
+    if (accumulate) {
+        TRY(dnnl_primitive_attr_create(&attributes));
+        TRY(dnnl_post_ops_create(&operations));
+        TRY(append_sum(operations));
+        TRY(dnnl_primitive_attr_set_post_ops(attributes, operations));
+    }
+    dnnl_primitive_desc_t description;
+    TRY(matmul(&description, engine, REF(a), REF(l->relaid), bias ? REF(b) : NO_DESCRIPTOR, REF(c), attributes));
+    product *p = calloc(1, sizeof *p);
+    if (!p) return dnnl_out_of_memory;
+    *p = (product){.m = m, .lda = lda, .ldc = ldc, .bias = bias, .accumulate = accumulate, .next = l->products};
+    dnnl_status_t status = dnnl_primitive_create(&p->primitive, description);
+    if (status == dnnl_success) status = dnnl_memory_create(&p->a, REF(a), engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = dnnl_memory_create(&p->c, REF(c), engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = dnnl_memory_create(&p->bias_memory, REF(b), engine, DNNL_MEMORY_NONE);
+    dnnl_primitive_desc_destroy(description);
+    if (operations) dnnl_post_ops_destroy(operations);
+    if (attributes) dnnl_primitive_attr_destroy(attributes);
+    destroy_descriptor(&a);
+    destroy_descriptor(&c);
+    destroy_descriptor(&b);
+    if (status != dnnl_success) {
+        free(p);
+        return status;
+    }
+    l->products = p;
+    *result = p;
+    return dnnl_success;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+int ptd_pack(const float *source, int64_t k, int64_t n, bool transposed, ptd_packed **result) {
+    TRY(start());
+    layout *l;
+    TRY(find_layout(k, n, &l));
+    descriptor plain;
+    TRY(transposed ? describe(&plain, k, n, 1, k) : describe(&plain, k, n, n, 1));
+    dnnl_memory_t from = NULL, to = NULL;
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_primitive_t reorder = NULL;
+    dnnl_status_t status = dnnl_memory_create(&from, REF(plain), engine, (void *)source);
+    if (status == dnnl_success) status = dnnl_memory_create(&to, REF(l->relaid), engine, DNNL_MEMORY_ALLOCATE);
+    if (status == dnnl_success)
+        status = dnnl_reorder_primitive_desc_create(&description, REF(plain), engine, REF(l->relaid), engine, NULL);
+    if (status == dnnl_success) status = dnnl_primitive_create(&reorder, description);
+    if (status == dnnl_success) {
+        dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+        status = dnnl_primitive_execute(reorder, stream, 2, arguments);
+    }
+    if (status == dnnl_success) status = dnnl_stream_wait(stream);
+    if (reorder) dnnl_primitive_destroy(reorder);
+    if (description) dnnl_primitive_desc_destroy(description);
+    if (from) dnnl_memory_destroy(from);
+    destroy_descriptor(&plain);
+    ptd_packed *matrix = status == dnnl_success ? calloc(1, sizeof *matrix) : NULL;
+    if (!matrix) {
+        if (to) dnnl_memory_destroy(to);
+        return status == dnnl_success ? dnnl_out_of_memory : status;
+    }
+    matrix->layout = l;
+    matrix->memory = to;
+    *result = matrix;
+    return dnnl_success;
+}
+
+size_t ptd_packed_bytes(const ptd_packed *matrix) { return size_of(REF(matrix->layout->relaid)); }
+
+void ptd_release(ptd_packed *matrix) {
+    dnnl_memory_destroy(matrix->memory);
+    free(matrix);
+}
+
+int ptd_multiply(
+    const ptd_packed *matrix, const float *a, int64_t lda, int64_t m, const float *bias, bool accumulate, float *c,
+    int64_t ldc) {
+    product *p;
+    TRY(find_product(matrix->layout, m, lda, ldc, bias != NULL, accumulate, &p));
+    TRY(dnnl_memory_set_data_handle(p->a, (void *)a));
+    TRY(dnnl_memory_set_data_handle(p->c, c));
+    dnnl_exec_arg_t arguments[4] = {
+        {DNNL_ARG_SRC, p->a}, {DNNL_ARG_WEIGHTS, matrix->memory}, {DNNL_ARG_DST, p->c}};
+    int count = 3;
+    if (bias) {
+        TRY(dnnl_memory_set_data_handle(p->bias_memory, (void *)bias));
+        arguments[count++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, p->bias_memory};
+    }
+    TRY(dnnl_primitive_execute(p->primitive, stream, count, arguments));
+    return dnnl_stream_wait(stream);
+}
+
+int ptd_gemm(
+    bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+    int64_t ldb, bool accumulate, float *c, int64_t ldc) {
+    return dnnl_sgemm(
+        transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb, accumulate ? 1.0f : 0.0f, c,
+        ldc);
+}

@@ -1,0 +1,72 @@
+/// The work that operations are made of. Operations and models know this protocol only; a second implementation (for
+/// a GPU, say) needs no change above it.
+///
+/// All matrices are row-major. Pointers are to memory of the backend; 64-byte aligned where a whole tensor is meant.
+protocol Backend {
+    typealias Floats = UnsafePointer<Float>
+    typealias MutableFloats = UnsafeMutablePointer<Float>
+
+    /// Threads used by one operation.
+    var threads: Int { get nonmutating set }
+
+    /// Re-lays a constant matrix [k × n] ([n × k] where `transposed`) for multiplying many rows by it.
+    func pack(_ matrix: Floats, k: Int, n: Int, transposed: Bool) throws(TensorError) -> any PackedMatrix
+
+    /// C [m × n] (+)= op(A) · op(B) for matrices that change at every step.
+    func multiply(
+        _ a: Floats, transposed: Bool, _ b: Floats, transposed: Bool, m: Int, n: Int, k: Int, accumulate: Bool,
+        into c: MutableFloats)
+
+    func layerNorm(
+        _ x: Floats, gain: Floats, bias: Floats, epsilon: Float, rows: Int, width: Int, into y: MutableFloats,
+        mean: MutableFloats, scale: MutableFloats)
+    func layerNormBackward(
+        _ dy: Floats, x: Floats, gain: Floats, mean: Floats, scale: Floats, rows: Int, width: Int, accumulate: Bool,
+        into dx: MutableFloats)
+    func layerNormParameters(
+        _ dy: Floats, x: Floats, mean: Floats, scale: Floats, rows: Int, width: Int, gain: MutableFloats,
+        bias: MutableFloats)
+
+    func activation(_ kind: Activation, _ x: Floats, count: Int, into y: MutableFloats)
+    func activationBackward(
+        _ kind: Activation, _ dy: Floats, x: Floats, count: Int, accumulate: Bool, into dx: MutableFloats)
+
+    func add(_ x: Floats, _ y: Floats, count: Int, into z: MutableFloats)
+    func addScaled(_ x: Floats, by factor: Float, count: Int, into y: MutableFloats)
+    func scale(_ x: MutableFloats, by factor: Float, count: Int)
+    func multiply(_ x: Floats, _ y: Floats, count: Int, into z: MutableFloats)
+    func addRowSums(_ x: Floats, rows: Int, columns: Int, into sums: MutableFloats)
+    func gatherRows(_ table: Floats, _ indices: [Int32], width: Int, into out: MutableFloats)
+    func scatterAddRows(_ x: Floats, _ indices: [Int32], width: Int, into table: MutableFloats)
+    func sumOfSquares(_ x: Floats, count: Int) -> Double
+    func allFinite(_ x: Floats, count: Int) -> Bool
+    func dropoutMask(seed: UInt64, probability: Float, count: Int, into mask: MutableFloats)
+
+    func attention(_ call: AttentionCall, into output: MutableFloats, logSums: MutableFloats)
+    func attentionBackward(
+        _ call: AttentionCall, output: Floats, logSums: Floats, outputGradients: Floats, queryGradients: MutableFloats?)
+
+    /// Logits become the gradient of the weighted loss where weights are given.
+    func crossEntropy(
+        _ logits: MutableFloats, targets: UnsafePointer<Int32>, weights: Floats?, rows: Int, vocabulary: Int,
+        loss: MutableFloats)
+    func logSoftmax(_ logits: MutableFloats, rows: Int, vocabulary: Int)
+
+    func adamW(
+        _ update: AdamWUpdate, gradient: Floats, count: Int, values: MutableFloats, first: MutableFloats,
+        second: MutableFloats)
+}
+
+/// A constant matrix in the layout that its backend multiplies by fastest.
+protocol PackedMatrix: AnyObject {
+    /// Memory held.
+    var byteCount: Int { get }
+
+    /// C [m × n] (+)= A [m × k] · B (+ bias). The memory of A and C has room for `paddedRows(m)` rows.
+    func multiply(
+        _ a: UnsafePointer<Float>, m: Int, bias: UnsafePointer<Float>?, accumulate: Bool,
+        into c: UnsafeMutablePointer<Float>)
+}
+
+/// The backend in use.
+let backend: any Backend & Sendable = CPUBackend()

@@ -1,0 +1,65 @@
+import Foundation
+
+/// The actor on whose one thread all tensor work of a process runs.
+///
+/// oneDNN and the vector loops share an OpenMP pool, and libgomp keeps one pool *per calling thread*: work started
+/// from two threads would oversubscribe the cores. Types that hold tensors are therefore isolated to this actor, and
+/// the compiler sees to it that a caller's thread never computes.
+@globalActor
+public actor Compute {
+    /// The one instance.
+    public static let shared = Compute()
+
+    private nonisolated let executor = ThreadExecutor(name: "prefixtune.compute")
+
+    /// The executor that owns the compute thread.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Runs `body` on the compute thread.
+    ///
+    /// - Parameter body: The work; its result must be safe to hand to another thread.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws.
+    public static func run<Result: Sendable>(
+        _ body: @Compute @Sendable () throws -> Result
+    ) async rethrows -> Result {
+        try await body()
+    }
+
+    /// Threads used by one operation, 1 or more. The results of training depend on this number in their last bits.
+    @Compute public static var threads: Int {
+        get { backend.threads }
+        set { backend.threads = newValue }
+    }
+}
+
+/// Runs jobs in order on one thread of its own.
+private final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
+    private let condition = NSCondition()
+    private var jobs: [UnownedJob] = []
+
+    init(name: String) {
+        let thread = Thread { [self] in work() }
+        thread.name = name
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        condition.lock()
+        jobs.append(job)
+        condition.signal()
+        condition.unlock()
+    }
+
+    private func work() {
+        while true {
+            condition.lock()
+            while jobs.isEmpty { condition.wait() }
+            let next = jobs.removeFirst()
+            condition.unlock()
+            next.runSynchronously(on: asUnownedSerialExecutor())
+        }
+    }
+}

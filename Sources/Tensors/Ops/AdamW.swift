@@ -1,0 +1,50 @@
+import Foundation
+
+/// One step of AdamW (Loshchilov & Hutter 2019), as `torch.optim.AdamW` computes it:
+/// w ← w (1 − ηλ); m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; w ← w − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε).
+public struct AdamWUpdate: Sendable {
+    let learningRate: Float
+    let beta1: Float
+    let beta2: Float
+    let epsilon: Float
+    let weightDecay: Float
+    let correction1: Float
+    let rootCorrection2: Float
+    let gradientScale: Float
+
+    /// The step number `step` = 1, 2, …
+    ///
+    /// - Parameters:
+    ///   - gradientScale: Multiplies the gradient first; clips it.
+    public init(
+        step: Int, learningRate: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double,
+        gradientScale: Double
+    ) {
+        self.learningRate = Float(learningRate)
+        self.beta1 = Float(beta1)
+        self.beta2 = Float(beta2)
+        self.epsilon = Float(epsilon)
+        self.weightDecay = Float(weightDecay)
+        correction1 = Float(1 - pow(beta1, Double(step)))
+        rootCorrection2 = Float((1 - pow(beta2, Double(step))).squareRoot())
+        self.gradientScale = Float(gradientScale)
+    }
+
+    /// Updates a parameter and its two moments.
+    ///
+    /// - Parameters:
+    ///   - parameter: w.
+    ///   - gradient: g, of w's shape.
+    ///   - first: m.
+    ///   - second: v.
+    public func apply(to parameter: Tensor, gradient: Tensor, first: Tensor, second: Tensor) {
+        backend.adamW(
+            self, gradient: gradient.floats, count: parameter.count, values: parameter.floats, first: first.floats,
+            second: second.floats)
+    }
+}
+
+extension Tensor {
+    /// Σ x², in double precision, independent of the number of threads.
+    public var sumOfSquares: Double { backend.sumOfSquares(floats, count: count) }
+}

@@ -1,0 +1,191 @@
+import CKernels
+
+/// Where the keys and values of a run of positions lie: columns of the rows of a tensor.
+///
+/// The projected queries, keys and values of new tokens, a prefix P [n × 2·layers·width], and the pool of a running
+/// generation all have this form, so that none is ever copied or repeated to be attended to.
+public struct KeyValueSegment {
+    /// The tensor whose rows hold the keys and values.
+    public let source: Tensor
+    /// Which rows, in order.
+    public let rows: Rows
+    /// Column of the first head's key.
+    public let keyColumn: Int
+    /// Column of the first head's value.
+    public let valueColumn: Int
+
+    /// A choice of rows.
+    public enum Rows {
+        /// Consecutive rows.
+        case range(Range<Int>)
+        /// Any rows, in the order of their positions: the history of one beam among many.
+        case list([Int32])
+
+        /// How many.
+        public var count: Int {
+            switch self {
+            case .range(let range): range.count
+            case .list(let list): list.count
+            }
+        }
+    }
+
+    /// A segment of `source`.
+    public init(source: Tensor, rows: Rows, keyColumn: Int, valueColumn: Int) {
+        self.source = source
+        self.rows = rows
+        self.keyColumn = keyColumn
+        self.valueColumn = valueColumn
+    }
+}
+
+/// Which rows of the queries form a sequence, and what they attend to.
+public struct AttendingSequence {
+    /// Rows of the query tensor.
+    public let queries: Range<Int>
+    /// The positions attended to, one segment after another.
+    public let segments: [KeyValueSegment]
+
+    /// A sequence.
+    public init(queries: Range<Int>, segments: [KeyValueSegment]) {
+        self.queries = queries
+        self.segments = segments
+    }
+}
+
+/// The form of an attention layer.
+public struct AttentionGeometry: Sendable {
+    /// Query heads.
+    public let heads: Int
+    /// Key and value heads; divides `heads` (grouped-query attention, Ainslie et al. 2023).
+    public let keyHeads: Int
+    /// Width of a head.
+    public let headWidth: Int
+    /// Multiplies q·k; 1/√headWidth as a rule.
+    public let scale: Float
+    /// Whether the i-th of n queries is blind to the last n − 1 − i positions.
+    public let isCausal: Bool
+
+    /// A form with as many key heads as query heads, unless stated.
+    public init(heads: Int, keyHeads: Int? = nil, headWidth: Int, scale: Float, isCausal: Bool = true) {
+        self.heads = heads
+        self.keyHeads = keyHeads ?? heads
+        self.headWidth = headWidth
+        self.scale = scale
+        self.isCausal = isCausal
+    }
+}
+
+/// Attention of ragged sequences (Vaswani et al. 2017): softmax(scale · q kᵀ) v per sequence and head, where the keys
+/// and values of a sequence are those of all its segments.
+///
+/// Memory is linear in length: the scores of a block of queries exist at a time, and the way back computes them anew
+/// from the logarithms of their sums. The gradients of a segment that several sequences share are summed.
+///
+/// - Parameters:
+///   - queries: [rows × ≥ heads·headWidth]; the queries are its first columns.
+///   - sequences: A partition of the rows.
+///   - geometry: Heads and scale.
+/// - Returns: [rows × heads·headWidth].
+public func attention(queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry) -> Tensor {
+    let sources = Array(
+        Dictionary(
+            sequences.lazy.flatMap(\.segments).map { (ObjectIdentifier($0.source), $0.source) },
+            uniquingKeysWith: { first, _ in first }
+        ).values)
+    let tape = Tape.recording(queries.gradient) ?? sources.lazy.compactMap { Tape.recording($0.gradient) }.first
+    let output = Tensor(shape: [queries.rows, geometry.heads * geometry.headWidth], tape: tape)
+    let logSums = Tensor(shape: [queries.rows, geometry.heads])
+    let call = AttentionCall(queries: queries, sequences: sequences, geometry: geometry)
+    backend.attention(call, into: output.floats, logSums: logSums.floats)
+    guard let tape, let dOutput = output.gradient else { return output }
+    tape.record { [output = output.detached] in
+        guard let g = dOutput.take() else { return }
+        withGradientMemory(of: sources + [queries], found: [:]) { memory in
+            backend.attentionBackward(
+                call.collectingGradients(in: memory), output: output.floats, logSums: logSums.floats,
+                outputGradients: g.floats, queryGradients: memory[ObjectIdentifier(queries)])
+        }
+    }
+    return output
+}
+
+/// Opens the gradient of each tensor that has one, then runs `body` with the memory by tensor.
+private func withGradientMemory(
+    of tensors: [Tensor], found: [ObjectIdentifier: UnsafeMutablePointer<Float>],
+    _ body: ([ObjectIdentifier: UnsafeMutablePointer<Float>]) -> Void
+) {
+    guard let tensor = tensors.first else { return body(found) }
+    let rest = Array(tensors.dropFirst()), id = ObjectIdentifier(tensor)
+    guard found[id] == nil, let gradient = tensor.gradient else {
+        return withGradientMemory(of: rest, found: found, body)
+    }
+    gradient.accumulate { memory in
+        withGradientMemory(of: rest, found: found.merging([id: memory]) { $1 }, body)
+    }
+}
+
+/// One call of the attention kernels: the sequences with their memory addresses.
+struct AttentionCall {
+    let queries: Tensor
+    let sequences: [AttendingSequence]
+    let geometry: AttentionGeometry
+    private var gradients: [ObjectIdentifier: UnsafeMutablePointer<Float>] = [:]
+
+    init(queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry) {
+        self.queries = queries
+        self.sequences = sequences
+        self.geometry = geometry
+    }
+
+    var queryStride: Int { queries.width }
+
+    func collectingGradients(in memory: [ObjectIdentifier: UnsafeMutablePointer<Float>]) -> AttentionCall {
+        var copy = self
+        copy.gradients = memory
+        return copy
+    }
+
+    func withKernelArguments(_ body: (inout ptk_attention) -> Void) {
+        var segments: [ptk_segment] = [], kernelSequences: [ptk_sequence] = [], lists: [Int32] = []
+        for case .list(let list) in sequences.lazy.flatMap(\.segments).map(\.rows) { lists += list }
+        lists.withUnsafeBufferPointer { lists in
+            var nextList = lists.baseAddress
+            for sequence in sequences {
+                kernelSequences.append(
+                    ptk_sequence(
+                        query: Int64(sequence.queries.lowerBound), queries: Int64(sequence.queries.count),
+                        segment: Int64(segments.count), segments: Int64(sequence.segments.count)))
+                for segment in sequence.segments { segments.append(kernelSegment(segment, &nextList)) }
+            }
+            segments.withUnsafeBufferPointer { segments in
+                kernelSequences.withUnsafeBufferPointer { sequences in
+                    var call = ptk_attention(
+                        queries: queries.floats, query_stride: Int64(queries.width), sequences: sequences.baseAddress,
+                        sequence_count: Int64(sequences.count), segments: segments.baseAddress,
+                        heads: Int64(geometry.heads), key_heads: Int64(geometry.keyHeads),
+                        head_width: Int64(geometry.headWidth), scale: geometry.scale, causal: geometry.isCausal)
+                    body(&call)
+                }
+            }
+        }
+    }
+
+    private func kernelSegment(_ segment: KeyValueSegment, _ nextList: inout UnsafePointer<Int32>?) -> ptk_segment {
+        let source = segment.source, stride = source.width
+        var first = 0
+        var rows: UnsafePointer<Int32>?
+        switch segment.rows {
+        case .range(let range): first = range.lowerBound * stride
+        case .list(let list):
+            rows = nextList
+            nextList = nextList.map { $0 + list.count }
+        }
+        let gradient = gradients[ObjectIdentifier(source)].map { $0 + first }
+        return ptk_segment(
+            keys: source.floats + first + segment.keyColumn, values: source.floats + first + segment.valueColumn,
+            stride: Int64(stride), rows: rows, count: Int64(segment.rows.count),
+            key_gradients: gradient.map { $0 + segment.keyColumn },
+            value_gradients: gradient.map { $0 + segment.valueColumn }, gradient_stride: Int64(stride))
+    }
+}

@@ -1,0 +1,165 @@
+/// A matrix product y = x·W + b, and how a gradient comes back through it.
+///
+/// What a model multiplies by is one of two types: a ``FrozenMatrix``, re-laid once and never differentiated, or a
+/// ``TrainableMatrix``. Model files see this protocol only.
+public protocol LinearMap: AnyObject {
+    /// Width of x.
+    var inputWidth: Int { get }
+    /// Width of y.
+    var outputWidth: Int { get }
+    /// The slot of W's own gradient; nil for a frozen matrix.
+    var parameterGradient: Gradient? { get }
+
+    /// y = x·W + b. The memory of x and y has room for rows up to a multiple of 16.
+    func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>)
+
+    /// dx (+)= dy·Wᵀ.
+    func pullBack(
+        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>)
+
+    /// dW += xᵀ·dy, db += the sum of dy's rows. Nothing for a frozen matrix.
+    func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int)
+}
+
+extension LinearMap {
+    /// y = x·W + b.
+    ///
+    /// - Parameter x: [rows × inputWidth].
+    /// - Returns: [rows × outputWidth].
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        precondition(x.width == inputWidth, "a matrix of \(inputWidth) rows cannot take \(x.shape)")
+        let tape = Tape.recording(x.gradient, parameterGradient), rows = x.rows
+        let y = Tensor(shape: [rows, outputWidth], tape: tape)
+        apply(x.floats, rows: rows, into: y.floats)
+        if let tape, let dy = y.gradient {
+            // A frozen matrix needs no x on the way back: keeping it alive would double the memory of training.
+            tape.record { [self, dx = x.gradient, x = parameterGradient == nil ? nil : x.detached] in
+                guard let g = dy.take() else { return }
+                if let x { collectGradient(g.floats, x: x.floats, rows: rows) }
+                dx?.update { sum, accumulate in pullBack(g.floats, rows: rows, accumulate: accumulate, into: sum) }
+            }
+        }
+        return y
+    }
+}
+
+/// How a matrix lies in memory.
+public enum MatrixOrientation: Sendable {
+    /// [input × output], as GPT-2's `Conv1D` stores it.
+    case inputByOutput
+    /// [output × input], as `torch.nn.Linear` and embedding tables store it.
+    case outputByInput
+}
+
+/// A constant matrix, re-laid for the multiply that uses it: once for x·W, once more for dy·Wᵀ where gradients flow.
+public final class FrozenMatrix: LinearMap {
+    /// Width of x.
+    public let inputWidth: Int
+    /// Width of y.
+    public let outputWidth: Int
+    /// None: the matrix is frozen.
+    public var parameterGradient: Gradient? { nil }
+
+    private let forward: any PackedMatrix
+    private let backward: (any PackedMatrix)?
+    private let bias: Tensor?
+
+    /// Re-lays a matrix. The source is not needed afterwards.
+    ///
+    /// - Parameters:
+    ///   - values: The matrix, as `orientation` says.
+    ///   - bias: b [output], or nil.
+    ///   - differentiable: Whether gradients will be pulled back through it, which takes a second copy.
+    /// - Throws: ``TensorError`` where memory is short.
+    public init(
+        _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, orientation: MatrixOrientation,
+        bias: Tensor? = nil, differentiable: Bool
+    ) throws(TensorError) {
+        precondition(values.count == input * output, "\(values.count) values for \(input) × \(output)")
+        guard let base = values.baseAddress else { preconditionFailure("an empty matrix") }
+        inputWidth = input
+        outputWidth = output
+        self.bias = bias
+        let byOutput = orientation == .outputByInput
+        forward = try backend.pack(base, k: input, n: output, transposed: byOutput)
+        backward = differentiable ? try backend.pack(base, k: output, n: input, transposed: !byOutput) : nil
+    }
+
+    /// Memory held by the re-laid copies.
+    public var byteCount: Int { forward.byteCount + (backward?.byteCount ?? 0) }
+
+    /// y = x·W + b.
+    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+        forward.multiply(x, m: rows, bias: bias.map { UnsafePointer($0.floats) }, accumulate: false, into: y)
+    }
+
+    /// dx (+)= dy·Wᵀ.
+    public func pullBack(
+        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
+    ) {
+        guard let backward else { preconditionFailure("this matrix was made without the copy for gradients") }
+        backward.multiply(dy, m: rows, bias: nil, accumulate: accumulate, into: dx)
+    }
+
+    /// Nothing: the matrix is frozen.
+    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {}
+}
+
+/// A matrix that is trained.
+public final class TrainableMatrix: LinearMap {
+    /// W, laid out as `orientation` says.
+    public let weight: Tensor
+    /// b [output], or nil.
+    public let bias: Tensor?
+    private let orientation: MatrixOrientation
+
+    /// A map over parameters; they may be shared (a tied output head and its embedding table).
+    public init(weight: Tensor, orientation: MatrixOrientation, bias: Tensor? = nil) {
+        precondition(weight.shape.count == 2, "a matrix has two axes, not \(weight.shape)")
+        self.weight = weight
+        self.orientation = orientation
+        self.bias = bias
+    }
+
+    /// Width of x.
+    public var inputWidth: Int { weight.shape[orientation == .inputByOutput ? 0 : 1] }
+    /// Width of y.
+    public var outputWidth: Int { weight.shape[orientation == .inputByOutput ? 1 : 0] }
+    /// The slot of W's gradient.
+    public var parameterGradient: Gradient? { weight.gradient }
+
+    /// y = x·W + b.
+    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+        if let bias {
+            for row in 0..<rows { (y + row * outputWidth).update(from: bias.floats, count: outputWidth) }
+        }
+        backend.multiply(
+            x, transposed: false, weight.floats, transposed: orientation == .outputByInput, m: rows, n: outputWidth,
+            k: inputWidth, accumulate: bias != nil, into: y)
+    }
+
+    /// dx (+)= dy·Wᵀ.
+    public func pullBack(
+        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
+    ) {
+        backend.multiply(
+            dy, transposed: false, weight.floats, transposed: orientation == .inputByOutput, m: rows, n: inputWidth,
+            k: outputWidth, accumulate: accumulate, into: dx)
+    }
+
+    /// dW += xᵀ·dy, db += the sum of dy's rows.
+    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {
+        weight.gradient?.update { dW, accumulate in
+            if orientation == .inputByOutput {
+                backend.multiply(
+                    x, transposed: true, dy, transposed: false, m: inputWidth, n: outputWidth, k: rows,
+                    accumulate: accumulate, into: dW)
+            } else {
+                backend.multiply(
+                    dy, transposed: true, x, transposed: false, m: outputWidth, n: inputWidth, k: rows,
+                    accumulate: accumulate, into: dW)
+            }
+        }
+        bias?.gradient?.accumulate { backend.addRowSums(dy, rows: rows, columns: outputWidth, into: $0) }
+    }
+}

@@ -1,0 +1,103 @@
+/// The record of what was computed, read backwards to differentiate it (reverse mode).
+///
+/// Parameters belong to a tape for as long as they are trained; every operation that depends on one is recorded, and
+/// ``backward(from:)`` plays the record back and empties it. Each step of the record keeps alive only what its own
+/// derivative needs, and lets it go as soon as it has run.
+public final class Tape {
+    /// Whether operations are recorded; false while a model that is being trained only evaluates or generates.
+    public var isRecording = true
+    private var steps: [() -> Void] = []
+
+    /// An empty tape.
+    public init() {}
+
+    /// Adds the way back through one operation.
+    package func record(_ step: @escaping () -> Void) { steps.append(step) }
+
+    /// Runs `body` without recording.
+    public func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let before = isRecording
+        isRecording = false
+        defer { isRecording = before }
+        return try body()
+    }
+
+    /// Collects, in every leaf, the gradient of `loss`, and empties the record.
+    ///
+    /// - Parameter loss: A scalar computed on this tape.
+    public func backward(from loss: Tensor) {
+        precondition(loss.count == 1, "only a scalar has a gradient, not a tensor of shape \(loss.shape)")
+        loss.gradient?.add(Tensor([1], shape: loss.shape))
+        while let step = steps.popLast() { step() }
+    }
+
+    /// Forgets what was recorded.
+    public func reset() { steps.removeAll() }
+
+    /// The tape that an operation on `inputs` must be recorded on, or nil where nothing asks for a gradient.
+    package static func recording(_ inputs: Gradient?...) -> Tape? {
+        for case let input? in inputs where input.tape.isRecording { return input.tape }
+        return nil
+    }
+}
+
+/// Collects the gradient of a loss with respect to one tensor.
+///
+/// Kept apart from the tensor, so that the way back through an operation can pass a gradient on without keeping the
+/// tensor's elements alive.
+public final class Gradient {
+    /// The tape that fills it.
+    public let tape: Tape
+    let shape: [Int]
+    private var collected: Tensor?
+
+    init(tape: Tape, shape: [Int]) {
+        self.tape = tape
+        self.shape = shape
+    }
+
+    /// What has been collected so far; nil where nothing has.
+    public var value: Tensor? { collected }
+
+    /// Hands over what was collected and starts again from nothing.
+    package func take() -> Tensor? {
+        defer { collected = nil }
+        return collected
+    }
+
+    /// Forgets what was collected.
+    public func clear() { collected = nil }
+
+    /// Adds a whole gradient. The first one is taken over, not copied.
+    package func add(_ gradient: Tensor) {
+        if collected == nil {
+            collected = gradient
+        } else {
+            update { sum, _ in backend.add(sum, gradient.floats, count: gradient.count, into: sum) }
+        }
+    }
+
+    /// Lets an operation write its part in place.
+    ///
+    /// - Parameter body: Receives the memory, and whether to add to it (true) or to set it (false).
+    package func update(_ body: (_ sum: UnsafeMutablePointer<Float>, _ accumulate: Bool) -> Void) {
+        let accumulate = collected != nil
+        if !accumulate {
+            collected = Tensor(shape: shape)
+        } else if !isKnownUniquelyReferenced(&collected), let shared = collected {
+            // Two branches may have been handed the same tensor: only a sole owner may change it.
+            let copy = Tensor(shape: shape)
+            copy.floats.update(from: shared.floats, count: shared.count)
+            collected = copy
+        }
+        if let collected { body(collected.floats, accumulate) }
+    }
+
+    /// Lets an operation add to memory that is zero where nothing was collected before.
+    package func accumulate(_ body: (_ sum: UnsafeMutablePointer<Float>) -> Void) {
+        update { sum, accumulate in
+            if !accumulate { sum.update(repeating: 0, count: shape.reduce(1, *)) }
+            body(sum)
+        }
+    }
+}
