@@ -3,6 +3,7 @@
 #include <dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TRY(call)                                   \
     do {                                            \
@@ -243,6 +244,7 @@ void ptd_release(ptd_packed *matrix) {
 int ptd_multiply(
     const ptd_packed *matrix, const float *a, int64_t lda, int64_t m, const float *bias, bool accumulate, float *c,
     int64_t ldc) {
+    if (m == 0) return dnnl_success;  // oneDNN 2.6 divides by it.
     product *p;
     TRY(find_product(matrix->layout, m, lda, ldc, bias != NULL, accumulate, &p));
     TRY(dnnl_memory_set_data_handle(p->a, (void *)a));
@@ -261,6 +263,8 @@ int ptd_multiply(
 int ptd_gemm(
     bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
     int64_t ldb, bool accumulate, float *c, int64_t ldc) {
+    if (k == 0 && !accumulate)  // An empty sum, which oneDNN leaves unwritten.
+        for (int64_t i = 0; i < m; i++) memset(c + i * ldc, 0, (size_t)n * sizeof(float));
     return dnnl_sgemm(
         transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb, accumulate ? 1.0f : 0.0f, c,
         ldc);
