@@ -1,0 +1,126 @@
+import Foundation
+
+/// Writes files so that a reader sees the old contents or the new ones, never a part.
+///
+/// The new contents go into a temporary file in the same folder, are synchronised to the disk, and then take the
+/// place of the old ones by renaming. Whatever fails before that (no space, no permission, an error thrown by the
+/// caller) removes the temporary file and leaves the old contents as they were.
+///
+/// ```swift
+/// try AtomicFile.write(to: url) { file in
+///     for row in rows { try file.write(row.utf8) }
+/// }
+/// ```
+public enum AtomicFile {
+    /// Writes what `body` writes. A symbolic link is followed: the file that it names is replaced.
+    ///
+    /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``, and what `body` throws.
+    public static func write(to url: URL, _ body: (inout Output) throws -> Void) throws {
+        let target = url.resolvingSymlinksInPath()
+        let folder = target.deletingLastPathComponent()
+        let unique = "\(getpid())-" + String(UInt64.random(in: 0...UInt64.max), radix: 36)
+        let temporary = folder.appendingPathComponent(".\(target.lastPathComponent).\(unique).tmp").path
+
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw Output.failure(errno, file: url.path) }
+        var isOpen = true
+        do {
+            var output = Output(descriptor: descriptor, file: url.path)
+            try body(&output)
+            try output.flush()
+            guard fsync(descriptor) == 0 else { throw Output.failure(errno, file: url.path) }
+            isOpen = false
+            guard close(descriptor) == 0 else { throw Output.failure(errno, file: url.path) }
+            guard rename(temporary, target.path) == 0 else { throw Output.failure(errno, file: url.path) }
+        } catch {
+            if isOpen { close(descriptor) }
+            unlink(temporary)
+            throw error
+        }
+        synchronize(folder: folder)
+    }
+
+    /// Writes `bytes`.
+    ///
+    /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``.
+    public static func write(_ bytes: some Sequence<UInt8>, to url: URL) throws {
+        try write(to: url) { try $0.write(bytes) }
+    }
+
+    /// Makes the renaming itself durable. Not every file system can; the file is complete either way.
+    private static func synchronize(folder: URL) {
+        let descriptor = open(folder.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+}
+
+extension AtomicFile {
+    /// Where the contents of a file go while it is written.
+    public struct Output {
+        private let descriptor: Int32
+        private let file: String
+        private var buffer: [UInt8] = []
+        private static let bufferSize = 1 << 16
+
+        init(descriptor: Int32, file: String) {
+            self.descriptor = descriptor
+            self.file = file
+            buffer.reserveCapacity(Self.bufferSize)
+        }
+
+        /// Appends bytes.
+        ///
+        /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``.
+        public mutating func write(_ bytes: some Sequence<UInt8>) throws {
+            let done: Void? = try bytes.withContiguousStorageIfAvailable { try write(UnsafeRawBufferPointer($0)) }
+            if done == nil { try write(Array(bytes)) }
+        }
+
+        /// Appends bytes.
+        ///
+        /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``.
+        public mutating func write(_ bytes: UnsafeRawBufferPointer) throws {
+            if buffer.count + bytes.count > Self.bufferSize { try flush() }
+            if bytes.count < Self.bufferSize {
+                buffer.append(contentsOf: bytes)
+            } else {
+                try writeThrough(bytes)
+            }
+        }
+
+        mutating func flush() throws {
+            try buffer.withUnsafeBytes(writeThrough)
+            buffer.removeAll(keepingCapacity: true)
+        }
+
+        private func writeThrough(_ bytes: UnsafeRawBufferPointer) throws {
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let part = UnsafeRawBufferPointer(rebasing: rest)
+                #if canImport(Darwin)
+                    let written = Darwin.write(descriptor, part.baseAddress, part.count)
+                #else
+                    let written = Glibc.write(descriptor, part.baseAddress, part.count)
+                #endif
+                if written < 0, errno == EINTR { continue }
+                guard written > 0 else { throw Self.failure(written == 0 ? ENOSPC : errno, file: file) }
+                rest = rest.dropFirst(written)
+            }
+        }
+
+        static func failure(_ code: Int32, file: String) -> CheckpointError {
+            let advice =
+                switch code {
+                case ENOSPC, EDQUOT: "free some space or choose another folder"
+                case EACCES, EPERM, EROFS: "choose a folder that you may write in"
+                case ENOENT: "create the folder first"
+                case ENOTDIR: "a part of its path is a file, not a folder"
+                default: "choose another place"
+                }
+            let reason = String(cString: strerror(code))
+            return .cannotWrite(file: file, reason: "\(reason); \(advice); what was there before is unchanged")
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import Foundation
+
+/// What can be wrong with the files of a model, when reading or writing them.
+///
+/// Cases carry data only; ``description`` writes the sentence.
+public enum CheckpointError: Error, Equatable, Sendable {
+    /// The file cannot be opened, read or mapped.
+    case unreadable(file: String, reason: String)
+    /// The file is no safetensors file, or a damaged one. Nothing of it was used.
+    case malformed(file: String, problem: String)
+    /// The description of one tensor contradicts itself or the file.
+    case malformedTensor(file: String, key: String, problem: String)
+    /// A tensor that the model needs is not in the file.
+    case missingTensor(file: String, key: String, similar: [String])
+    /// A tensor has another shape than the model's configuration asks for.
+    case wrongShape(file: String, key: String, expected: [Int], found: [Int])
+    /// A tensor is stored in a number format that cannot be converted to float32.
+    case unsupportedType(file: String, key: String, type: String)
+    /// A tensor holds NaN or infinity.
+    case notFinite(file: String, key: String, index: Int, value: Float)
+    /// The file holds tensors that nothing asked for.
+    case unexpectedTensors(file: String, keys: [String])
+    /// The same tensor was asked for twice: two layers share one key by mistake.
+    case takenTwice(file: String, key: String)
+    /// A configuration file is not valid; `path` names the key.
+    case invalidConfiguration(file: String, path: String, reason: String)
+    /// A file could not be written. What stood at its place before is untouched.
+    case cannotWrite(file: String, reason: String)
+    /// A value does not fit the 16-bit format that the file was to be written in.
+    case exceedsHalfPrecision(key: String, index: Int, value: Float)
+}
+
+extension CheckpointError: CustomStringConvertible, LocalizedError {
+    /// One sentence: what happened, the value received, what to do.
+    public var description: String {
+        switch self {
+        case .unreadable(let file, let reason):
+            "cannot read \(file): \(reason)"
+        case .malformed(let file, let problem):
+            "\(file) is not a valid safetensors file: \(problem); fetch or export the file again"
+        case .malformedTensor(let file, let key, let problem):
+            "\(file) is damaged at tensor \"\(key)\": \(problem); fetch or export the file again"
+        case .missingTensor(let file, let key, let similar):
+            "\(file) has no tensor \"\(key)\"\(Self.suggestion(similar)); "
+                + "check that the file belongs to this config.json"
+        case .wrongShape(let file, let key, let expected, let found):
+            "tensor \"\(key)\" of \(file) has shape \(found), but the configuration asks for \(expected); "
+                + "check that the file belongs to this config.json"
+        case .unsupportedType(let file, let key, let type):
+            "tensor \"\(key)\" of \(file) is stored as \(type); "
+                + "F32, F16, BF16 and F64 can be read, so export the model in one of these"
+        case .notFinite(let file, let key, let index, let value):
+            "tensor \"\(key)\" of \(file) holds \(value) at element \(index); "
+                + "the weights are damaged or training diverged, so use another checkpoint"
+        case .unexpectedTensors(let file, let keys):
+            "\(file) holds \(keys.count) tensor\(keys.count == 1 ? "" : "s") that this model does not use: "
+                + Self.list(keys) + "; check that the file belongs to this config.json"
+        case .takenTwice(let file, let key):
+            "tensor \"\(key)\" of \(file) was read twice; every tensor belongs to one layer"
+        case .invalidConfiguration(let file, let path, let reason):
+            "\(file)\(path.isEmpty ? "" : ", key \"\(path)\""): \(reason)"
+        case .cannotWrite(let file, let reason):
+            "cannot write \(file): \(reason)"
+        case .exceedsHalfPrecision(let key, let index, let value):
+            "element \(index) of \"\(key)\" is \(value), beyond the largest 16-bit float (65504); save as float32"
+        }
+    }
+
+    /// The same sentence, for code that shows any `Error`.
+    public var errorDescription: String? { description }
+
+    private static func list(_ keys: [String]) -> String {
+        let shown = keys.prefix(5).map { "\"\($0)\"" }.joined(separator: ", ")
+        return keys.count > 5 ? shown + " and \(keys.count - 5) more" : shown
+    }
+
+    private static func suggestion(_ similar: [String]) -> String {
+        similar.isEmpty ? "" : " (it has \(list(similar)))"
+    }
+}

@@ -1,0 +1,145 @@
+import Foundation
+import Synchronization
+
+/// Takes the tensors of a checkpoint one by one, each under its key, shape checked.
+///
+/// A reader is scoped like the model is nested, so that a layer names only its own part of the key. All scopes of one
+/// checkpoint share the record of what was taken; ``finish(ignoring:)`` then reports tensors that nothing used.
+///
+/// ```swift
+/// let reader = CheckpointReader(try SafetensorsFile(url))
+/// let model = reader.scoped("transformer", ifPresent: "wte.weight")
+/// let attention = model.scoped("h.0").scoped("attn")
+/// let weight = try attention.read("c_attn.weight", shape: [768, 2304])
+/// try reader.finish(ignoring: ["*.attn.bias", "*.attn.masked_bias"])
+/// ```
+public struct CheckpointReader: Sendable {
+    private final class Record: Sendable {
+        let taken = Mutex<Set<String>>([])
+    }
+
+    private let source: any TensorSource
+    private let record = Record()
+    private var scope = ""
+
+    /// Whether NaN or infinity in a tensor is an error (on by default).
+    public var checksValues = true
+
+    /// Whether the file's pages are given back after each tensor (on by default): weights are copied or re-laid
+    /// anyway, and then both copies would count.
+    public var releasesPages = true
+
+    /// A reader over all tensors of `source`.
+    public init(_ source: any TensorSource) {
+        self.source = source
+    }
+
+    /// The reader for the keys that begin with `name` and a dot.
+    public func scoped(_ name: String) -> CheckpointReader {
+        var inner = self
+        inner.scope = scope + name + "."
+        return inner
+    }
+
+    /// The reader for the keys that begin with `name` and a dot where `probe` exists there, else this reader itself.
+    ///
+    /// Checkpoints of one architecture come with and without the name of the surrounding module: GPT-2's keys begin
+    /// with `transformer.` or not.
+    public func scoped(_ name: String, ifPresent probe: String) -> CheckpointReader {
+        let inner = scoped(name)
+        return inner.contains(probe) ? inner : self
+    }
+
+    /// Whether there is a tensor of this name in this scope.
+    public func contains(_ name: String) -> Bool { source.shape(of: scope + name) != nil }
+
+    /// The shape of a tensor, or nil where there is none of this name in this scope.
+    public func shape(of name: String) -> [Int]? { source.shape(of: scope + name) }
+
+    /// A tensor as float32, row-major.
+    ///
+    /// - Throws: ``CheckpointError`` where it is missing, has another shape, was taken before, is stored in another
+    ///   kind of number, or holds NaN or infinity.
+    public func read(_ name: String, shape: [Int]) throws -> [Float] {
+        let key = try check(name, shape: shape)
+        let count = shape.reduce(1, *)
+        let values = try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            try source.copy(
+                key, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]), checkingFinite: checksValues)
+            initialized = count
+        }
+        finishTaking(key)
+        return values
+    }
+
+    /// Copies a tensor as float32, row-major, into memory of the caller's.
+    ///
+    /// - Parameter destination: as many floats as `shape` has elements.
+    /// - Throws: as ``read(_:shape:)``.
+    public func read(_ name: String, shape: [Int], into destination: UnsafeMutableBufferPointer<Float>) throws {
+        let key = try check(name, shape: shape)
+        try source.copy(key, into: destination, checkingFinite: checksValues)
+        finishTaking(key)
+    }
+
+    /// A tensor that a checkpoint may lack: nil where it is absent, else as ``read(_:shape:)``.
+    public func readIfPresent(_ name: String, shape: [Int]) throws -> [Float]? {
+        contains(name) ? try read(name, shape: shape) : nil
+    }
+
+    /// Reports the tensors of this scope that nothing took: the sign of a checkpoint of another model.
+    ///
+    /// - Parameter patterns: keys, relative to this scope, that need not be used; `*` stands for any text.
+    /// - Throws: ``CheckpointError/unexpectedTensors(file:keys:)``.
+    public func finish(ignoring patterns: [String] = []) throws {
+        let taken = record.taken.withLock { $0 }
+        let extra = source.names.filter { key in
+            guard key.hasPrefix(scope), !taken.contains(key) else { return false }
+            let name = Array(key.utf8.dropFirst(scope.utf8.count))
+            return !patterns.contains { Self.matches(name[...], Array($0.utf8)[...]) }
+        }
+        if let first = extra.first {
+            throw CheckpointError.unexpectedTensors(file: source.file(of: first), keys: extra)
+        }
+    }
+
+    private func check(_ name: String, shape: [Int]) throws -> String {
+        let key = scope + name
+        let file = source.file(of: key)
+        guard let found = source.shape(of: key) else {
+            throw CheckpointError.missingTensor(file: file, key: key, similar: similarNames(to: key))
+        }
+        guard found == shape else {
+            throw CheckpointError.wrongShape(file: file, key: key, expected: shape, found: found)
+        }
+        guard record.taken.withLock({ $0.insert(key).inserted }) else {
+            throw CheckpointError.takenTwice(file: file, key: key)
+        }
+        return key
+    }
+
+    private func finishTaking(_ key: String) {
+        if releasesPages { source.releasePages(of: key) }
+    }
+
+    /// Keys that end alike: what a missing one probably is called in this file.
+    private func similarNames(to key: String) -> [String] {
+        let parts = key.split(separator: ".")
+        for length in stride(from: parts.count, to: 0, by: -1) {
+            let ending = parts.suffix(length).joined(separator: ".")
+            let found = source.names.filter { $0 == ending || $0.hasSuffix("." + ending) }
+            if !found.isEmpty { return Array(found.prefix(3)) }
+        }
+        return []
+    }
+
+    /// Whether `name` is what `pattern` describes, where `*` stands for any text.
+    private static func matches(_ name: ArraySlice<UInt8>, _ pattern: ArraySlice<UInt8>) -> Bool {
+        guard let first = pattern.first else { return name.isEmpty }
+        if first == UInt8(ascii: "*") {
+            let rest = pattern.dropFirst()
+            return matches(name, rest) || (!name.isEmpty && matches(name.dropFirst(), pattern))
+        }
+        return name.first == first && matches(name.dropFirst(), pattern.dropFirst())
+    }
+}

@@ -1,0 +1,128 @@
+import CKernels
+import Foundation
+
+/// Writes a safetensors file that every other library reads.
+///
+/// Tensors are converted and written one after the other, so that the peak memory is one tensor's. The file appears
+/// complete or not at all (see ``AtomicFile``).
+///
+/// ```swift
+/// var writer = SafetensorsWriter()
+/// try writer.add("prompt_embeddings", shape: [10, 18432], values: values)
+/// try writer.write(to: folder.appendingPathComponent("adapter_model.safetensors"))
+/// ```
+public struct SafetensorsWriter {
+    /// The number formats that can be written.
+    public enum Format: Sendable {
+        /// 32-bit floats.
+        case float32
+        /// 16-bit floats, rounded to nearest; values from 65,520 on are refused.
+        case float16
+
+        var type: StoredType {
+            switch self {
+            case .float32: .float32
+            case .float16: .float16
+            }
+        }
+    }
+
+    private struct Entry {
+        var key: String
+        var shape: [Int]
+        var format: Format
+        var values: (UnsafeMutableBufferPointer<Float>) throws -> Void
+
+        var count: Int { shape.reduce(1, *) }
+        var size: Int { count * format.type.size }
+    }
+
+    private var entries: [Entry] = []
+    private let metadata: [String: String]
+
+    /// A writer without tensors.
+    ///
+    /// - Parameter metadata: free-form strings; `"format": "pt"` is what `transformers` insists on.
+    public init(metadata: [String: String] = ["format": "pt"]) {
+        self.metadata = metadata
+    }
+
+    /// Adds a tensor whose values are at hand (the array is shared, not copied).
+    public mutating func add(_ key: String, shape: [Int], values: [Float], as format: Format = .float32) {
+        precondition(values.count == shape.reduce(1, *), "as many values as the shape has elements")
+        add(key, shape: shape, as: format) { buffer in
+            values.withUnsafeBufferPointer { _ = buffer.update(from: $0) }
+        }
+    }
+
+    /// Adds a tensor whose values are fetched when the file is written.
+    ///
+    /// - Parameter values: fills as many floats as `shape` has elements, row-major.
+    public mutating func add(
+        _ key: String, shape: [Int], as format: Format = .float32,
+        values: @escaping (UnsafeMutableBufferPointer<Float>) throws -> Void
+    ) {
+        precondition(!entries.contains { $0.key == key } && key != "__metadata__", "every key may occur once")
+        entries.append(Entry(key: key, shape: shape, format: format, values: values))
+    }
+
+    /// Writes the file.
+    ///
+    /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``, ``CheckpointError/exceedsHalfPrecision(key:index:value:)``,
+    ///   and what a tensor's own closure throws; the file that stood there before is then unchanged.
+    public func write(to url: URL) throws {
+        // Wide elements first: then every tensor is aligned, because the header's length is a multiple of 8.
+        let ordered = entries.sorted { ($1.format.type.size, $0.key) < ($0.format.type.size, $1.key) }
+        let header = try header(of: ordered)
+        try AtomicFile.write(to: url) { file in
+            try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try file.write($0) }
+            try file.write(header)
+            for entry in ordered { try Self.write(entry, to: &file) }
+        }
+    }
+
+    private func header(of ordered: [Entry]) throws -> [UInt8] {
+        var members: [String] = []
+        if !metadata.isEmpty {
+            let pairs = try metadata.sorted { $0.key < $1.key }.map { "\(try quoted($0.key)):\(try quoted($0.value))" }
+            members.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
+        }
+        var start = 0
+        for entry in ordered {
+            let shape = entry.shape.map(String.init).joined(separator: ",")
+            members.append(
+                try quoted(entry.key) + ":{\"dtype\":\"\(entry.format.type.rawValue)\",\"shape\":[\(shape)],"
+                    + "\"data_offsets\":[\(start),\(start + entry.size)]}")
+            start += entry.size
+        }
+        var header = Array("{\(members.joined(separator: ","))}".utf8)
+        header += Array(repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
+        return header
+    }
+
+    private func quoted(_ text: String) throws -> String {
+        String(decoding: try JSONEncoder().encode(text), as: UTF8.self)
+    }
+
+    private static func write(_ entry: Entry, to file: inout AtomicFile.Output) throws {
+        guard entry.count > 0 else { return }
+        let values = try [Float](unsafeUninitializedCapacity: entry.count) { buffer, initialized in
+            buffer.initialize(repeating: 0)
+            try entry.values(UnsafeMutableBufferPointer(rebasing: buffer[..<entry.count]))
+            initialized = entry.count
+        }
+        switch entry.format {
+        case .float32: try values.withUnsafeBytes { try file.write($0) }
+        case .float16:
+            let index = ptk_first_beyond_f16(values, values.count)
+            guard index == values.count else {
+                throw CheckpointError.exceedsHalfPrecision(key: entry.key, index: index, value: values[index])
+            }
+            let halves = [UInt16](unsafeUninitializedCapacity: values.count) { buffer, initialized in
+                if let target = buffer.baseAddress { ptk_f32_to_f16(values, target, values.count) }
+                initialized = values.count
+            }
+            try halves.withUnsafeBytes { try file.write($0) }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/// Something that holds named tensors: one safetensors file, several, or another format.
+///
+/// A ``CheckpointReader`` reads from any of them.
+public protocol TensorSource: Sendable {
+    /// The keys of all tensors, sorted.
+    var names: [String] { get }
+
+    /// The file that holds `name`, or the source as a whole where it holds no such tensor: for messages.
+    func file(of name: String) -> String
+
+    /// The shape of a tensor, or nil where there is no such tensor.
+    func shape(of name: String) -> [Int]?
+
+    /// How a tensor is stored, or nil where there is no such tensor.
+    func storedType(of name: String) -> StoredType?
+
+    /// Copies a tensor, converted to float32, in row-major order.
+    ///
+    /// - Parameters:
+    ///   - name: the tensor's key.
+    ///   - destination: as many floats as the tensor has elements.
+    ///   - checkingFinite: whether NaN or infinity is an error.
+    /// - Throws: ``CheckpointError`` where the tensor is missing, cannot be converted or fails the check.
+    func copy(_ name: String, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool) throws
+
+    /// Gives the memory behind a tensor's file pages back. Its values can still be read (from the file again).
+    func releasePages(of name: String)
+}
