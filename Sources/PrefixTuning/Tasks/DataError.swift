@@ -1,0 +1,91 @@
+import Foundation
+
+/// Where an example comes from: for messages.
+public struct DataLocation: Equatable, Sendable, CustomStringConvertible {
+    /// Path of the file.
+    public var file: String
+    /// The line, counted from 1; in a file that is one JSON document, the entry.
+    public var line: Int
+    /// Whether ``line`` counts entries of a JSON document.
+    public var countsEntries = false
+
+    /// A place in a file.
+    public init(file: String, line: Int, countsEntries: Bool = false) {
+        self.file = file
+        self.line = line
+        self.countsEntries = countsEntries
+    }
+
+    /// `file, line 3`.
+    public var description: String { "\(file), \(countsEntries ? "entry" : "line") \(line)" }
+}
+
+/// What can be wrong with a data set.
+///
+/// Cases carry data only; ``description`` writes the sentence.
+public enum DataError: Error, Equatable, Sendable {
+    /// The file cannot be opened or read.
+    case unreadable(file: String, reason: String)
+    /// The file holds nothing.
+    case empty(file: String)
+    /// The file begins like gzip but cannot be unpacked.
+    case corruptGzip(file: String, reason: String)
+    /// A line is not UTF-8 text.
+    case notUTF8(DataLocation)
+    /// A line between others holds nothing.
+    case emptyLine(DataLocation)
+    /// A line or entry does not have the layout of its task.
+    case malformed(DataLocation, found: String, expected: String)
+    /// A whole file does not have the layout of its task.
+    case malformedFile(file: String, problem: String, expected: String)
+    /// Training needs a text that should come out, and there is none.
+    case missingCompletion(DataLocation)
+    /// An example has more tokens than the model has positions for.
+    case tooLong(DataLocation, tokens: Int, limit: Int)
+    /// Once cut to the model's positions, nothing of the text to learn is left.
+    case nothingToLearn(DataLocation, promptTokens: Int, limit: Int)
+    /// The prompt has no tokens, so that nothing could predict the first token of the completion.
+    case emptyPrompt(DataLocation)
+}
+
+extension DataError: CustomStringConvertible, LocalizedError {
+    /// One sentence: what happened, the value received, what to do.
+    public var description: String {
+        switch self {
+        case .unreadable(let file, let reason):
+            "cannot read \(file): \(reason)"
+        case .empty(let file):
+            "\(file) is empty; name a file with at least one example"
+        case .corruptGzip(let file, let reason):
+            "\(file) is gzip-compressed but damaged: \(reason); fetch it again or unpack it by hand"
+        case .notUTF8(let location):
+            "\(location): the text is not UTF-8; convert the file"
+        case .emptyLine(let location):
+            "\(location): the line is empty; remove it"
+        case .malformed(let location, let found, let expected):
+            "\(location): found \(found), but \(expected) is needed"
+        case .malformedFile(let file, let problem, let expected):
+            "\(file): \(problem); \(expected) is needed"
+        case .missingCompletion(let location):
+            "\(location): there is no text to learn; add \"completion\" or a non-empty \"references\""
+        case .tooLong(let location, let tokens, let limit):
+            "\(location): the example has \(tokens) tokens, but \(limit) fit (the model's positions less the prefix); "
+                + "shorten it, or choose to skip or cut long examples"
+        case .nothingToLearn(let location, let promptTokens, let limit):
+            "\(location): the prompt alone has \(promptTokens) tokens and \(limit) fit (the model's positions less "
+                + "the prefix), so that nothing of the text to learn is left; shorten or remove the example"
+        case .emptyPrompt(let location):
+            "\(location): the prompt is empty; give at least one character, because the first token of the "
+                + "completion is predicted from the token before it"
+        }
+    }
+
+    /// The same sentence, for code that shows any `Error`.
+    public var errorDescription: String? { description }
+
+    /// The beginning of a piece of input, quoted for a message.
+    static func excerpt(_ text: some StringProtocol) -> String {
+        let start = text.prefix(60)
+        return "\"\(start)\(start.endIndex < text.endIndex ? "…" : "")\""
+    }
+}

@@ -1,0 +1,79 @@
+/// A training example as token ids.
+public struct TokenizedExample: Equatable, Sendable {
+    /// Prompt and completion.
+    public var tokens: [Int32]
+    /// Index of the first token that the loss counts; at least 1, because a token is predicted from the one before.
+    public var targetStart: Int
+
+    /// A tokenized example; see the properties.
+    public init(tokens: [Int32], targetStart: Int) {
+        self.tokens = tokens
+        self.targetStart = targetStart
+    }
+
+    /// Number of tokens that the loss counts.
+    public var targetCount: Int { tokens.count - targetStart }
+}
+
+extension TaskFormat {
+    /// The tokens that the model is given to continue.
+    ///
+    /// - Parameters:
+    ///   - example: what to write about.
+    ///   - endOfText: the end-of-text token's id.
+    ///   - tokenize: text to ids, without special tokens added.
+    public func promptTokens(
+        for example: Example, endOfText: Int32, tokenize: (String) throws -> [Int32]
+    ) rethrows -> [Int32] {
+        try render(promptPieces, example, endOfText: endOfText, tokenize: tokenize)
+    }
+
+    /// The tokens of prompt and completion, cut or refused where they are longer than `limit`.
+    ///
+    /// - Parameters:
+    ///   - example: a training example (see `forTraining()`).
+    ///   - endOfText: the end-of-text token's id.
+    ///   - limit: the most tokens that fit: the model's positions less the prefix's.
+    ///   - tokenize: text to ids, without special tokens added.
+    /// - Returns: the tokens, or nil where the example is to be skipped.
+    /// - Throws: ``DataError`` with file and line, and what `tokenize` throws.
+    public func tokens(
+        for example: Example, endOfText: Int32, limit: Int, tokenize: (String) throws -> [Int32]
+    ) throws -> TokenizedExample? {
+        guard example.completion != nil else { throw DataError.missingCompletion(example.location) }
+        let prompt = try render(promptPieces, example, endOfText: endOfText, tokenize: tokenize)
+        guard !prompt.isEmpty else { throw DataError.emptyPrompt(example.location) }
+        var tokens = prompt + (try render(completionPieces, example, endOfText: endOfText, tokenize: tokenize))
+        if tokens.count > limit {
+            switch overflow {
+            case .fail: throw DataError.tooLong(example.location, tokens: tokens.count, limit: limit)
+            case .skip: return nil
+            case .truncate: tokens.removeLast(tokens.count - max(limit, 0))
+            }
+            guard tokens.count > prompt.count else {
+                throw DataError.nothingToLearn(example.location, promptTokens: prompt.count, limit: limit)
+            }
+        }
+        return TokenizedExample(tokens: tokens, targetStart: prompt.count)
+    }
+
+    private func render(
+        _ pieces: [Piece], _ example: Example, endOfText: Int32, tokenize: (String) throws -> [Int32]
+    ) rethrows -> [Int32] {
+        var tokens: [Int32] = []
+        var text = ""
+        for piece in pieces {
+            switch piece {
+            case .text(let fixed): text += fixed
+            case .prompt: text += example.prompt
+            case .completion: text += example.completion ?? ""
+            case .endOfText:
+                if !text.isEmpty { tokens += try tokenize(text) }
+                text = ""
+                tokens.append(endOfText)
+            }
+        }
+        if !text.isEmpty { tokens += try tokenize(text) }
+        return tokens
+    }
+}

@@ -1,0 +1,54 @@
+import Foundation
+import PrefixTuning
+import Testing
+
+/// Malformed data: each error names the file, the line, what was found and what to do.
+@Suite struct TaskBadDataTests {
+    @Test(arguments: [
+        (TaskKind.e2e, "a||b\n\nc||d", "line 2: the line is empty"),
+        (.e2e, "a||b\nno separator", "line 2: found \"no separator\", but \"table||text\""),
+        (.e2e, "a|| \n", "line 1: found \"a|| \""),
+        (.e2e, "||b", "line 1: found \"||b\""),
+        (.e2e, #"{"mr":"name","ref":"x"}"#, "line 1: found \"name\", but \"name[…], key[value], …\""),
+        (.e2e, #"{"mr":"name[a] b[c]","ref":"x"}"#, "line 1: found"),
+        (.e2e, #"{"mr":"name[a]","ref":" "}"#, "line 1: there is no text to learn"),
+        (.e2e, #"{"mr":"name[a]"}"#, "line 1: found no \"ref\" in"),
+        (.e2e, "mr,ref\nname[a],b,c", "line 2: found 3 fields"),
+        (.e2e, "mr,ref\nname[a],\"b", "line 2: found a quoted field without an end"),
+        (.e2e, "mr,ref\n", "is empty"),
+        (.jsonl, "{\"prompt\":\"a\"}\n{\"prompt\":", "line 2: found invalid JSON"),
+        (.jsonl, "{\"prompt\":\"a\"}\n{\"text\":\"b\"}", "line 2: found no \"prompt\" in \"{\"text\":\"b\"}\""),
+        (.jsonl, #"{"prompt":3}"#, "line 1: found a value of another type at \"prompt\""),
+        (.jsonl, #"{"prompt":"a","references":["x",3]}"#, "at \"references\", item 2"),
+        (.jsonl, "[1]", "line 1: found a value of another type"),
+        (.webnlg, #"{"triples":[["a","b"]],"references":[]}"#, "line 1: found triples"),
+        (.webnlg, #"{"triples":[],"references":[]}"#, "line 1: found triples []"),
+        (.webnlg, #"{"entries":[{"1":{"lexicalisations":[]}}]}"#, "no \"modifiedtripleset\" at \"entries\", item 1"),
+        (.webnlg, #"{"entries":[]}"#, "is empty"),
+        (.webnlg, "hello", "line 1: found invalid JSON: \"hello\""),
+        (.dart, "[]", "is empty"),
+        (.dart, "[{}]", "no \"tripleset\" at item 1"),
+        (.dart, #"[{"tripleset":[["a"]],"annotations":[]}]"#, "entry 1: found triples"),
+        (.dart, #"{"tripleset":[["a","b","c"]]}"#, "no \"references\""),
+        (.dart, "", "is empty; name a file with at least one example"),
+        (.jsonl, " \n\t\r\n", "is empty"),
+    ])
+    func refuses(_ kind: TaskKind, _ text: String, says: String) throws {
+        let error = try #require(try taskFailure(kind, Data(text.utf8)), "accepted")
+        #expect("\(error)".contains(says), "\(error)")
+        #expect("\(error)".contains("data.txt"))
+    }
+
+    @Test func refusesOtherEncodings() throws {
+        let error = try #require(try taskFailure(.e2e, Data("a||b\ncaf".utf8) + [0xE9] + Data("||c".utf8)))
+        #expect("\(error)".contains("line 2: the text is not UTF-8"))
+    }
+
+    @Test func saysWhatIsNoFile() throws {
+        try withTaskFile(Data([1])) { url in
+            let absent = url.deletingLastPathComponent().appendingPathComponent("absent")
+            #expect { try TaskKind.e2e.read(absent) } throws: { "\($0)".contains("no such file") }
+            #expect { try TaskKind.e2e.read(url.deletingLastPathComponent()) } throws: { "\($0)".contains("a folder") }
+        }
+    }
+}

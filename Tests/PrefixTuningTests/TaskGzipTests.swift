@@ -1,0 +1,44 @@
+import Foundation
+import PrefixTuning
+import Testing
+
+@Suite struct TaskGzipTests {
+    /// `gzip` of "name : A||It is A . \n", made by Python's gzip module with time 0.
+    private static let packed =
+        Data(
+            base64Encoded: "H4sIAAAAAAACA8tLzE1VsFJwrKnxLFHILFZwVNBT4AIAcamf3RUAAAA=") ?? Data()
+
+    @Test func readsGzipWhateverTheNameIs() throws {
+        for name in ["data.txt", "data.txt.gz"] {
+            let examples = try withTaskFile(Self.packed, name: name) { try TaskKind.e2e.read($0) }
+            #expect(examples.map(\.completion) == ["It is A . "])
+        }
+    }
+
+    @Test func readsSeveralMembersInARow() throws {
+        let examples = try withTaskFile(Self.packed + Self.packed) { try TaskKind.e2e.read($0) }
+        #expect(examples.map(\.line) == [1, 2])
+    }
+
+    @Test func refusesEveryTruncation() throws {
+        for count in 2..<Self.packed.count {
+            let error = try #require(try taskFailure(.e2e, Self.packed.prefix(count)), "\(count) bytes")
+            guard case .corruptGzip = error else {
+                Issue.record("\(count) bytes: \(error)")
+                return
+            }
+        }
+        let error = try #require(try taskFailure(.e2e, Self.packed.prefix(30)))
+        #expect("\(error)".contains("it ends in the middle (30 bytes); fetch it again"), "\(error)")
+    }
+
+    @Test func refusesDamageAnywhereInTheBody() throws {
+        // Bytes 4 to 9 of the header (time, flags of the packer, system) carry nothing that is checked.
+        for place in Array(2..<4) + Array(10..<Self.packed.count) {
+            var damaged = Self.packed
+            damaged[place] ^= 0x55
+            #expect(try taskFailure(.e2e, damaged) != nil, "byte \(place)")
+        }
+        #expect(try taskFailure(.e2e, Self.packed + Data([1, 2, 3])) != nil, "garbage at the end")
+    }
+}
