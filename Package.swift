@@ -19,7 +19,7 @@ let package = Package(
     ],
     targets: [
         // C: vector loops with run-time dispatch (vector loops written in Swift were measured 50 times slower).
-        .target(name: "CKernels"),
+        .target(name: "CKernels", linkerSettings: [.linkedLibrary("gomp", .when(platforms: [.linux]))]),
         // The one door to oneDNN; hides the difference between its 2.x and 3.x interfaces.
         .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl")]),
         // zlib, for gzip-compressed data sets.

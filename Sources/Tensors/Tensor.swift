@@ -76,6 +76,13 @@ public final class Tensor {
     /// A copy of the elements in row-major order.
     public var values: [Float] { Array(UnsafeBufferPointer(start: floats, count: count)) }
 
+    /// Lends the elements for reading or writing.
+    public func withMutableValues<Result>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Result) rethrows
+        -> Result
+    {
+        try body(UnsafeMutableBufferPointer(start: floats, count: count))
+    }
+
     /// Overwrites the elements.
     ///
     /// - Parameter values: As many elements as the tensor holds, in row-major order.

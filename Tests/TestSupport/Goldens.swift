@@ -11,7 +11,8 @@ public enum Fixtures {
     public static let sharedData: URL? = {
         let checkout = goldens.deletingLastPathComponent().deletingLastPathComponent()
         let beside = checkout.deletingLastPathComponent().appendingPathComponent("shared/data")
-        let candidate = ProcessInfo.processInfo.environment["PREFIXTUNE_DATA"].map { URL(fileURLWithPath: $0) } ?? beside
+        let candidate =
+            ProcessInfo.processInfo.environment["PREFIXTUNE_DATA"].map { URL(fileURLWithPath: $0) } ?? beside
         return FileManager.default.fileExists(atPath: candidate.path) ? candidate : nil
     }()
 }

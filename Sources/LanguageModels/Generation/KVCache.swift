@@ -1,0 +1,166 @@
+import Tensors
+
+/// Keys and values of a run of positions in every layer of a model, wherever they lie.
+///
+/// This is what a prefix is to a model.
+public struct KeyValues {
+    /// Where one layer's keys and values lie.
+    public typealias Layer = (source: Tensor, keyColumn: Int, valueColumn: Int)
+
+    let layers: [Layer]
+    let rows: KeyValueSegment.Rows
+    /// How many positions the tokens that follow are moved by: `count`, or 0 where the text keeps its own positions.
+    let positions: Int
+
+    /// Keys and values in the columns of one matrix, layer after layer: key, value, key, value, …
+    ///
+    /// - Parameters:
+    ///   - matrix: [n × 2·L·keyWidth], the layout of PEFT's `prompt_embeddings` and of the paper's P.
+    ///   - shape: The model's sizes.
+    ///   - shiftsPositions: Whether the text that follows starts at position n (else at 0).
+    public init(rowsOf matrix: Tensor, shape: ModelShape, shiftsPositions: Bool = true) {
+        precondition(matrix.width == shape.prefixRowWidth, "a prefix of \(matrix.shape) for \(shape)")
+        layers = (0..<shape.layerCount).map {
+            (matrix, 2 * $0 * shape.keyWidth, (2 * $0 + 1) * shape.keyWidth)
+        }
+        rows = .range(0..<matrix.rows)
+        positions = shiftsPositions ? matrix.rows : 0
+    }
+
+    init(layers: [Layer], rows: KeyValueSegment.Rows, positions: Int) {
+        self.layers = layers
+        self.rows = rows
+        self.positions = positions
+    }
+
+    func segment(_ layer: Int) -> KeyValueSegment {
+        let (source, keyColumn, valueColumn) = layers[layer]
+        return KeyValueSegment(source: source, rows: rows, keyColumn: keyColumn, valueColumn: valueColumn)
+    }
+}
+
+/// What the sequences of a batch attend to before their own tokens.
+///
+/// A prefix enters a model only as the initial content of this cache; any number of sequences may start from the same
+/// one, which is stored once. A cache that keeps new tokens copies their keys and values into a pool of rows, of which
+/// a sequence remembers the numbers: to split a sequence into beams, or to reorder beams, copies numbers only.
+public final class KVCache {
+    /// One sequence: the given keys and values, the rows of the pool that hold its tokens, its next position.
+    public struct Sequence {
+        var start: KeyValues?
+        var poolRows: [Int32] = []
+        var sharedRows: Range<Int>?  // pool rows of a prompt, before poolRows
+        /// Position of the next token.
+        public internal(set) var nextPosition: Int
+
+        /// A sequence that begins after `start`, or from nothing.
+        public init(after start: KeyValues? = nil) {
+            self.start = start
+            nextPosition = start?.positions ?? 0
+        }
+    }
+
+    /// The sequences, in the order of the next batch. May be reordered, repeated and removed between steps.
+    public var sequences: [Sequence]
+    private let shape: ModelShape
+    private let pool: KeyValuePool?
+
+    /// A cache.
+    ///
+    /// - Parameters:
+    ///   - shape: The model's sizes.
+    ///   - sequences: What each sequence starts from.
+    ///   - keepsTokens: Whether new tokens are remembered (generation) or attend within their batch only (training).
+    public init(shape: ModelShape, sequences: [Sequence], keepsTokens: Bool) {
+        self.shape = shape
+        self.sequences = sequences
+        pool = keepsTokens ? KeyValuePool(shape: shape) : nil
+    }
+
+    /// Makes room for the tokens of a batch and says what they attend to.
+    ///
+    /// - Parameter batch: One run of new tokens per sequence.
+    public func extend(by batch: TokenBatch) -> CacheStep {
+        precondition(batch.lengths.count == sequences.count, "\(batch.lengths.count) for \(sequences.count) sequences")
+        var positions: [Int32] = [], past: [[KeyValues]] = [], newRows: [Int32] = []
+        for (index, length) in batch.lengths.enumerated() {
+            let sequence = sequences[index]
+            for offset in 0..<length { positions.append(Int32(sequence.nextPosition + offset)) }
+            sequences[index].nextPosition += length
+            past.append(keyValues(of: sequence))
+        }
+        if let pool {
+            newRows = pool.take(batch.tokens.count, keeping: sequences)
+            for (index, range) in batch.ranges.enumerated() { sequences[index].append(newRows[range]) }
+            // The pool may have moved to larger memory: ask again where the past lies, new tokens included.
+            past = sequences.map(keyValues)
+        }
+        return CacheStep(positions: positions, ranges: batch.ranges, past: past, newRows: newRows, pool: pool)
+    }
+
+    private func keyValues(of sequence: Sequence) -> [KeyValues] {
+        var parts: [KeyValues] = []
+        if let start = sequence.start { parts.append(start) }
+        guard let pool else { return parts }
+        if let shared = sequence.sharedRows {
+            parts.append(KeyValues(layers: pool.layers, rows: .range(shared), positions: 0))
+        }
+        if !sequence.poolRows.isEmpty {
+            parts.append(KeyValues(layers: pool.layers, rows: .list(sequence.poolRows), positions: 0))
+        }
+        return parts
+    }
+}
+
+extension KVCache.Sequence {
+    /// Remembers rows of the pool: as a range where the first ones are consecutive, else one by one.
+    mutating func append(_ rows: ArraySlice<Int32>) {
+        guard let first = rows.first, let last = rows.last else { return }
+        if sharedRows == nil, poolRows.isEmpty, rows.count > 1, Int(last - first) == rows.count - 1 {
+            sharedRows = Int(first)..<Int(last) + 1
+        } else {
+            poolRows += rows
+        }
+    }
+}
+
+/// One pass of new tokens through the layers of a model.
+public final class CacheStep {
+    /// The position of each new token.
+    public let positions: [Int32]
+    private let ranges: [Range<Int>]
+    private let past: [[KeyValues]]
+    private let newRows: [Int32]
+    private let pool: KeyValuePool?
+
+    init(positions: [Int32], ranges: [Range<Int>], past: [[KeyValues]], newRows: [Int32], pool: KeyValuePool?) {
+        self.positions = positions
+        self.ranges = ranges
+        self.past = past
+        self.newRows = newRows
+        self.pool = pool
+    }
+
+    /// Attention of the new tokens to what is cached and to each other.
+    ///
+    /// - Parameters:
+    ///   - projected: [tokens × (heads + 2·keyHeads)·headWidth]: queries | keys | values.
+    ///   - layer: Which layer's cache.
+    ///   - geometry: Heads and scale.
+    /// - Returns: [tokens × heads·headWidth].
+    public func attend(_ projected: Tensor, layer: Int, geometry: AttentionGeometry) -> Tensor {
+        let keyColumn = geometry.heads * geometry.headWidth
+        let valueColumn = keyColumn + geometry.keyHeads * geometry.headWidth
+        pool?.store(projected, keyColumn: keyColumn, rows: newRows, layer: layer)
+        let sequences = zip(ranges, past).map { range, past in
+            var segments = past.map { $0.segment(layer) }
+            if pool == nil {
+                segments.append(
+                    KeyValueSegment(
+                        source: projected, rows: .range(range), keyColumn: keyColumn, valueColumn: valueColumn))
+            }
+            return AttendingSequence(queries: range, segments: segments)
+        }
+        return attention(queries: projected, sequences: sequences, geometry: geometry)
+    }
+}

@@ -1,0 +1,64 @@
+import Tensors
+
+/// Rows of keys and values, one matrix [capacity × 2·keyWidth] per layer, handed out to the tokens of all sequences.
+///
+/// Rows are used one after another; when none is left, those that no sequence remembers any more (of beams that were
+/// given up, of finished sequences) are used again, and only if that is not enough the pool grows.
+final class KeyValuePool {
+    private(set) var layers: [KeyValues.Layer]
+    private let keyWidth: Int
+    private var capacity: Int
+    private var next = 0
+    private var free: [Int32] = []
+
+    init(shape: ModelShape, capacity: Int = 256) {
+        keyWidth = shape.keyWidth
+        self.capacity = capacity
+        layers = (0..<shape.layerCount).map { _ in
+            (Tensor(shape: [capacity, 2 * shape.keyWidth]), 0, shape.keyWidth)
+        }
+    }
+
+    /// Finds rows for new tokens.
+    ///
+    /// - Parameters:
+    ///   - count: How many.
+    ///   - sequences: What must be kept.
+    func take(_ count: Int, keeping sequences: [KVCache.Sequence]) -> [Int32] {
+        if free.count < count, next + count > capacity { collect(sequences) }
+        if free.count >= count {
+            defer { free.removeLast(count) }
+            return free.suffix(count).reversed()
+        }
+        if next + count > capacity { grow(to: max(next + count, 2 * capacity)) }
+        defer { next += count }
+        return (next..<next + count).map(Int32.init)
+    }
+
+    /// Writes the keys and values of new tokens.
+    func store(_ projected: Tensor, keyColumn: Int, rows: [Int32], layer: Int) {
+        let target = layers[layer].source
+        for (token, row) in rows.enumerated() {
+            (target.floats + Int(row) * target.width).update(
+                from: projected.floats + token * projected.width + keyColumn, count: 2 * keyWidth)
+        }
+    }
+
+    private func collect(_ sequences: [KVCache.Sequence]) {
+        var isUsed = [Bool](repeating: false, count: next)
+        for sequence in sequences {
+            for row in sequence.sharedRows ?? 0..<0 { isUsed[row] = true }
+            for row in sequence.poolRows { isUsed[Int(row)] = true }
+        }
+        free = (0..<next).reversed().filter { !isUsed[$0] }.map(Int32.init)
+    }
+
+    private func grow(to capacity: Int) {
+        layers = layers.map { layer in
+            let larger = Tensor(shape: [capacity, 2 * keyWidth])
+            larger.floats.update(from: layer.source.floats, count: next * 2 * keyWidth)
+            return (larger, layer.keyColumn, layer.valueColumn)
+        }
+        self.capacity = capacity
+    }
+}

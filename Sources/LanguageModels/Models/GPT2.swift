@@ -1,0 +1,127 @@
+import Tensors
+
+/// GPT-2 (Radford et al. 2019): pre-layer-norm Transformer decoder with learned positions.
+///
+/// x₀ = wte[token] + wpe[position]; x ← x + attention(ln₁ x); x ← x + mlp(ln₂ x); logits = lnᶠ(x) · Wᵀ.
+public final class GPT2: CausalModel {
+    /// Sizes and conventions.
+    public let configuration: GPT2Configuration
+    /// The output head; tied to the token table unless the checkpoint has its own.
+    public let head: any LinearMap
+    /// Trainable parameters by checkpoint name.
+    public let parameters: [(name: String, value: Tensor)]
+
+    private let tokenTable: Tensor  // [vocabulary × d]
+    private let positionTable: Tensor  // [positions × d]
+    private let blocks: [Block]
+    private let finalNorm: LayerNorm
+
+    /// Takes the weights of a checkpoint, whose keys may begin with `transformer.` or not.
+    ///
+    /// - Throws: ``CheckpointError`` where tensors are missing, left over, mis-shaped or not finite.
+    public init(_ configuration: GPT2Configuration, reader: CheckpointReader, use: WeightUse) throws {
+        self.configuration = configuration
+        let d = configuration.width
+        let all = WeightLoader(reader, use: use)
+        let isNested = all.contains("transformer.wte.weight")
+        let weights = isNested ? all.scoped("transformer") : all
+        tokenTable = try weights.tensor("wte.weight", shape: [configuration.vocabularySize, d])
+        positionTable = try weights.tensor("wpe.weight", shape: [configuration.positionCount, d])
+        blocks = try (0..<configuration.layerCount).map {
+            try Block(configuration, layer: $0, weights.scoped("h").scoped("\($0)"))
+        }
+        finalNorm = try LayerNorm(weights.scoped("ln_f"), width: d, epsilon: configuration.layerNormEpsilon)
+        // A head of its own is used wherever the file has one; what config.json says of tying is often a leftover.
+        head =
+            all.contains("lm_head.weight")
+            ? try all.matrix(
+                "lm_head", input: d, output: configuration.vocabularySize, orientation: .outputByInput, hasBias: false)
+            : try weights.tiedHead(tokenTable)
+        // Causal masks, which old checkpoints carry as tensors.
+        try all.finish(ignoring: ["*attn.bias", "*attn.masked_bias"])
+        parameters = all.registry.parameters.map { (isNested ? $0.name : "transformer.\($0.name)", $0.value) }
+            .map { ($0.0.hasSuffix("lm_head.weight") ? "lm_head.weight" : $0.0, $0.1) }
+    }
+
+    /// Sizes that caches and prefixes have.
+    public var shape: ModelShape {
+        ModelShape(
+            layerCount: configuration.layerCount, keyHeadCount: configuration.headCount,
+            headWidth: configuration.headWidth, width: configuration.width, positionCount: configuration.positionCount,
+            vocabularySize: configuration.vocabularySize)
+    }
+
+    /// lnᶠ of the last block's output.
+    public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
+        let step = cache.extend(by: batch)
+        var x = tokenTable.rows(at: batch.tokens) + positionTable.rows(at: step.positions)  // [tokens × d]
+        if let dropout { x = dropout(x) }
+        for block in blocks { x = block(x, step, dropout) }
+        return finalNorm(x)
+    }
+}
+
+extension GPT2 {
+    private struct Block {
+        let attentionNorm: LayerNorm
+        let attention: Attention
+        let mlpNorm: LayerNorm
+        let mlp: MLP
+
+        init(_ configuration: GPT2Configuration, layer: Int, _ weights: WeightLoader) throws {
+            let epsilon = configuration.layerNormEpsilon
+            attentionNorm = try LayerNorm(weights.scoped("ln_1"), width: configuration.width, epsilon: epsilon)
+            attention = try Attention(configuration, layer: layer, weights.scoped("attn"))
+            mlpNorm = try LayerNorm(weights.scoped("ln_2"), width: configuration.width, epsilon: epsilon)
+            mlp = try MLP(configuration, weights.scoped("mlp"))
+        }
+
+        func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
+            func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
+            let x = x + dropped(attention(attentionNorm(x), step))
+            return x + dropped(mlp(mlpNorm(x)))
+        }
+    }
+
+    private struct Attention {
+        let layer: Int
+        let geometry: AttentionGeometry
+        let project: any LinearMap  // [d × 3d]: queries | keys | values
+        let output: any LinearMap  // [d × d]
+
+        init(_ configuration: GPT2Configuration, layer: Int, _ weights: WeightLoader) throws {
+            let d = configuration.width
+            self.layer = layer
+            var scale: Float = configuration.scalesAttention ? 1 / Float(configuration.headWidth).squareRoot() : 1
+            if configuration.scalesAttentionByInverseLayer { scale /= Float(layer + 1) }
+            geometry = AttentionGeometry(
+                heads: configuration.headCount, headWidth: configuration.headWidth, scale: scale)
+            project = try weights.matrix("c_attn", input: d, output: 3 * d, orientation: .inputByOutput)
+            output = try weights.matrix("c_proj", input: d, output: d, orientation: .inputByOutput)
+        }
+
+        func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
+            output(step.attend(project(x), layer: layer, geometry: geometry))
+        }
+    }
+
+    private struct MLP {
+        let expand: any LinearMap  // [d × inner]
+        let activation: Activation
+        let contract: any LinearMap  // [inner × d]
+
+        init(_ configuration: GPT2Configuration, _ weights: WeightLoader) throws {
+            let d = configuration.width, inner = configuration.innerWidth
+            expand = try weights.matrix("c_fc", input: d, output: inner, orientation: .inputByOutput)
+            contract = try weights.matrix("c_proj", input: inner, output: d, orientation: .inputByOutput)
+            activation =
+                switch configuration.activation {
+                case .geluNew, .geluTanh: .geluTanh
+                case .gelu: .geluErf
+                case .relu: .relu
+                }
+        }
+
+        func callAsFunction(_ x: Tensor) -> Tensor { contract(expand(x).applying(activation)) }
+    }
+}
