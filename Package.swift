@@ -29,15 +29,16 @@ let package = Package(
         .target(name: "Tensors", dependencies: ["CKernels", "COneDNN"], swiftSettings: strict),
         .target(name: "Tokenizers", swiftSettings: strict),
         .target(name: "TextMetrics", swiftSettings: strict),
-        .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: strict),
+        .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers", "CKernels"], swiftSettings: strict),
         .target(
             name: "PrefixTuning",
-            dependencies: ["LanguageModels", "TextMetrics", "CZlib", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "CZlib", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
         .executableTarget(
             name: "prefixtune",
             dependencies: [
-                "PrefixTuning", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
@@ -45,7 +46,7 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TextMetricsTests", dependencies: ["TextMetrics", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "LanguageModelsTests", dependencies: ["LanguageModels", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "LanguageModelsTests", dependencies: ["LanguageModels", "CKernels", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "PrefixTuningTests", dependencies: ["PrefixTuning", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "CommandLineTests", dependencies: ["prefixtune", "TestSupport"], swiftSettings: strict),
     ],

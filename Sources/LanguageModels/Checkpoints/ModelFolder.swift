@@ -1,0 +1,41 @@
+import Foundation
+import Tensors
+import Tokenizers
+
+/// The folder that a model is kept in: `config.json`, `model.safetensors`, `tokenizer.json`.
+public enum ModelFolder {
+    /// Writes a trained model; `transformers` loads it.
+    ///
+    /// - Parameters:
+    ///   - parameters: Name and value of each; a tied head is not among them.
+    ///   - tokenizer: Written beside the weights; nil where it is not at hand.
+    ///   - format: 16-bit floats halve the file.
+    /// - Throws: ``CheckpointError`` where it cannot be written; files that stood there before are then unchanged.
+    public static func write(
+        configuration: GPT2Configuration, parameters: [(name: String, value: Tensor)], tokenizer: Tokenizer?,
+        to folder: URL, format: SafetensorsWriter.Format = .float32
+    ) throws {
+        try makeFolder(folder)
+        var writer = SafetensorsWriter()
+        for (name, value) in parameters {
+            writer.add(name, shape: value.shape, values: value.values, as: format)
+        }
+        try writer.write(to: folder.appendingPathComponent("model.safetensors"))
+        try configuration.write(to: folder.appendingPathComponent("config.json"))
+        try tokenizer?.write(to: folder)
+    }
+
+    /// Makes a folder, with those above it.
+    ///
+    /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``.
+    public static func makeFolder(_ folder: URL) throws {
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        } catch {
+            let reason =
+                access(folder.deletingLastPathComponent().path, W_OK) != 0
+                ? "its parent folder does not exist or may not be written to" : "a file of this name is in the way"
+            throw CheckpointError.cannotWrite(file: folder.path, reason: reason)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import Tensors
+
+/// AdamW over a list of named parameters, with clipping by the norm of all gradients together.
+public final class Optimizer {
+    /// The constants of AdamW.
+    public struct Settings: Codable, Equatable, Sendable {
+        /// Decay of the first moment.
+        public var beta1 = 0.9
+        /// Decay of the second moment.
+        public var beta2 = 0.999
+        /// Keeps the quotient finite.
+        public var epsilon = 1e-8
+        /// λ: how much a parameter shrinks per step, times the learning rate.
+        public var weightDecay = 0.0
+        /// Greatest norm of all gradients together; 0 for no limit.
+        public var clip = 1.0
+
+        /// PyTorch's constants, no weight decay, gradients clipped to norm 1: the paper's.
+        public init() {}
+    }
+
+    /// A parameter with its two moments.
+    struct Entry {
+        let name: String
+        let value: Tensor
+        let first: Tensor
+        let second: Tensor
+    }
+
+    /// The constants in use.
+    public let settings: Settings
+    /// Steps done.
+    public internal(set) var stepCount = 0
+    let entries: [Entry]
+
+    /// An optimiser with moments of zero.
+    public init(_ parameters: [(name: String, value: Tensor)], settings: Settings) {
+        self.settings = settings
+        entries = parameters.map {
+            Entry(name: $0.name, value: $0.value, first: .zeros($0.value.shape), second: .zeros($0.value.shape))
+        }
+    }
+
+    /// Changes the parameters by their collected gradients and empties these.
+    ///
+    /// - Parameter learningRate: η of this step.
+    /// - Returns: The norm of all gradients together, before clipping. Where it is not finite nothing is changed.
+    @discardableResult
+    public func step(learningRate: Double) -> Double {
+        let gradients = entries.map { $0.value.gradient?.value }
+        defer { for entry in entries { entry.value.gradient?.clear() } }
+        let norm = gradients.reduce(0.0) { $0 + ($1?.sumOfSquares ?? 0) }.squareRoot()
+        guard norm.isFinite else { return norm }
+        // torch.nn.utils.clip_grad_norm_: the norm is enlarged a little before it divides.
+        let scale = settings.clip > 0 ? min(1, settings.clip / (norm + 1e-6)) : 1
+        stepCount += 1
+        let update = AdamWUpdate(
+            step: stepCount, learningRate: learningRate, beta1: settings.beta1, beta2: settings.beta2,
+            epsilon: settings.epsilon, weightDecay: settings.weightDecay, gradientScale: scale)
+        for (entry, gradient) in zip(entries, gradients) {
+            guard let gradient else { continue }
+            update.apply(to: entry.value, gradient: gradient, first: entry.first, second: entry.second)
+        }
+        return norm
+    }
+}
