@@ -1,0 +1,35 @@
+/// Which scores are computed and how texts are made comparable first, per data set as its own script does it.
+///
+/// METEOR and TER, which the WebNLG and DART scripts also report, are not computed yet.
+public enum EvaluationSuite: String, Sendable, Codable, CaseIterable {
+    /// The E2E challenge script: BLEU, NIST, ROUGE-L, CIDEr. Case does not count.
+    case e2e
+    /// The WebNLG 2017 script: multi-bleu without regard to case on texts folded to ASCII and split at every non-word
+    /// character (``WebNLGNormalizer``), first three references only.
+    case webnlg
+    /// The DART script: multi-bleu on texts as they are, case counts, first three references only. The official references are
+    /// already lowercased and tokenised; predictions must be too.
+    case dart
+    /// No script in particular: multi-bleu on texts as they are, with and without regard to case, and ROUGE-L.
+    case plain
+
+    /// How many references of an instance the script reads at most.
+    var referenceLimit: Int? {
+        switch self {
+        case .webnlg, .dart: 3
+        case .e2e, .plain: nil
+        }
+    }
+
+    /// What ``EvaluationReport`` says about normalisation.
+    var normalization: String {
+        switch self {
+        case .e2e:
+            "mteval-13a tokens in lower case (BLEU, NIST); Treebank tokens in lower case without punctuation (ROUGE-L, CIDEr)"
+        case .webnlg: "ASCII-folded, lower case, split at non-word characters; first 3 references"
+        case .dart: "none: tokens separated by white space, case counts; first 3 references"
+        case .plain:
+            "none for BLEU: tokens separated by white space; Treebank tokens in lower case without punctuation (ROUGE-L)"
+        }
+    }
+}
