@@ -4,6 +4,10 @@
 
 INLINE float sigmoid(float x) { return 1.0f / (1.0f + exp_fast(-x)); }
 
+/// Below -20 both GELUs are 0, above 20 their slope is 1: no x³ or x² may overflow on the way to that.
+INLINE float at_least(float x, float bound) { return x < bound ? bound : x; }
+INLINE float at_most(float x, float bound) { return x > bound ? bound : x; }
+
 /// erf by two own Chebyshev fits: x P(x²) below 1, 1 - exp(-Q(x)) from there to 4; greatest error 1.4e-7.
 INLINE float erf_fast(float x) {
     float t = fabsf(x), s = x * x;
@@ -33,9 +37,13 @@ INLINE float erf_fast(float x) {
 
 INLINE float value(ptk_activation kind, float x) {
     switch (kind) {
-    case ptk_gelu_tanh: return x * sigmoid(TWO_ROOT * (x + 0.044715f * x * x * x));
-    case ptk_gelu_erf: return 0.5f * x * (1.0f + erf_fast(x * 0.70710678118654752f));
-    case ptk_relu: return x > 0 ? x : 0;
+    case ptk_gelu_tanh:
+        x = at_least(x, -20);
+        return x * sigmoid(TWO_ROOT * (x + 0.044715f * x * x * x));
+    case ptk_gelu_erf:
+        x = at_least(x, -20);
+        return 0.5f * x * (1.0f + erf_fast(x * 0.70710678118654752f));
+    case ptk_relu: return x < 0 ? 0 : x;  // In this form a NaN stays one.
     case ptk_tanh: return 1.0f - 2.0f * sigmoid(-2.0f * x);
     }
 }
@@ -43,10 +51,13 @@ INLINE float value(ptk_activation kind, float x) {
 INLINE float derivative(ptk_activation kind, float x) {
     switch (kind) {
     case ptk_gelu_tanh: {
-        float s = sigmoid(TWO_ROOT * (x + 0.044715f * x * x * x));
-        return s + x * s * (1.0f - s) * TWO_ROOT * (1.0f + 3.0f * 0.044715f * x * x);
+        x = at_most(at_least(x, -20), 20);
+        // With e = exp(-2u) and s = 1 / (1 + e), s (1 - s) is e s²: 1 - s would lose the digits of a small one.
+        float e = exp_fast(-TWO_ROOT * (x + 0.044715f * x * x * x)), s = 1.0f / (1.0f + e);
+        return s + x * (e * s * s) * TWO_ROOT * (1.0f + 3.0f * 0.044715f * x * x);
     }
     case ptk_gelu_erf:
+        x = at_most(at_least(x, -20), 20);
         return 0.5f * (1.0f + erf_fast(x * 0.70710678118654752f)) +
                x * 0.3989422804014327f * exp_fast(-0.5f * x * x);
     case ptk_relu: return x > 0 ? 1 : 0;
