@@ -234,7 +234,7 @@ INLINE void backward_head(
         product(rows, width, most, ds, columns, 1, keys, width, false, dq, width);
         for (int64_t i = 0; i < rows; i++) {
             float *to = g->query_gradients + (row + i) * g->query_gradient_stride + head * depth;
-            for (int64_t d = 0; d < depth; d++) to[d] = dq[i * width + d] * call->scale;
+            for (int64_t d = 0; d < depth; d++) to[d] += dq[i * width + d] * call->scale;
         }
     }
 }

@@ -40,7 +40,7 @@ typedef struct {
 /// output [rows × heads*head_width] = softmax(scale q kᵀ) v; log_sums [rows × heads] is kept for the way back.
 void ptk_attention_forward(const ptk_attention *attention, float *output, float *log_sums);
 
-/// Adds to the segments' gradients; writes query_gradients (strides of `queries`), or skips them where NULL.
+/// Adds to the segments' gradients and to query_gradients (stride query_gradient_stride), or skips the latter where NULL.
 /// Scores are computed anew (memory stays linear in length). Each thread owns whole heads: no two add to one place.
 void ptk_attention_backward(
     const ptk_attention *attention, const float *output, const float *log_sums, const float *output_gradients,
