@@ -17,14 +17,13 @@ extension Tensor {
         guard let tape, let dy = y.gradient else { return y }
         tape.record { [x = self.detached, dx = gradient] in
             guard let g = dy.take() else { return }
-            if let dGain = gain.gradient, let dBias = bias.gradient {
-                dGain.accumulate { dGain in
-                    dBias.accumulate { dBias in
-                        backend.layerNormParameters(
-                            g.floats, x: x.floats, mean: mean.floats, scale: scale.floats, rows: x.rows,
-                            width: x.width, gain: dGain, bias: dBias)
-                    }
-                }
+            if gain.gradient != nil || bias.gradient != nil {
+                let dGain = Tensor.zeros([x.width]), dBias = Tensor.zeros([x.width])
+                backend.layerNormParameters(
+                    g.floats, x: x.floats, mean: mean.floats, scale: scale.floats, rows: x.rows, width: x.width,
+                    gain: dGain.floats, bias: dBias.floats)
+                gain.gradient?.add(dGain)
+                bias.gradient?.add(dBias)
             }
             dx?.update { sum, accumulate in
                 backend.layerNormBackward(

@@ -7,7 +7,7 @@ public protocol LinearMap: AnyObject {
     var inputWidth: Int { get }
     /// Width of y.
     var outputWidth: Int { get }
-    /// The slot of W's own gradient; nil for a frozen matrix.
+    /// The slot of W's own gradient, or of b's where only b is trained; nil for a frozen matrix.
     var parameterGradient: Gradient? { get }
 
     /// y = x·W + b. The memory of x and y has room for rows up to a multiple of 16.
@@ -125,8 +125,8 @@ public final class TrainableMatrix: LinearMap {
     public var inputWidth: Int { weight.shape[orientation == .inputByOutput ? 0 : 1] }
     /// Width of y.
     public var outputWidth: Int { weight.shape[orientation == .inputByOutput ? 1 : 0] }
-    /// The slot of W's gradient.
-    public var parameterGradient: Gradient? { weight.gradient }
+    /// The slot of W's gradient, or of b's where only b is trained.
+    public var parameterGradient: Gradient? { weight.gradient ?? bias?.gradient }
 
     /// y = x·W + b.
     public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
