@@ -11,12 +11,11 @@ struct arguments {
 
 DISPATCHED static void adamw_range(struct arguments *a, int64_t begin, int64_t end) {
     const ptk_adamw_settings s = *a->settings;
-    const float decay = 1.0f - s.learning_rate * s.weight_decay, step = s.learning_rate / s.correction1;
     for (int64_t i = begin; i < end; i++) {
         float g = a->g[i] * s.gradient_scale;
-        float m = a->m[i] + (g - a->m[i]) * (1.0f - s.beta1);
-        float v = a->v[i] * s.beta2 + (1.0f - s.beta2) * g * g;
-        a->w[i] = a->w[i] * decay - step * m / (sqrtf(v) / s.root_correction2 + s.epsilon);
+        float m = a->m[i] + (g - a->m[i]) * s.rest1;
+        float v = a->v[i] * s.beta2 + s.rest2 * g * g;
+        a->w[i] = a->w[i] * s.decay - s.step * m / (sqrtf(v) / s.root_correction2 + s.epsilon);
         a->m[i] = m;
         a->v[i] = v;
     }

@@ -5,9 +5,10 @@
 #include <stdint.h>
 
 typedef struct {
-    float learning_rate, beta1, beta2, epsilon, weight_decay;
-    /// 1 - beta1^t and sqrt(1 - beta2^t) for step t = 1, 2, …
-    float correction1, root_correction2;
+    /// Found in double precision, since 1 - 0.999 in float is off by 1e-5: 1 - rate * weight decay,
+    /// rate / (1 - beta1^t), 1 - beta1, beta2, 1 - beta2 and sqrt(1 - beta2^t) for step t = 1, 2, …
+    float decay, step, rest1, beta2, rest2, root_correction2;
+    float epsilon;
     /// Multiplies the gradient first: the clipping factor.
     float gradient_scale;
 } ptk_adamw_settings;

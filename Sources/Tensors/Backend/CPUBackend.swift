@@ -111,9 +111,8 @@ struct CPUBackend: Backend, Sendable {
         second: MutableFloats
     ) {
         var settings = ptk_adamw_settings(
-            learning_rate: update.learningRate, beta1: update.beta1, beta2: update.beta2, epsilon: update.epsilon,
-            weight_decay: update.weightDecay, correction1: update.correction1,
-            root_correction2: update.rootCorrection2, gradient_scale: update.gradientScale)
+            decay: update.decay, step: update.stepSize, rest1: update.rest1, beta2: update.beta2, rest2: update.rest2,
+            root_correction2: update.rootCorrection2, epsilon: update.epsilon, gradient_scale: update.gradientScale)
         ptk_adamw(&settings, gradient, Int64(count), values, first, second)
     }
 }

@@ -3,13 +3,14 @@ import Foundation
 /// One step of AdamW (Loshchilov & Hutter 2019), as `torch.optim.AdamW` computes it:
 /// w ← w (1 − ηλ); m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; w ← w − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε).
 public struct AdamWUpdate: Sendable {
-    let learningRate: Float
-    let beta1: Float
+    // 1 − ηλ, η/(1 − β₁ᵗ), 1 − β₁, β₂, 1 − β₂ and √(1 − β₂ᵗ), rounded once: 1 − 0.999 in float is off by 1e-5.
+    let decay: Float
+    let stepSize: Float
+    let rest1: Float
     let beta2: Float
-    let epsilon: Float
-    let weightDecay: Float
-    let correction1: Float
+    let rest2: Float
     let rootCorrection2: Float
+    let epsilon: Float
     let gradientScale: Float
 
     /// The step number `step` = 1, 2, …
@@ -20,12 +21,12 @@ public struct AdamWUpdate: Sendable {
         step: Int, learningRate: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double,
         gradientScale: Double
     ) {
-        self.learningRate = Float(learningRate)
-        self.beta1 = Float(beta1)
+        decay = Float(1 - learningRate * weightDecay)
+        stepSize = Float(learningRate / (1 - pow(beta1, Double(step))))
+        rest1 = Float(1 - beta1)
         self.beta2 = Float(beta2)
+        rest2 = Float(1 - beta2)
         self.epsilon = Float(epsilon)
-        self.weightDecay = Float(weightDecay)
-        correction1 = Float(1 - pow(beta1, Double(step)))
         rootCorrection2 = Float((1 - pow(beta2, Double(step))).squareRoot())
         self.gradientScale = Float(gradientScale)
     }
