@@ -39,8 +39,10 @@ private final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     private var jobs: [UnownedJob] = []
 
     init(name: String) {
-        let thread = Thread { [self] in work() }
-        thread.name = name
+        let thread = Thread { [self] in
+            Thread.current.name = name  // On Linux only a running thread can be named.
+            work()
+        }
         thread.stackSize = 8 << 20
         thread.start()
     }
