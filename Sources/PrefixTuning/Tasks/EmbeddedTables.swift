@@ -21,14 +21,14 @@ public struct EmbeddedTable: Codable, Sendable, Equatable {
 ///
 /// A table `name : X | type : T | key : value | …` of 2 to 4 attributes is to be put into one sentence of one frame:
 ///
-/// > Let me introduce X to you, dear reader: this T VP, it likewise VP and, last but not least, it VP, so take note.
+/// > Let me introduce X to you, dear reader: this T VP, moreover it VP and, to round it off, it VP.
 ///
 /// Neither the layout nor the frame occurs in the pretraining text (``SyntheticCorpus``), so a prefix has to bring
 /// both; the verb phrases (VP) do occur there, in three wordings per attribute, of which training tables use the
 /// first. The three references of a test table share the frame and take the first, second and third wordings.
 ///
-/// Six topics are seen in training. Three others (book, river, ship) come in ``Split/testUnseen`` only; of their
-/// attributes most are unseen too.
+/// Six topics are seen in training. Three others (book, river, ship) come in ``Split/testUnseen`` only; two thirds
+/// of their attributes are unseen too.
 ///
 /// Prompts end with a newline rather than with the end-of-text token: both worked alike in trials, and a newline
 /// needs no special token inside text. A completion follows without a space.
@@ -75,10 +75,10 @@ public enum EmbeddedTables {
     public static let heldOutTopics = ["book", "river", "ship"]
     /// What ends a prompt.
     public static let separator = "\n"
-    /// Pieces of the task's frame that may not occur in pretraining text.
+    /// Pieces of the task's frame, in lower case, that may not occur in pretraining text. (The Wikipedia text that
+    /// the base model also reads has none of them either: searched once, whole.)
     static let frameFragments = [
-        "let me introduce", " to you, dear reader", "dear reader: this", "it likewise ", "last but not least",
-        "so take note",
+        "let me introduce", " to you, dear reader", "dear reader: this", " and, to round it off, it ",
     ]
 
     /// Makes the tables of one part; the same ones at every call, without repetitions between or within parts.
@@ -127,13 +127,13 @@ public enum EmbeddedTables {
         for (index, field) in record.fields.enumerated() {
             switch index {
             case 0: break
-            case record.fields.count - 1: writer.write(" and, last but not least, it ")
-            default: writer.write(", it likewise ")
+            case record.fields.count - 1: writer.write(" and, to round it off, it ")
+            default: writer.write(", moreover it ")
             }
             let phrases = field.attribute.phrases
             writer.write(phrases[wording % phrases.count], value: field.value)
         }
-        writer.write(", so take note.")
+        writer.write(".")
         return writer.text
     }
 }
