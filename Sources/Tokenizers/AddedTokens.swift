@@ -1,0 +1,137 @@
+/// A token that is found in the text before any splitting, as Hugging Face's `AddedToken`.
+struct AddedToken: Sendable, Equatable {
+    var content: [UInt8]
+    /// Only where no word character adjoins.
+    var singleWord = false
+    /// Swallows the white space on its left.
+    var stripsLeft = false
+    /// Swallows the white space on its right.
+    var stripsRight = false
+    /// Looked for in the normalised text, after those that are not.
+    var normalized = false
+    /// Left out by decoding that skips special tokens.
+    var special = true
+}
+
+/// The added tokens of a tokenizer with their ids.
+struct AddedTokens: Sendable {
+    enum Piece: Equatable {
+        case text(Range<Int>)
+        case token(Int32)
+    }
+
+    /// In order of id.
+    let tokens: [(identifier: Int32, token: AddedToken)]
+    private let verbatim: AddedTokenMatcher
+    private let normalized: AddedTokenMatcher
+
+    init(_ tokens: [Int32: AddedToken]) {
+        self.tokens = tokens.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        verbatim = AddedTokenMatcher(self.tokens.filter { !$0.token.normalized })
+        normalized = AddedTokenMatcher(self.tokens.filter { $0.token.normalized })
+    }
+
+    /// Cuts text at its added tokens; first those looked for in the text as given, then those of the normalised text.
+    func split(_ text: UnsafeBufferPointer<UInt8>) -> [Piece] {
+        let pieces = verbatim.split(text)
+        if normalized.isEmpty { return pieces }
+        return pieces.flatMap { piece -> [Piece] in
+            guard case .text(let range) = piece else { return [piece] }
+            return normalized.split(UnsafeBufferPointer(rebasing: text[range])).map { inner in
+                guard case .text(let part) = inner else { return inner }
+                return .text(part.lowerBound + range.lowerBound..<part.upperBound + range.lowerBound)
+            }
+        }
+    }
+}
+
+/// Finds added tokens: at the leftmost place the longest, without overlap.
+private struct AddedTokenMatcher: Sendable {
+    private let tokens: [(identifier: Int32, token: AddedToken)]
+    /// Per first byte, indices into `tokens`, longest token first.
+    private let candidates: [[Int]]
+
+    var isEmpty: Bool { tokens.isEmpty }
+
+    init(_ tokens: [(identifier: Int32, token: AddedToken)]) {
+        self.tokens = tokens
+        var candidates = [[Int]](repeating: [], count: 256)
+        for (index, entry) in tokens.enumerated() {
+            if let first = entry.token.content.first { candidates[Int(first)].append(index) }
+        }
+        self.candidates = candidates.map { list in
+            list.sorted { tokens[$0].token.content.count > tokens[$1].token.content.count }
+        }
+    }
+
+    func split(_ text: UnsafeBufferPointer<UInt8>) -> [AddedTokens.Piece] {
+        if text.isEmpty { return [] }
+        if isEmpty { return [.text(0..<text.count)] }
+        var pieces: [AddedTokens.Piece] = []
+        // Where the text begins that no token has taken yet, and where the search goes on. They differ after a token
+        // that swallows white space: a match inside that space still counts, as Hugging Face does it.
+        var taken = 0
+        var position = 0
+        while position < text.count {
+            guard let index = match(at: position, in: text) else {
+                position += 1
+                continue
+            }
+            let (identifier, token) = tokens[index]
+            var range = position..<position + token.content.count
+            position = range.upperBound
+            if token.singleWord && !standsAlone(range, in: text) { continue }
+            if token.stripsLeft { range = max(taken, endOfText(before: range.lowerBound, in: text))..<range.upperBound }
+            if token.stripsRight { range = range.lowerBound..<startOfText(after: range.upperBound, in: text) }
+            if taken < range.lowerBound { pieces.append(.text(taken..<range.lowerBound)) }
+            pieces.append(.token(identifier))
+            taken = range.upperBound
+        }
+        if taken < text.count { pieces.append(.text(taken..<text.count)) }
+        return pieces
+    }
+
+    private func match(at position: Int, in text: UnsafeBufferPointer<UInt8>) -> Int? {
+        candidates[Int(text[position])].first { index in
+            let content = tokens[index].token.content
+            return position + content.count <= text.count
+                && content.elementsEqual(text[position..<position + content.count])
+        }
+    }
+
+    private func standsAlone(_ range: Range<Int>, in text: UnsafeBufferPointer<UInt8>) -> Bool {
+        func isWord(at start: Int) -> Bool {
+            let scalar = CharacterClasses.scalar(at: start, of: text).value
+            return CharacterClasses.table[scalar] & CharacterClasses.wordBit != 0
+        }
+        if range.lowerBound > 0 && isWord(at: CharacterClasses.start(before: range.lowerBound, of: text)) {
+            return false
+        }
+        return range.upperBound == text.count || !isWord(at: range.upperBound)
+    }
+
+    private func isSpace(at start: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
+        let scalar = CharacterClasses.scalar(at: start, of: text).value
+        return CharacterClasses.table[scalar] & CharacterClasses.classBits == CharacterClasses.space
+    }
+
+    /// Where the white space begins that ends before `position`.
+    private func endOfText(before position: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {
+        var end = position
+        while end > 0 {
+            let start = CharacterClasses.start(before: end, of: text)
+            if !isSpace(at: start, in: text) { break }
+            end = start
+        }
+        return end
+    }
+
+    /// Where the white space ends that begins at `position`.
+    private func startOfText(after position: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {
+        var start = position
+        while start < text.count && isSpace(at: start, in: text) {
+            start += CharacterClasses.scalar(at: start, of: text).length
+        }
+        return start
+    }
+}

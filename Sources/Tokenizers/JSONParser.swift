@@ -1,0 +1,181 @@
+import Foundation
+
+/// Reads RFC 8259 JSON from bytes, strictly: no comments, no trailing commas, valid UTF-8, at most 64 levels.
+struct JSONParser {
+    private let bytes: [UInt8]
+    private let file: String
+    private var position = 0
+    private static let deepestNesting = 64
+
+    /// - Throws: ``TokenizerError/malformed(file:place:reason:)`` with the byte offset.
+    static func parse(_ bytes: [UInt8], file: String) throws -> JSONValue {
+        guard String(validating: bytes, as: UTF8.self) != nil else {
+            throw TokenizerError.malformed(file: file, place: "some byte", reason: "the text is not UTF-8")
+        }
+        var parser = JSONParser(bytes: bytes, file: file)
+        // A byte order mark is legal to ignore (RFC 8259, section 8.1), and Windows editors write one.
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { parser.position = 3 }
+        let value = try parser.value(depth: 0)
+        parser.skipSpace()
+        guard parser.position == bytes.count else { throw parser.failure("text after the end of the document") }
+        return value
+    }
+
+    private init(bytes: [UInt8], file: String) {
+        self.bytes = bytes
+        self.file = file
+    }
+
+    private func failure(_ reason: String) -> TokenizerError {
+        .malformed(file: file, place: "byte \(position)", reason: reason)
+    }
+
+    private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+    private mutating func skipSpace() {
+        while let byte = current, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+    }
+
+    private mutating func expect(_ character: Unicode.Scalar) throws {
+        skipSpace()
+        guard current == UInt8(ascii: character) else { throw failure("expected \"\(character)\"") }
+        position += 1
+    }
+
+    /// Whether the next significant byte is `character`, which is then taken.
+    private mutating func take(_ character: Unicode.Scalar) -> Bool {
+        skipSpace()
+        guard current == UInt8(ascii: character) else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func value(depth: Int) throws -> JSONValue {
+        guard depth < Self.deepestNesting else {
+            throw failure("nested deeper than \(Self.deepestNesting) levels")
+        }
+        skipSpace()
+        switch current {
+        case UInt8(ascii: "{"): return try object(depth: depth)
+        case UInt8(ascii: "["): return try array(depth: depth)
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "t"): return try literal("true", .bool(true))
+        case UInt8(ascii: "f"): return try literal("false", .bool(false))
+        case UInt8(ascii: "n"): return try literal("null", .null)
+        case .some(let byte) where byte == UInt8(ascii: "-") || isDigit(byte): return .number(try number())
+        case .some: throw failure("no value starts like this")
+        case .none: throw failure("the document ends too early")
+        }
+    }
+
+    private mutating func literal(_ word: StaticString, _ value: JSONValue) throws -> JSONValue {
+        let end = position + word.utf8CodeUnitCount
+        guard end <= bytes.count, bytes[position..<end].elementsEqual("\(word)".utf8) else {
+            throw failure("expected \(word)")
+        }
+        position = end
+        return value
+    }
+
+    private mutating func object(depth: Int) throws -> JSONValue {
+        try expect("{")
+        var members: [JSONValue.Member] = []
+        if take("}") { return .object(members) }
+        repeat {
+            skipSpace()
+            let key = try string()
+            try expect(":")
+            members.append(.init(key: key, value: try value(depth: depth + 1)))
+        } while take(",")
+        try expect("}")
+        return .object(members)
+    }
+
+    private mutating func array(depth: Int) throws -> JSONValue {
+        try expect("[")
+        var elements: [JSONValue] = []
+        if take("]") { return .array(elements) }
+        repeat { elements.append(try value(depth: depth + 1)) } while take(",")
+        try expect("]")
+        return .array(elements)
+    }
+
+    private func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
+
+    private mutating func number() throws -> Double {
+        let start = position
+        while let byte = current, isDigit(byte) || "+-.eE".utf8.contains(byte) { position += 1 }
+        let text = bytes[start..<position]
+        let digits = text.first == UInt8(ascii: "-") ? text.dropFirst() : text
+        // What JSON forbids and Swift allows: a leading zero or plus sign, a bare point at either end.
+        let leadingZero = digits.count > 1 && digits.first == 0x30 && isDigit(digits[digits.startIndex + 1])
+        guard let first = digits.first, isDigit(first), !leadingZero, text.last.map(isDigit) == true,
+            let value = Double(String(decoding: text, as: UTF8.self)), value.isFinite
+        else { throw failure("not a number") }
+        return value
+    }
+
+    private mutating func string() throws -> [UInt8] {
+        guard current == UInt8(ascii: "\"") else { throw failure("expected a string") }
+        position += 1
+        var result: [UInt8] = []
+        var start = position
+        while let byte = current {
+            switch byte {
+            case UInt8(ascii: "\""):
+                result += bytes[start..<position]
+                position += 1
+                return result
+            case UInt8(ascii: "\\"):
+                result += bytes[start..<position]
+                position += 1
+                result += try escaped()
+                start = position
+            case 0..<0x20: throw failure("a control character inside a string")
+            default: position += 1
+            }
+        }
+        throw failure("a string without an end")
+    }
+
+    private mutating func escaped() throws -> [UInt8] {
+        guard let byte = current else { throw failure("a string without an end") }
+        position += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return [byte]
+        case UInt8(ascii: "b"): return [0x08]
+        case UInt8(ascii: "f"): return [0x0C]
+        case UInt8(ascii: "n"): return [0x0A]
+        case UInt8(ascii: "r"): return [0x0D]
+        case UInt8(ascii: "t"): return [0x09]
+        case UInt8(ascii: "u"): return Array(String(try escapedScalar()).utf8)
+        default: throw failure("an unknown escape")
+        }
+    }
+
+    private mutating func escapedScalar() throws -> Unicode.Scalar {
+        let high = try fourDigits()
+        if let scalar = Unicode.Scalar(high) { return scalar }
+        guard high < 0xDC00, position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+            bytes[position + 1] == UInt8(ascii: "u")
+        else { throw failure("half of a surrogate pair") }
+        position += 2
+        let low = try fourDigits()
+        guard (0xDC00..<0xE000).contains(low),
+            let scalar = Unicode.Scalar(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
+        else { throw failure("half of a surrogate pair") }
+        return scalar
+    }
+
+    private mutating func fourDigits() throws -> UInt32 {
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            guard let byte = current, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+                throw failure("\\u needs four hexadecimal digits")
+            }
+            value = value << 4 | UInt32(digit)
+            position += 1
+        }
+        return value
+    }
+}

@@ -1,0 +1,97 @@
+import Foundation
+
+extension Tokenizer {
+    /// Reads the tokenizer of a model folder.
+    ///
+    /// Takes `tokenizer.json`, else `vocab.json` with `merges.txt` (and `added_tokens.json`); beside either,
+    /// `tokenizer_config.json` and `special_tokens_map.json` where present. Settings that cut or fill up the result
+    /// (`truncation`, `padding`) are left to the caller, as transformers does.
+    ///
+    /// - Throws: ``TokenizerError``, naming the file and what is wrong in it or not supported.
+    public init(folder: URL) throws {
+        let files = TokenizerFolder(folder)
+        if let document = try files.json("tokenizer.json") {
+            self = try TokenizerDocument(document, file: files.path("tokenizer.json")).tokenizer(beside: files)
+        } else if let vocabulary = try files.json("vocab.json"), let merges = try files.contents("merges.txt") {
+            self = try files.tokenizer(vocabulary: vocabulary, merges: merges)
+        } else {
+            throw TokenizerError.noTokenizer(folder: folder.path)
+        }
+    }
+}
+
+/// The files of a tokenizer in one folder.
+struct TokenizerFolder {
+    let folder: URL
+
+    init(_ folder: URL) { self.folder = folder }
+
+    func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+
+    /// Nil where there is no such file.
+    func contents(_ name: String) throws -> [UInt8]? {
+        guard FileManager.default.fileExists(atPath: path(name)) else { return nil }
+        do {
+            return [UInt8](try Data(contentsOf: folder.appendingPathComponent(name)))
+        } catch {
+            throw TokenizerError.unreadable(file: path(name), reason: error.localizedDescription)
+        }
+    }
+
+    /// Nil where there is no such file.
+    func json(_ name: String) throws -> JSONValue? {
+        try contents(name).map { try JSONParser.parse($0, file: path(name)) }
+    }
+
+    /// The roles of tokens; `tokenizer_config.json` goes before `special_tokens_map.json`.
+    func roles() throws -> TokenRoles {
+        var roles = TokenRoles()
+        for name in ["tokenizer_config.json", "special_tokens_map.json"] {
+            if let document = try json(name) { try roles.read(document, file: path(name)) }
+        }
+        return roles
+    }
+
+    /// The added tokens that `tokenizer_config.json` lists by id under `added_tokens_decoder`.
+    func configuredTokens() throws -> [(identifier: Int32, token: AddedToken)] {
+        let name = "tokenizer_config.json"
+        guard let list = try json(name)?["added_tokens_decoder"], !list.isNull else { return [] }
+        let component = "added_tokens_decoder"
+        return try (list.members ?? []).map { member in
+            guard let identifier = Int32(String(decoding: member.key, as: UTF8.self)) else {
+                throw TokenizerError.inconsistent(file: path(name), component: component, reason: "an id is no number")
+            }
+            var token = try AddedToken(declaredBy: member.value, file: path(name), component: component)
+            token.special = member.value["special"]?.bool ?? false
+            return (identifier, token)
+        }.sorted { $0.identifier < $1.identifier }
+    }
+
+    /// What `add_bos_token` and `add_eos_token` of `tokenizer_config.json` prescribe; nil where neither is there.
+    func configuredPostProcessor(roles: TokenRoles, vocabulary: Vocabulary) throws -> PostProcessor? {
+        let name = "tokenizer_config.json"
+        guard let configuration = try json(name) else { return nil }
+        func side(_ flag: String, _ role: TokenRoles.Role) throws -> [(token: [UInt8], identifier: Int32)]? {
+            guard let value = configuration[flag], !value.isNull else { return nil }
+            guard let adds = value.bool else {
+                throw TokenizerError.inconsistent(
+                    file: path(name), component: flag, reason: "neither true nor false")
+            }
+            guard adds, let token = roles.named[role]?.content, let id = vocabulary.identifier(of: token) else {
+                return []
+            }
+            return [(token, id)]
+        }
+        let before = try side("add_bos_token", .beginningOfText)
+        let after = try side("add_eos_token", .endOfText)
+        return before == nil && after == nil ? nil : .template(before: before ?? [], after: after ?? [])
+    }
+
+    /// Adds what the files beside `tokenizer.json` or `vocab.json` declare and the vocabulary does not have yet.
+    func addConfiguredTokens(of roles: TokenRoles, to added: inout AddedVocabulary) throws {
+        for (identifier, token) in try configuredTokens() where !added.contains(token.content) {
+            try added.add(token, as: identifier)
+        }
+        for token in roles.all where !added.contains(token.content) { try added.add(token) }
+    }
+}

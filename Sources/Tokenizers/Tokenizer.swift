@@ -1,0 +1,83 @@
+import Foundation
+
+/// Turns text into the token ids of a language model and back: byte-level byte-pair encoding as GPT-2, OPT, RoBERTa,
+/// BART and their relatives use it. Ids and text equal those of Hugging Face's `tokenizers`.
+///
+/// ```swift
+/// let tokenizer = try Tokenizer(folder: URL(fileURLWithPath: "gpt2"))
+/// let ids = tokenizer.encode("Hello world")   // [15496, 995]
+/// tokenizer.decode(ids)                       // "Hello world"
+/// ```
+///
+/// Immutable, safe to share between tasks, and as cheap to copy as a reference.
+public struct Tokenizer: Sendable {
+    let core: TokenizerCore
+
+    init(core: TokenizerCore) { self.core = core }
+
+    /// The token ids of `text`.
+    ///
+    /// Special tokens that occur in the text, such as `<|endoftext|>`, become their one id. Takes time proportional to
+    /// the length of the text (times its logarithm within one word).
+    ///
+    /// - Parameter addingSpecialTokens: whether to put around the text what the tokenizer's post-processor prescribes,
+    ///   for instance `</s>` in front for OPT, `<s>` and `</s>` around it for BART; nothing for GPT-2.
+    public func encode(_ text: String, addingSpecialTokens: Bool = false) -> [Int32] {
+        var text = text
+        let tokens = text.withUTF8 { core.encode($0) }
+        guard addingSpecialTokens else { return tokens }
+        return core.postProcessor.before + tokens + core.postProcessor.after
+    }
+
+    /// The token ids of text given as UTF-8.
+    ///
+    /// Each maximal ill-formed subsequence is read as one U+FFFD, as Python's `errors="replace"` does.
+    public func encode(bytes: some Collection<UInt8>, addingSpecialTokens: Bool = false) -> [Int32] {
+        encode(String(decoding: bytes, as: UTF8.self), addingSpecialTokens: addingSpecialTokens)
+    }
+
+    /// The text of token ids. Ill-formed UTF-8 becomes U+FFFD; no white space is tidied up; ids that are not in the
+    /// vocabulary stand for nothing.
+    public func decode(_ ids: some Sequence<Int32>, skippingSpecialTokens: Bool = false) -> String {
+        var bytes: [UInt8] = []
+        for id in ids where !(skippingSpecialTokens && isSpecial(id)) { bytes += core.bytes(of: id) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The bytes that a token stands for, which need not be whole characters; empty for an id that is not in use.
+    public func bytes(of id: Int32) -> [UInt8] { Array(core.bytes(of: id)) }
+
+    /// One more than the greatest token id.
+    public var vocabularySize: Int { core.vocabulary.size }
+
+    /// A token as the vocabulary spells it (with "Ġ" for a blank); nil for an id that is not in use.
+    public func token(for id: Int32) -> String? {
+        core.vocabulary.spelling(of: id).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The id of a token as the vocabulary spells it; nil where it is not in the vocabulary.
+    public func id(of token: String) -> Int32? { core.vocabulary.identifier(of: Array(token.utf8)) }
+
+    /// Whether decoding with `skippingSpecialTokens` leaves this id out.
+    public func isSpecial(_ id: Int32) -> Bool {
+        core.isSpecial.indices.contains(Int(id)) && core.isSpecial[Int(id)]
+    }
+
+    /// The id that ends a text: the configured `eos_token`, else `<|endoftext|>`; nil where there is neither.
+    public var endOfText: Int32? { id(ofRole: .endOfText) ?? id(of: "<|endoftext|>") }
+
+    /// The id that begins a text (`bos_token`); nil where none is configured.
+    public var beginningOfText: Int32? { id(ofRole: .beginningOfText) }
+
+    /// The id that fills up shorter rows (`pad_token`); nil where none is configured.
+    public var padding: Int32? { id(ofRole: .padding) }
+
+    private func id(ofRole role: TokenRoles.Role) -> Int32? {
+        core.roles.named[role].flatMap { core.vocabulary.identifier(of: $0.content) }
+    }
+
+    /// The ids that ``encode(_:addingSpecialTokens:)`` puts before and after a text when adding special tokens.
+    public var specialTokensAround: (before: [Int32], after: [Int32]) {
+        (core.postProcessor.before, core.postProcessor.after)
+    }
+}
