@@ -10,7 +10,7 @@ public actor Compute {
     /// The one instance.
     public static let shared = Compute()
 
-    private nonisolated let executor = ThreadExecutor(name: "prefixtune.compute")
+    private nonisolated let executor = ThreadExecutor(name: "tensor-compute")
 
     /// The executor that owns the compute thread.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -40,7 +40,7 @@ private final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
 
     init(name: String) {
         let thread = Thread { [self] in
-            Thread.current.name = name  // On Linux only a running thread can be named.
+            Thread.current.name = name  // On Linux only a running thread can be named, in 15 letters.
             work()
         }
         thread.stackSize = 8 << 20
