@@ -1,0 +1,90 @@
+import Testing
+
+@testable import Tensors
+
+@Compute @Suite struct AttentionTests {
+    @Test(arguments: AttentionCase.small)
+    func referenceGradientIsTheSlope(subject: AttentionCase) {
+        let reference = AttentionReference(subject: subject), elements = subject.elements(seed: 40).map(\.doubles)
+        var random = SeededGenerator(41)
+        let c = random.values(subject.outputCount).doubles, gradients = reference.gradients(elements, c)
+        for tensor in elements.indices {
+            expectSlope(
+                of: {
+                    var moved = elements
+                    moved[tensor] = $0
+                    return dot(c, reference.output(moved))
+                }, at: elements[tensor], equals: gradients[tensor], "tensor \(tensor)")
+        }
+    }
+
+    @Test(arguments: AttentionCase.small + AttentionCase.large)
+    func equalsReference(subject: AttentionCase) {
+        let reference = AttentionReference(subject: subject), elements = subject.elements(seed: 42)
+        var random = SeededGenerator(43)
+        let c = random.values(subject.outputCount), tape = Tape()
+        let tensors = elements.indices.map {
+            Tensor(
+                elements[$0], shape: subject.tensors[$0], tape: subject.constants.contains($0) ? nil : tape)
+        }
+        let output = subject.attend(tensors)
+        #expect(output.shape == [subject.tensors[0][0], subject.outputWidth])
+        expectClose(output.values, reference.output(elements.map(\.doubles)), tolerance: 2e-6, "output")
+        output.backward(c)
+        let gradients = reference.gradients(elements.map(\.doubles), c.doubles)
+        for (index, tensor) in tensors.enumerated() where tensor.gradient != nil {
+            expectClose(tensor.gradient?.value?.values, gradients[index], tolerance: 4e-6, "gradient of \(index)")
+        }
+        for (tensor, elements) in zip(tensors, elements) {
+            #expect(tensor.values == elements, "attention must not change what it reads")
+        }
+    }
+
+    /// Tensors that other operations use too: attention adds to what is already collected.
+    @Test(arguments: AttentionCase.small)
+    func addsToCollectedGradients(subject: AttentionCase) {
+        let elements = subject.elements(seed: 44)
+        var random = SeededGenerator(45)
+        let c = random.values(subject.outputCount), tape = Tape()
+        let tensors = zip(elements, subject.tensors).map { Tensor($0, shape: $1, tape: tape) }
+        let once = subject.attend(tensors), again = subject.attend(tensors)
+        (once + again).backward(c)
+        let gradients = AttentionReference(subject: subject).gradients(elements.map(\.doubles), c.doubles)
+        for (index, tensor) in tensors.enumerated() {
+            expectClose(
+                tensor.gradient?.value?.values, gradients[index].map { 2 * $0 }, tolerance: 4e-6, "gradient of \(index)"
+            )
+        }
+    }
+
+    /// Scores of thousands: the softmax is a choice, and nothing overflows, with few queries and with many.
+    @Test(arguments: [1, 3, 4, 20])
+    func largeScores(queries: Int) {
+        let subject = AttentionCase(
+            testDescription: "", tensors: [[queries, 8], [30, 16]],
+            sequences: [(0..<queries, [SegmentCase(tensor: 1, rows: .range(0..<30), key: 0, value: 8)])],
+            geometry: AttentionGeometry(heads: 1, headWidth: 8, scale: 1, isCausal: false))
+        let elements = subject.elements(seed: 46).map { $0.map { $0 * 40 } }, tape = Tape()
+        let tensors = zip(elements, subject.tensors).map { Tensor($0, shape: $1, tape: tape) }
+        let output = subject.attend(tensors)
+        let expected = AttentionReference(subject: subject).output(elements.map(\.doubles))
+        expectClose(output.values, expected, tolerance: 1e-3, "output")
+        output.backward([Float](repeating: 1, count: output.count))
+        #expect(tensors.allSatisfy { $0.gradient?.value?.isFinite == true })
+    }
+
+    /// A causal query is blind to what comes after it: changing the last token changes the last output only.
+    @Test(arguments: [2, 3, 4, 9, 40])
+    func isBlindToTheFuture(length: Int) {
+        let subject = AttentionCase(
+            testDescription: "", tensors: [[length, 24]],
+            sequences: [(0..<length, [SegmentCase(tensor: 0, rows: .range(0..<length), key: 8, value: 16)])],
+            geometry: AttentionGeometry(heads: 1, headWidth: 8, scale: 0.5))
+        var elements = subject.elements(seed: 47)[0]
+        let before = subject.attend([Tensor(elements, shape: [length, 24])]).values
+        for i in (length - 1) * 24..<length * 24 { elements[i] += 1 }
+        let after = subject.attend([Tensor(elements, shape: [length, 24])]).values
+        #expect(before.dropLast(8) == after.dropLast(8))
+        #expect(before.suffix(8) != after.suffix(8))
+    }
+}
