@@ -1,0 +1,44 @@
+extension DecodingOptions {
+    /// Checks that every option is in its range.
+    ///
+    /// - Throws: ``GenerationError/invalidOption(name:value:requirement:)``.
+    public func validate() throws(GenerationError) {
+        func require(
+            _ isValid: Bool, _ name: String, _ value: Any, _ requirement: String
+        ) throws(GenerationError) {
+            if !isValid { throw .invalidOption(name: name, value: "\(value)", requirement: requirement) }
+        }
+        try require((1...256).contains(beamCount), "the number of beams", beamCount, "between 1 and 256")
+        try require(maxNewTokens >= 1, "maxNewTokens", maxNewTokens, "1 or more")
+        try require(
+            (0...maxNewTokens).contains(minNewTokens), "minNewTokens", minNewTokens, "between 0 and \(maxNewTokens)")
+        try require(lengthPenalty.isFinite, "lengthPenalty", lengthPenalty, "a number")
+        try require(noRepeatNGramSize >= 0, "noRepeatNGramSize", noRepeatNGramSize, "0 (off) or more")
+        try require(
+            repetitionPenalty > 0 && repetitionPenalty.isFinite, "repetitionPenalty", repetitionPenalty,
+            "greater than 0 (1 is off)")
+        try require(
+            forbiddenSequences.allSatisfy { !$0.isEmpty }, "forbiddenSequences", forbiddenSequences,
+            "without an empty sequence")
+        guard strategy == .sample else { return }
+        try require(
+            Float(temperature) > 0 && temperature.isFinite, "temperature", temperature,
+            "greater than 0; use greedy search for the most probable tokens")
+        try require(topK >= 0, "topK", topK, "0 (off) or more")
+        try require(topP > 0 && topP <= 1, "topP", topP, "greater than 0 and at most 1 (off)")
+        try require((0...1).contains(minP), "minP", minP, "between 0 (off) and 1")
+    }
+
+    /// Checks that every token that the options name is one of the model's.
+    func validate(vocabularySize: Int) throws(GenerationError) {
+        let named = [
+            ("endTokens", endTokens), ("forbiddenTokens", forbiddenTokens),
+            ("forbiddenSequences", Array(forbiddenSequences.joined())),
+        ]
+        for (place, tokens) in named {
+            for token in tokens where token < 0 || Int(token) >= vocabularySize {
+                throw .unknownToken(token, place: place, vocabularySize: vocabularySize)
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+/// How the answer to a prompt is chosen: one set of options for greedy search, beam search and sampling.
+///
+/// Names and meanings follow `transformers`, so that equal settings give equal tokens. Every length counts generated
+/// tokens, and every look back (repetition, n-grams, forbidden sequences) sees prompt and answer; a prefix has no
+/// tokens and counts nowhere but in the model's positions.
+public struct DecodingOptions: Equatable, Sendable {
+    /// How the next token is chosen.
+    public enum Strategy: Equatable, Sendable, Codable {
+        /// The most probable token.
+        case greedy
+        /// The best answers of each step, side by side; of width 1 it is ``greedy``.
+        case beam(width: Int)
+        /// A token drawn from the model's distribution, as the sampling options shape it.
+        case sample
+    }
+
+    /// When a beam search is over that has found as many answers as it is wide.
+    public enum EarlyStopping: String, Equatable, Sendable, Codable {
+        /// When the best unfinished answer, scored at its present length, is no better than the worst found.
+        case no
+        /// At once.
+        case yes
+        /// As ``no``, but where the length penalty favours long answers, scored at the greatest length.
+        case never
+    }
+
+    /// How the next token is chosen.
+    public var strategy: Strategy
+    /// The greatest number of tokens of an answer, its end token included.
+    public var maxNewTokens: Int
+    /// No end token is chosen before the answer has this many tokens.
+    public var minNewTokens = 0
+    /// Tokens that end an answer, and belong to it.
+    public var endTokens: [Int32]
+
+    /// Beam search: answers are compared by log-probability / length^penalty. Above 0 favours long answers.
+    public var lengthPenalty = 1.0
+    /// Beam search: when to stop looking for better answers.
+    public var earlyStopping = EarlyStopping.no
+
+    /// No run of this many tokens occurs twice; 0 allows all.
+    public var noRepeatNGramSize = 0
+    /// Divides positive scores, and multiplies negative ones, of tokens that occurred; 1 changes nothing.
+    public var repetitionPenalty = 1.0
+    /// Tokens that are never chosen, end tokens included.
+    public var forbiddenTokens: [Int32] = []
+    /// Sequences that never occur: their last token is not chosen after the others. A single end token is ignored.
+    public var forbiddenSequences: [[Int32]] = []
+
+    /// Sampling: divides the scores; below 1 favours probable tokens.
+    public var temperature = 1.0
+    /// Sampling: only the k most probable tokens, and those equal to the last of them; 0 keeps all.
+    public var topK = 0
+    /// Sampling: only the most probable tokens that together reach this probability (Holtzman et al. 2020).
+    public var topP = 1.0
+    /// Sampling: only tokens with at least this fraction of the greatest probability.
+    public var minP = 0.0
+    /// Sampling: fixes the draws. The i-th prompt of a call has draws of its own, whatever is decoded beside it.
+    public var seed: UInt64 = 0
+
+    /// Options; the others have values that change nothing.
+    public init(_ strategy: Strategy = .greedy, maxNewTokens: Int = 100, endTokens: [Int32] = []) {
+        self.strategy = strategy
+        self.maxNewTokens = maxNewTokens
+        self.endTokens = endTokens
+    }
+
+    /// What the authors of prefix-tuning decode tables with: beam search of width 5, length penalty 1, at most 100 new
+    /// tokens, no line breaks.
+    ///
+    /// - Parameters:
+    ///   - lineBreaks: The tokens of line breaks; 198 and 628 in GPT-2's vocabulary.
+    ///   - endTokens: What ends an answer.
+    public static func tableToText(forbidding lineBreaks: [Int32], endTokens: [Int32]) -> DecodingOptions {
+        var options = DecodingOptions(.beam(width: 5), maxNewTokens: 100, endTokens: endTokens)
+        options.forbiddenTokens = lineBreaks
+        return options
+    }
+
+    /// Width of the search: rows of a step per prompt.
+    var beamCount: Int { if case .beam(let width) = strategy { width } else { 1 } }
+}
+
+extension DecodingOptions: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case strategy, maxNewTokens, minNewTokens, endTokens, lengthPenalty, earlyStopping, noRepeatNGramSize
+        case repetitionPenalty, forbiddenTokens, forbiddenSequences, temperature, topK, topP, minP, seed
+    }
+
+    /// Reads options; those that are not named keep their defaults.
+    public init(from decoder: any Decoder) throws {
+        self.init()
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        func read<Value: Decodable>(_ key: CodingKeys, _ path: WritableKeyPath<Self, Value>) throws {
+            if let value = try values.decodeIfPresent(Value.self, forKey: key) { self[keyPath: path] = value }
+        }
+        try read(.strategy, \.strategy)
+        try read(.maxNewTokens, \.maxNewTokens)
+        try read(.minNewTokens, \.minNewTokens)
+        try read(.endTokens, \.endTokens)
+        try read(.lengthPenalty, \.lengthPenalty)
+        try read(.earlyStopping, \.earlyStopping)
+        try read(.noRepeatNGramSize, \.noRepeatNGramSize)
+        try read(.repetitionPenalty, \.repetitionPenalty)
+        try read(.forbiddenTokens, \.forbiddenTokens)
+        try read(.forbiddenSequences, \.forbiddenSequences)
+        try read(.temperature, \.temperature)
+        try read(.topK, \.topK)
+        try read(.topP, \.topP)
+        try read(.minP, \.minP)
+        try read(.seed, \.seed)
+    }
+}

@@ -1,0 +1,47 @@
+import Foundation
+
+/// What can be wrong with a request to generate.
+///
+/// Cases carry data only; ``description`` writes the sentence. Prompts are numbered from 0.
+public enum GenerationError: Error, Equatable, Sendable {
+    /// An option is out of its range.
+    case invalidOption(name: String, value: String, requirement: String)
+    /// A prompt has no tokens.
+    case emptyPrompt(index: Int)
+    /// A token is not in the model's vocabulary.
+    case unknownToken(Int32, place: String, vocabularySize: Int)
+    /// Prefix, prompt and answer need more positions than the model has.
+    case tooLong(index: Int, prefix: Int, prompt: Int, newTokens: Int, positions: Int)
+    /// Neither one prefix per prompt nor one for all.
+    case prefixCount(prompts: Int, prefixes: Int)
+    /// The model's scores are not numbers.
+    case notFinite(index: Int)
+}
+
+extension GenerationError: CustomStringConvertible, LocalizedError {
+    /// One sentence: what happened, the value received, what to do.
+    public var description: String {
+        switch self {
+        case .invalidOption(let name, let value, let requirement):
+            "\(name) is \(value), but must be \(requirement)"
+        case .emptyPrompt(let index):
+            "prompt \(index) has no tokens; begin it with at least one, for example the model's end-of-text token"
+        case .unknownToken(let token, let place, let size):
+            "\(place): token \(token) is not in the model's vocabulary of \(size) tokens; "
+                + "check that tokenizer and model belong together"
+        case .tooLong(let index, let prefix, let prompt, let newTokens, let positions):
+            "prompt \(index) is too long: \(prefix) prefix positions, \(prompt) prompt tokens and up to \(newTokens) "
+                + "new ones (the last needs no position) exceed the model's \(positions) positions; "
+                + (positions - prefix >= prompt
+                    ? "ask for at most \(positions - prefix - prompt + 1) new tokens" : "shorten the prompt")
+        case .prefixCount(let prompts, let prefixes):
+            "\(prompts) prompts came with \(prefixes) prefixes; give one per prompt"
+        case .notFinite(let index):
+            "the model's scores for prompt \(index) are not numbers; "
+                + "the weights or the prefix are damaged or training diverged, so use another checkpoint"
+        }
+    }
+
+    /// The same sentence, for code that shows any `Error`.
+    public var errorDescription: String? { description }
+}

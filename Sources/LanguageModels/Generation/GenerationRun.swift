@@ -1,0 +1,186 @@
+import Tensors
+
+/// The steps of generating answers to many prompts over one model: in each, all rows of all live prompts go through
+/// the model as one batch.
+///
+/// Prompts join as long as there is room and leave when they are answered, so that a long answer does not keep others
+/// waiting. The beams of a prompt share the keys and values of its prefix and its tokens; to continue one beam rather
+/// than another copies row numbers only.
+public final class GenerationRun {
+    /// What one step brought.
+    public struct Step: Sendable {
+        /// Greedy search and sampling: the token chosen for each prompt. Beam search: those of the finished answers.
+        public internal(set) var tokens: [(prompt: Int, token: Int32)] = []
+        /// The prompts answered in this step.
+        public internal(set) var finished: [(prompt: Int, generation: Generation)] = []
+    }
+
+    /// How much goes through the model at once.
+    public struct Limits: Sendable {
+        /// Rows (prompts × beams) of a step; one prompt may take more.
+        public var rows: Int
+        /// Tokens of the prompts that join in one step; one prompt may have more.
+        public var promptTokens: Int
+
+        /// Limits; each at least 1.
+        public init(rows: Int = 64, promptTokens: Int = 2048) {
+            self.rows = max(rows, 1)
+            self.promptTokens = max(promptTokens, 1)
+        }
+    }
+
+    private struct Live {
+        let prompt: Int
+        let search: any PromptSearch
+        var rows = 1
+    }
+
+    let cache: KVCache
+    private let model: any CausalModel
+    private let prompts: [[Int32]]
+    private let prefixes: [KeyValues?]
+    private let options: DecodingOptions
+    private let limits: Limits
+    private let rules: TokenRules
+    private let tapes: [Tape]
+    private var live: [Live] = []
+    private var inputs: [[Int32]] = []  // the next tokens of each sequence of the cache
+    private var joined = 0  // prompts
+
+    /// A run that has not begun.
+    ///
+    /// - Parameters:
+    ///   - model: Predicts the tokens.
+    ///   - prompts: At least one token each.
+    ///   - prefixes: What each prompt comes after; as many as prompts.
+    ///   - options: How answers are chosen.
+    ///   - limits: How much goes through the model at once.
+    /// - Throws: ``GenerationError`` where an option or a prompt is not valid.
+    public init(
+        _ model: any CausalModel, prompts: [[Int32]], after prefixes: [KeyValues?], options: DecodingOptions,
+        limits: Limits = Limits()
+    ) throws(GenerationError) {
+        let shape = model.shape
+        try options.validate()
+        try options.validate(vocabularySize: shape.vocabularySize)
+        guard prompts.count == prefixes.count else {
+            throw .prefixCount(prompts: prompts.count, prefixes: prefixes.count)
+        }
+        for (index, (prompt, prefix)) in zip(prompts, prefixes).enumerated() {
+            try Self.validate(prompt, index, prefix: prefix?.positions ?? 0, options, shape)
+        }
+        self.model = model
+        self.prompts = prompts
+        self.prefixes = prefixes
+        self.options = options
+        self.limits = limits
+        rules = TokenRules(options, vocabularySize: shape.vocabularySize)
+        cache = KVCache(shape: shape, sequences: [], keepsTokens: true)
+        tapes = Self.tapes(of: model, prefixes)
+    }
+
+    /// Goes on by one token of every live prompt.
+    ///
+    /// - Returns: What it brought; nil where all prompts are answered.
+    /// - Throws: ``GenerationError/notFinite(index:)``.
+    public func next() throws -> Step? {
+        admit()
+        if live.isEmpty { return nil }
+        return try choose(from: scores())
+    }
+
+    /// Lets further prompts in while there is room for all their beams.
+    private func admit() {
+        var rows = live.reduce(0) { $0 + $1.search.width }, tokens = 0
+        while joined < prompts.count {
+            let prompt = prompts[joined]
+            rows += options.beamCount
+            tokens += prompt.count
+            guard rows <= limits.rows || live.isEmpty, tokens <= limits.promptTokens || tokens == prompt.count
+            else { return }
+            live.append(Live(prompt: joined, search: search(prompt)))
+            cache.sequences.append(KVCache.Sequence(after: prefixes[joined]))
+            inputs.append(prompt)
+            joined += 1
+        }
+    }
+
+    private func search(_ prompt: [Int32]) -> any PromptSearch {
+        let size = model.shape.vocabularySize
+        return options.beamCount > 1
+            ? BeamSearch(prompt, index: joined, options: options, rules: rules, vocabularySize: size)
+            : TokenSearch(prompt, index: joined, options: options, rules: rules, vocabularySize: size)
+    }
+
+    /// [rows × vocabulary]: log-probabilities for beams, else logits, of the token after each sequence.
+    private func scores() -> Tensor {
+        let recording = tapes.map(\.isRecording)
+        for tape in tapes { tape.isRecording = false }
+        defer { for (tape, wasRecording) in zip(tapes, recording) { tape.isRecording = wasRecording } }
+        let batch = TokenBatch(inputs)
+        let hidden = model.hiddenStates(batch, cache: cache, dropout: nil)
+        let last = batch.tokens.count == batch.lengths.count ? hidden : hidden.rows(at: batch.lastRows)
+        return options.beamCount > 1 ? logProbabilities(last, head: model.head) : model.head(last)
+    }
+
+    private func choose(from scores: Tensor) throws -> Step {
+        var step = Step(), remaining: [Live] = [], sequences: [KVCache.Sequence] = [], row = 0
+        inputs.removeAll(keepingCapacity: true)
+        try scores.withMutableValues { buffer in
+            guard let base = buffer.baseAddress else { return }
+            for var entry in live {
+                switch try entry.search.advance(base + row * scores.width) {
+                case .next(let rows):
+                    for next in rows {
+                        sequences.append(cache.sequences[row + next.row])
+                        inputs.append([next.token])
+                    }
+                    if options.beamCount == 1 { step.tokens.append((entry.prompt, rows[0].token)) }
+                    row += entry.rows
+                    entry.rows = rows.count
+                    remaining.append(entry)
+                case .finished(let generation):
+                    row += entry.rows
+                    let new = options.beamCount == 1 ? generation.lastToken : generation.tokenIds
+                    step.tokens += new.map { (entry.prompt, $0) }
+                    step.finished.append((entry.prompt, generation))
+                }
+            }
+        }
+        cache.sequences = sequences
+        live = remaining
+        return step
+    }
+}
+
+extension GenerationRun {
+    private static func validate(
+        _ prompt: [Int32], _ index: Int, prefix: Int, _ options: DecodingOptions, _ shape: ModelShape
+    ) throws(GenerationError) {
+        if prompt.isEmpty { throw .emptyPrompt(index: index) }
+        for token in prompt where token < 0 || Int(token) >= shape.vocabularySize {
+            throw .unknownToken(token, place: "prompt \(index)", vocabularySize: shape.vocabularySize)
+        }
+        // The last token of an answer is never read.
+        if prefix + prompt.count + options.maxNewTokens - 1 > shape.positionCount {
+            throw .tooLong(
+                index: index, prefix: prefix, prompt: prompt.count, newTokens: options.maxNewTokens,
+                positions: shape.positionCount)
+        }
+    }
+
+    /// The tapes of a model or a prefix in training: nothing of a generation is differentiated.
+    private static func tapes(of model: any CausalModel, _ prefixes: [KeyValues?]) -> [Tape] {
+        let gradients =
+            model.parameters.compactMap(\.value.gradient)
+            + prefixes.compactMap { $0?.layers.first?.source.gradient }
+        var found: [ObjectIdentifier: Tape] = [:]
+        for gradient in gradients { found[ObjectIdentifier(gradient.tape)] = gradient.tape }
+        return Array(found.values)
+    }
+}
+
+extension Generation {
+    /// The token that the last step added, if it added one.
+    fileprivate var lastToken: [Int32] { finishReason == .noTokenAllowed ? [] : Array(tokenIds.suffix(1)) }
+}
