@@ -39,10 +39,7 @@ private final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     private var jobs: [UnownedJob] = []
 
     init(name: String) {
-        let thread = Thread { [self] in
-            Thread.current.name = name  // On Linux only a running thread can be named, in 15 letters.
-            work()
-        }
+        let thread = Thread { [self] in work(as: name) }
         thread.stackSize = 8 << 20
         thread.start()
     }
@@ -55,13 +52,20 @@ private final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
         condition.unlock()
     }
 
-    private func work() {
+    private func work(as name: String) {
+        var job = nextJob()
+        // Linux names only running threads, in at most 15 letters, and Foundation only once `start` has returned.
+        Thread.current.name = name
         while true {
-            condition.lock()
-            while jobs.isEmpty { condition.wait() }
-            let next = jobs.removeFirst()
-            condition.unlock()
-            next.runSynchronously(on: asUnownedSerialExecutor())
+            job.runSynchronously(on: asUnownedSerialExecutor())
+            job = nextJob()
         }
+    }
+
+    private func nextJob() -> UnownedJob {
+        condition.lock()
+        defer { condition.unlock() }
+        while jobs.isEmpty { condition.wait() }
+        return jobs.removeFirst()
     }
 }
