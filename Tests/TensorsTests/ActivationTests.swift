@@ -53,6 +53,16 @@ extension Activation {
         expectClose(xs.gradient?.value?.values, zip(slopes, dy.doubles).map(*), tolerance: 1e-6, "dx")
     }
 
+    @Test(arguments: Activation.all)
+    func addsToCollectedGradients(kind: Activation) {
+        var random = SeededGenerator(12)
+        let x = random.values(70), dy = random.values(70), tape = Tape()
+        let xs = Tensor(x, shape: [7, 10], tape: tape)
+        (xs.applying(kind) + xs.applying(kind)).backward(dy)
+        let slopes = x.doubles.map(kind.referenceSlope)
+        expectClose(xs.gradient?.value?.values, zip(slopes, dy.doubles).map { 2 * $0 * $1 }, tolerance: 1e-6, "dx")
+    }
+
     /// The fits of exp and erf, on every 1/4096 from −30 to 30. Errors are measured against max(1, |f(x)|).
     @Test(arguments: Activation.all)
     func isAccurateOnADenseGrid(kind: Activation) {

@@ -102,6 +102,19 @@ extension Array where Element == Double {
         }
     }
 
+    @Test func addsToCollectedGradients() {
+        let (x, gain, bias, dy) = sample(rows: 5, width: 40, seed: 10)
+        let tape = Tape(), xs = Tensor(x, shape: [5, 40], tape: tape)
+        let gains = Tensor(gain, shape: [40], tape: tape), biases = Tensor(bias, shape: [40], tape: tape)
+        let once = xs.layerNormalized(gain: gains, bias: biases, epsilon: 1e-5)
+        (once + xs.layerNormalized(gain: gains, bias: biases, epsilon: 1e-5)).backward(dy)
+        let expected = Reference(x: x.doubles, gain: gain.doubles, bias: bias.doubles, epsilon: 1e-5)
+            .gradients(dy.doubles.map { 2 * $0 })
+        expectClose(xs.gradient?.value?.values, expected.x, tolerance: 4e-6, "dx")
+        expectClose(gains.gradient?.value?.values, expected.gain, tolerance: 4e-6, "dGain")
+        expectClose(biases.gradient?.value?.values, expected.bias, tolerance: 4e-6, "dBias")
+    }
+
     /// A row far from zero: the variance must not be found as a difference of large squares.
     @Test func keepsDigitsFarFromZero() {
         let x = (0..<64).map { 10_000 + Float($0 % 7) }
