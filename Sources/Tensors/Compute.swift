@@ -26,6 +26,9 @@ public actor Compute {
         try await body()
     }
 
+    /// Returns memory that is kept for reuse to the system: after loading a model, say.
+    @Compute public static func releaseFreeMemory() { BlockPool.shared.clear() }
+
     /// Threads used by one operation, 1 or more. The results of training depend on this number in their last bits.
     @Compute public static var threads: Int {
         get { backend.threads }

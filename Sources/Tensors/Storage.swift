@@ -15,28 +15,44 @@ final class Storage {
     deinit { BlockPool.shared.put(floats, capacity: capacity) }
 }
 
-/// Free blocks by capacity. Capacities are rounded up to an eighth of a power of two, so that ragged batches, no two
-/// of which are alike, still find blocks to reuse.
+/// Free blocks by capacity. Capacities are rounded up to an eighth of a power of two, and a request is content with a
+/// block two sizes larger, so that ragged batches, no two of which are alike, still find blocks to reuse.
 final class BlockPool: @unchecked Sendable {
     static let shared = BlockPool()
 
+    /// Free memory beyond this many floats goes back to the system at once.
+    private static let mostFree = 32 << 20
+
     private let lock = NSLock()
     private var free: [Int: [UnsafeMutablePointer<Float>]] = [:]
+    private var freeCount = 0
 
     func take(_ count: Int) -> (UnsafeMutablePointer<Float>, capacity: Int) {
-        let capacity = Self.capacity(for: count)
+        let smallest = Self.capacity(for: count)
         lock.lock()
-        let reused = free[capacity]?.popLast()
+        var capacity = smallest
+        for _ in 0..<3 {
+            if let block = free[capacity]?.popLast() {
+                freeCount -= capacity
+                lock.unlock()
+                return (block, capacity)
+            }
+            capacity = Self.capacity(for: capacity + 1)
+        }
         lock.unlock()
-        if let reused { return (reused, capacity) }
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: capacity * 4, alignment: 64)
-        return (memory.bindMemory(to: Float.self, capacity: capacity), capacity)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: smallest * 4, alignment: 64)
+        return (memory.bindMemory(to: Float.self, capacity: smallest), smallest)
     }
 
     func put(_ block: UnsafeMutablePointer<Float>, capacity: Int) {
         lock.lock()
-        free[capacity, default: []].append(block)
+        let keeps = freeCount + capacity <= Self.mostFree
+        if keeps {
+            free[capacity, default: []].append(block)
+            freeCount += capacity
+        }
         lock.unlock()
+        if !keeps { UnsafeMutableRawPointer(block).deallocate() }
     }
 
     /// Returns all free blocks to the system.
@@ -44,6 +60,7 @@ final class BlockPool: @unchecked Sendable {
         lock.lock()
         let blocks = free
         free = [:]
+        freeCount = 0
         lock.unlock()
         for block in blocks.values.joined() { UnsafeMutableRawPointer(block).deallocate() }
     }

@@ -27,7 +27,17 @@ public final class Tape {
     /// - Parameter loss: A scalar computed on this tape.
     public func backward(from loss: Tensor) {
         precondition(loss.count == 1, "only a scalar has a gradient, not a tensor of shape \(loss.shape)")
-        loss.gradient?.add(Tensor([1], shape: loss.shape))
+        backward(from: loss, gradient: Tensor([1], shape: loss.shape))
+    }
+
+    /// Continues from a tensor whose gradient is known: where it was computed on one tape and used on another.
+    ///
+    /// - Parameters:
+    ///   - tensor: A tensor computed on this tape, or a leaf of it.
+    ///   - gradient: Of `tensor`'s shape.
+    public func backward(from tensor: Tensor, gradient: Tensor) {
+        precondition(tensor.shape == gradient.shape, "a gradient of \(gradient.shape) for \(tensor.shape)")
+        tensor.gradient?.add(gradient)
         while let step = steps.popLast() { step() }
     }
 

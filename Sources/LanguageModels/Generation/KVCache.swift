@@ -164,3 +164,21 @@ public final class CacheStep {
         return attention(queries: projected, sequences: sequences, geometry: geometry)
     }
 }
+
+extension KVCache {
+    /// The remembered tokens of a sequence as one matrix, in the layout of a prefix.
+    ///
+    /// - Returns: [tokens × 2·layers·keyWidth]: key, value, key, value, … of layers 0, 1, …
+    public func matrix(ofSequence index: Int) -> Tensor {
+        let rows = (sequences[index].sharedRows.map { $0.map(Int32.init) } ?? []) + sequences[index].poolRows
+        let matrix = Tensor(shape: [rows.count, shape.prefixRowWidth])
+        guard let pool else { return matrix }
+        for (layer, source) in pool.layers.enumerated() {
+            for (position, row) in rows.enumerated() {
+                (matrix.floats + position * matrix.width + 2 * layer * shape.keyWidth).update(
+                    from: source.source.floats + Int(row) * source.source.width, count: 2 * shape.keyWidth)
+            }
+        }
+        return matrix
+    }
+}

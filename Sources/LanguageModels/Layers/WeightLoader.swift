@@ -85,12 +85,7 @@ public struct WeightLoader {
     public func tiedHead(_ table: Tensor) throws -> any LinearMap {
         switch use {
         case .trainable: TrainableMatrix(weight: table, orientation: .outputByInput)
-        case .frozen(let differentiable):
-            try table.withMutableValues {
-                try FrozenMatrix(
-                    UnsafeBufferPointer($0), input: table.width, output: table.rows, orientation: .outputByInput,
-                    differentiable: differentiable)
-            }
+        case .frozen: try FrozenMatrix(head: table)
         }
     }
 

@@ -60,8 +60,14 @@ public final class FrozenMatrix: LinearMap {
     /// None: the matrix is frozen.
     public var parameterGradient: Gradient? { nil }
 
+    private enum Backward {
+        case none
+        case packed(any PackedMatrix)
+        case plain(Tensor)  // [output × input]
+    }
+
     private let forward: any PackedMatrix
-    private let backward: (any PackedMatrix)?
+    private let backward: Backward
     private let bias: Tensor?
 
     /// Re-lays a matrix. The source is not needed afterwards.
@@ -82,11 +88,28 @@ public final class FrozenMatrix: LinearMap {
         self.bias = bias
         let byOutput = orientation == .outputByInput
         forward = try backend.pack(base, k: input, n: output, transposed: byOutput)
-        backward = differentiable ? try backend.pack(base, k: output, n: input, transposed: !byOutput) : nil
+        backward =
+            differentiable ? .packed(try backend.pack(base, k: output, n: input, transposed: !byOutput)) : .none
+    }
+
+    /// An output head over a table [output × input] that the model holds anyway.
+    ///
+    /// Gradients come back through the table itself: over so many rows a plain product was measured to be as fast as
+    /// a re-laid one, and the second copy would be the largest matrix of a small model.
+    ///
+    /// - Throws: ``TensorError`` where memory is short.
+    public init(head table: Tensor) throws(TensorError) {
+        inputWidth = table.width
+        outputWidth = table.rows
+        bias = nil
+        forward = try backend.pack(table.floats, k: table.width, n: table.rows, transposed: true)
+        backward = .plain(table)
     }
 
     /// Memory held by the re-laid copies.
-    public var byteCount: Int { forward.byteCount + (backward?.byteCount ?? 0) }
+    public var byteCount: Int {
+        if case .packed(let backward) = backward { forward.byteCount + backward.byteCount } else { forward.byteCount }
+    }
 
     /// y = x·W + b.
     public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
@@ -97,8 +120,14 @@ public final class FrozenMatrix: LinearMap {
     public func pullBack(
         _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
     ) {
-        guard let backward else { preconditionFailure("this matrix was made without the copy for gradients") }
-        backward.multiply(dy, m: rows, bias: nil, accumulate: accumulate, into: dx)
+        switch backward {
+        case .packed(let matrix): matrix.multiply(dy, m: rows, bias: nil, accumulate: accumulate, into: dx)
+        case .plain(let table):
+            backend.multiply(
+                dy, transposed: false, table.floats, transposed: false, m: rows, n: inputWidth, k: outputWidth,
+                accumulate: accumulate, into: dx)
+        case .none: preconditionFailure("this matrix was made without the copy for gradients")
+        }
     }
 
     /// Nothing: the matrix is frozen.

@@ -1,0 +1,43 @@
+import Foundation
+import LanguageModels
+import Tensors
+
+/// A way of adapting a language model: what is trained, and how it enters the model.
+///
+/// All methods are trained by the same ``Trainer``, saved and resumed the same way.
+@Compute public protocol TuningMethod: AnyObject {
+    /// Its name on the command line.
+    var name: String { get }
+    /// The model that is adapted.
+    var model: LanguageModel { get }
+    /// Records the passes of a training step through the model.
+    var passTape: Tape { get }
+    /// What is trained.
+    var parameters: [(name: String, value: Tensor)] { get }
+    /// Number of values that a user keeps per task, as the paper counts them.
+    var storedParameterCount: Int { get }
+    /// Positions of the model that the method itself takes up.
+    var reservedPositions: Int { get }
+
+    /// What every sequence starts from while evaluating.
+    func start() -> KeyValues?
+
+    /// What every sequence of a training step starts from. A step may pass through the model several times.
+    ///
+    /// - Parameter dropoutSeed: Names the step's masks.
+    func beginStep(dropoutSeed: UInt64) -> KeyValues?
+
+    /// Called after the last pass of a step: gradients must have reached the parameters when it returns.
+    func endStep()
+
+    /// Drops activations of the model in training; nil where it runs as in evaluation.
+    func dropout(seed: UInt64) -> Dropout?
+
+    /// Writes what a user keeps: an adapter, or a model.
+    func write(to folder: URL) throws
+}
+
+extension TuningMethod {
+    /// Number of values that training changes.
+    public var trainableParameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
+}

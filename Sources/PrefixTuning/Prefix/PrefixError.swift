@@ -1,0 +1,55 @@
+import Foundation
+import LanguageModels
+
+/// What can be wrong with a prefix or its file.
+public enum PrefixError: Error, Equatable {
+    /// The values do not fill the rows of a prefix.
+    case wrongSize(found: Int, expected: String)
+    /// The prefix belongs to a model of other sizes.
+    case otherModel(prefix: ModelShape, model: ModelShape)
+    /// The prefix leaves no position for text.
+    case tooLong(length: Int, positions: Int)
+    /// The folder's `adapter_config.json` is missing or says something unexpected.
+    case badConfiguration(file: String, reason: String)
+    /// The adapter is of a kind that is not a prefix.
+    case notAPrefix(file: String, kind: String)
+    /// The text to start from has no tokens, or a number of them that contradicts the length asked for.
+    case badInitialText(tokens: Int, length: Int?)
+    /// The prefix to start from has another length than asked for.
+    case otherLength(adapter: Int, asked: Int)
+}
+
+extension PrefixError: CustomStringConvertible, LocalizedError {
+    /// One sentence: what happened, the value received, what to do.
+    public var description: String {
+        switch self {
+        case .wrongSize(let found, let expected):
+            "a prefix of \(found) values was found, but \(expected) are needed for this model"
+        case .otherModel(let prefix, let model):
+            "the prefix belongs to a model of \(Self.sizes(prefix)), but this one has \(Self.sizes(model)); "
+                + "name the model that the prefix was trained on"
+        case .tooLong(let length, let positions):
+            "a prefix of \(length) positions leaves no room for text in a model of \(positions) positions; "
+                + "choose a shorter one"
+        case .badConfiguration(let file, let reason):
+            "\(file): \(reason)"
+        case .notAPrefix(let file, let kind):
+            "\(file): an adapter of type \(kind) was found, but only PREFIX_TUNING is supported here"
+        case .badInitialText(let tokens, let length):
+            tokens == 0
+                ? "the text to initialise the prefix from has no tokens; give at least one word"
+                : "the text to initialise the prefix from has \(tokens) tokens, but the prefix length was set to "
+                    + "\(length.map(String.init) ?? "another number"); leave the length out, or give a text of that length"
+        case .otherLength(let adapter, let asked):
+            "the adapter to start from has \(adapter) positions, but the prefix length was set to \(asked); "
+                + "leave the length out"
+        }
+    }
+
+    /// The same sentence, for code that shows any `Error`.
+    public var errorDescription: String? { description }
+
+    private static func sizes(_ shape: ModelShape) -> String {
+        "\(shape.layerCount) layers with \(shape.keyHeadCount) key heads of width \(shape.headWidth)"
+    }
+}

@@ -1,0 +1,49 @@
+import Foundation
+import LanguageModels
+import Tensors
+import Tokenizers
+
+/// Where the values of a prefix come from before training.
+public enum PrefixInitialization: Codable, Equatable, Sendable {
+    /// Random, in the authors' distributions.
+    case random
+    /// The activations of the frozen model on some words, tokenized with a leading space as in the authors' code.
+    case words(String)
+    /// The activations of the frozen model on a text file, used as it is, of any length that fits.
+    case file(URL)
+    /// An existing prefix.
+    case adapter(URL)
+
+    /// The values to start from, as a constant [n × 2·layers·keyWidth]; nil for random ones.
+    ///
+    /// - Parameter length: The number of positions asked for, or nil to take what the source has.
+    /// - Throws: ``PrefixError`` where the source is empty or has another length.
+    @Compute func values(for model: LanguageModel, length: Int?) throws -> Tensor? {
+        switch self {
+        case .random: return nil
+        case .words(let words):
+            return try activations(of: model.tokenizer.encode(" " + words), model, length)
+        case .file(let url):
+            let text = try DataFile(url).bytes
+            return try activations(of: model.tokenizer.encode(bytes: text), model, length)
+        case .adapter(let folder):
+            let shape = model.network.shape
+            let prefix = try Prefix(folder: folder, model: shape)
+            guard length == nil || length == prefix.length else {
+                throw PrefixError.otherLength(adapter: prefix.length, asked: length ?? 0)
+            }
+            return Tensor(prefix.values, shape: [prefix.length, shape.prefixRowWidth])
+        }
+    }
+
+    @Compute private func activations(of tokens: [Int32], _ model: LanguageModel, _ length: Int?) throws -> Tensor {
+        guard !tokens.isEmpty, length == nil || length == tokens.count else {
+            throw PrefixError.badInitialText(tokens: tokens.count, length: length)
+        }
+        let positions = model.network.shape.positionCount
+        guard tokens.count < positions else {
+            throw PrefixError.tooLong(length: tokens.count, positions: positions)
+        }
+        return model.keyValues(of: tokens)
+    }
+}

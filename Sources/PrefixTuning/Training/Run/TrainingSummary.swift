@@ -1,0 +1,78 @@
+import Foundation
+import LanguageModels
+import Tensors
+
+/// What a run was and what came of it: `summary.json`, everything needed to repeat it.
+public struct TrainingSummary: Codable, Sendable {
+    /// Method, as on the command line.
+    public let method: String
+    /// The model's folder or name.
+    public let model: String
+    /// How the run ended.
+    public let ending: TrainingRun.Ending
+    /// Steps done.
+    public let steps: Int
+    /// Real tokens seen, prompts and completions.
+    public let tokens: Int
+    /// Seconds of training, without validation and saving.
+    public let seconds: Double
+    /// Real tokens per second, the first two steps not counted (kernels are compiled then).
+    public let tokens_per_second: Double
+    /// Greatest resident memory of the process.
+    public let peak_memory_bytes: Int
+    /// Values that training changes, the reparametrisation included.
+    public let trainable_parameters: Int
+    /// Values that are kept per task.
+    public let stored_parameters: Int
+    /// Values of the model.
+    public let model_parameters: Int
+    /// Loss per target token of the last step, in nats.
+    public let last_loss: Double?
+    /// Least validation loss per target token, in nats.
+    public let best_validation_loss: Double?
+    /// All settings.
+    public let settings: TrainingSettings
+    /// Threads of tensor work.
+    public let threads: Int
+    /// Data files, command and the like.
+    public let details: [String: String]
+
+    @Compute init(
+        _ trainer: Trainer, ending: TrainingRun.Ending, tokens: Int, seconds: Double, metrics: MetricsFile,
+        details: [String: String]
+    ) {
+        method = trainer.method.name
+        model = trainer.method.model.name
+        self.ending = ending
+        steps = trainer.stepCount
+        self.tokens = tokens
+        self.seconds = seconds
+        let times = metrics.series("seconds").map(\.value), counts = metrics.series("tokens").map(\.value)
+        if times.count > 2 {
+            tokens_per_second = (counts.dropFirst(2).reduce(0, +)) / max(1e-9, (times.last ?? 0) - times[1])
+        } else {
+            tokens_per_second = Double(tokens) / max(1e-9, seconds)
+        }
+        peak_memory_bytes = Self.peakMemory
+        trainable_parameters = trainer.method.trainableParameterCount
+        stored_parameters = trainer.method.storedParameterCount
+        model_parameters = trainer.method.model.configuration.parameterCount
+        last_loss = metrics.last("token_loss")
+        best_validation_loss = trainer.bestValidationLoss
+        settings = trainer.settings
+        threads = Compute.threads
+        self.details = details
+    }
+
+    /// Greatest resident set of this process so far, in bytes.
+    private static var peakMemory: Int {
+        var usage = rusage()
+        #if os(Linux)
+            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+            return usage.ru_maxrss * 1024
+        #else
+            getrusage(RUSAGE_SELF, &usage)
+            return usage.ru_maxrss
+        #endif
+    }
+}

@@ -1,0 +1,189 @@
+import Foundation
+import LanguageModels
+import Tensors
+
+/// Trains a ``TuningMethod`` on token sequences.
+///
+/// Same seed, same data, same number of threads: same bits. A trainer restored from a saved state continues as if it
+/// had never stopped.
+@Compute public final class Trainer {
+    /// What one step did.
+    public struct Step: Codable, Sendable {
+        /// 1 for the first.
+        public let step: Int
+        /// The reduced loss that was minimised.
+        public let loss: Double
+        /// Mean loss per target token, in nats.
+        public let tokenLoss: Double
+        /// η of the step.
+        public let learningRate: Double
+        /// Norm of the gradient before clipping.
+        public let gradientNorm: Double
+        /// Tokens of the batch, prompts and completions.
+        public let tokens: Int
+        /// Epochs finished after the step.
+        public let epoch: Int
+        /// Whether the step was the last of an epoch.
+        public let endsEpoch: Bool
+    }
+
+    /// What is trained.
+    public let method: any TuningMethod
+    /// How.
+    public let settings: TrainingSettings
+    /// Steps of the whole run.
+    public let totalSteps: Int
+    let optimizer: Optimizer
+    var order: BatchOrder
+    /// The least validation loss so far, in nats per target token.
+    public internal(set) var bestValidationLoss: Double?
+    private let examples: [TokenizedExample]
+    private let schedule: LearningRateSchedule
+
+    /// Prepares a run.
+    ///
+    /// - Parameters:
+    ///   - method: What is trained.
+    ///   - examples: At least one, each within the model's positions less those the method takes up.
+    ///   - settings: How it is trained.
+    /// - Throws: ``TrainingError``.
+    public init(_ method: any TuningMethod, examples: [TokenizedExample], settings: TrainingSettings) throws {
+        guard !examples.isEmpty else { throw TrainingError.noData }
+        try settings.validate()
+        let vocabulary = method.model.network.shape.vocabularySize
+        for example in examples {
+            guard let token = example.tokens.max(), Int(token) < vocabulary else {
+                throw TrainingError.tokenOutOfVocabulary(token: example.tokens.max() ?? 0, vocabulary: vocabulary)
+            }
+        }
+        self.method = method
+        self.examples = examples
+        self.settings = settings
+        order = BatchOrder(
+            exampleCount: examples.count, batchSize: settings.batchSize, shuffles: settings.shuffles,
+            seed: settings.seed)
+        totalSteps =
+            switch settings.duration {
+            case .steps(let steps): steps
+            case .epochs(let epochs): epochs * order.batchesPerEpoch
+            }
+        schedule = LearningRateSchedule(
+            settings.schedule, warmupSteps: settings.warmupSteps, totalSteps: totalSteps)
+        optimizer = Optimizer(method.parameters, settings: settings.optimizer)
+    }
+
+    /// Steps done.
+    public var stepCount: Int { optimizer.stepCount }
+    /// Whether all steps are done.
+    public var isFinished: Bool { stepCount >= totalSteps }
+    /// Epochs finished.
+    public var epoch: Int { order.epoch }
+
+    /// Trains on the next batch.
+    ///
+    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:)`` where the loss or its gradient is not
+    ///   finite; the parameters are then as before the step.
+    public func step() throws -> Step {
+        let number = stepCount + 1
+        let batch = order.next().map { examples[$0] }
+        // Masks depend on seed and step alone, so that a resumed run draws the same ones.
+        let maskSeed = settings.seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(number) &* 0xbf58_476d_1ce4_e5b9
+        let (value, perTarget) = passThroughModel(batch, maskSeed: maskSeed)
+        let rate = settings.learningRate * schedule.factor(at: number - 1)
+        guard value.isFinite else {
+            for parameter in method.parameters { parameter.value.gradient?.clear() }
+            throw TrainingError.diverged(step: number, loss: value, gradientNorm: .nan, learningRate: rate)
+        }
+        let norm = optimizer.step(learningRate: rate)
+        guard norm.isFinite else {
+            throw TrainingError.diverged(step: number, loss: value, gradientNorm: norm, learningRate: rate)
+        }
+        return Step(
+            step: number, loss: value,
+            tokenLoss: perTarget.reduce(0) { $0 + Double($1) } / Double(max(1, perTarget.count)), learningRate: rate,
+            gradientNorm: norm, tokens: batch.reduce(0) { $0 + $1.tokens.count }, epoch: order.epoch,
+            endsEpoch: order.isAtEpochStart)
+    }
+
+    /// Collects the gradients of a batch, part by part.
+    ///
+    /// - Returns: The reduced loss, and each target's own.
+    private func passThroughModel(_ batch: [TokenizedExample], maskSeed: UInt64) -> (Double, [Float]) {
+        let targets = batch.reduce(0) { $0 + $1.targetCount }
+        let weight: Float =
+            switch settings.reduction {
+            case .sum: 1 / Float(batch.count)
+            case .mean: 1 / Float(max(1, targets))
+            }
+        let start = method.beginStep(dropoutSeed: maskSeed), dropout = method.dropout(seed: maskSeed &+ 1)
+        var total = 0.0, perTarget: [Float] = []
+        for pass in TargetLoss.passes(batch, tokensPerPass: settings.tokensPerPass) {
+            let (loss, losses) = TargetLoss.evaluate(
+                pass, model: method.model.network, start: start, weight: weight, dropout: dropout)
+            method.passTape.backward(from: loss)
+            total += Double(loss.values[0])
+            perTarget += losses
+        }
+        method.endStep()
+        return (total, perTarget)
+    }
+
+    /// The remaining steps, one at a time; stops at the end, at an error, or when its task is cancelled.
+    public nonisolated func steps() -> AsyncThrowingStream<Step, any Error> {
+        AsyncThrowingStream { continuation in
+            let task = Task { @Compute in
+                do {
+                    while !isFinished, !Task.isCancelled {
+                        continuation.yield(try step())
+                        await Task.yield()
+                    }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    /// Mean loss per target token over other examples, without dropout; e to its power is the perplexity.
+    ///
+    /// - Parameter examples: At least one.
+    /// - Returns: Nats per token.
+    public func validationLoss(_ examples: [TokenizedExample]) -> Double {
+        method.passTape.withoutRecording {
+            let start = method.start()
+            var sum = 0.0, count = 0
+            for pass in TargetLoss.passes(examples, tokensPerPass: settings.tokensPerPass) {
+                let (_, perTarget) = TargetLoss.evaluate(
+                    pass, model: method.model.network, start: start, weight: 1)
+                sum += perTarget.reduce(0) { $0 + Double($1) }
+                count += perTarget.count
+            }
+            return sum / Double(max(1, count))
+        }
+    }
+}
+
+extension TrainingSettings {
+    /// Throws where a setting has no meaning.
+    func validate() throws {
+        func check(_ isRight: Bool, _ name: String, _ value: some CustomStringConvertible, _ needed: String) throws {
+            guard isRight else {
+                throw TrainingError.badSetting(name: name, value: value.description, needed: needed)
+            }
+        }
+        let amount =
+            switch duration {
+            case .epochs(let count), .steps(let count): count
+            }
+        try check(amount > 0, "the length of the run", amount, "at least 1 step or epoch")
+        try check(batchSize > 0, "the batch size", batchSize, "at least 1")
+        try check(learningRate >= 0 && learningRate.isFinite, "the learning rate", learningRate, "a number from 0 on")
+        try check(warmupSteps >= 0, "the warm-up", warmupSteps, "a number of steps from 0 on")
+        try check(optimizer.weightDecay >= 0, "the weight decay", optimizer.weightDecay, "a number from 0 on")
+        try check(optimizer.clip >= 0, "the greatest gradient norm", optimizer.clip, "a number from 0 on (0: no limit)")
+        try check(tokensPerPass > 0, "the number of tokens per pass", tokensPerPass, "at least 1")
+        try check(saveEvery > 0, "the number of steps between saved states", saveEvery, "at least 1")
+    }
+}

@@ -1,0 +1,47 @@
+import Foundation
+
+/// What can stop a training run.
+public enum TrainingError: Error, Equatable {
+    /// No example to train on.
+    case noData
+    /// The loss or its gradient is no number any more.
+    case diverged(step: Int, loss: Double, gradientNorm: Double, learningRate: Double)
+    /// A setting has no meaning.
+    case badSetting(name: String, value: String, needed: String)
+    /// There is nothing to resume from.
+    case nothingToResume(folder: String)
+    /// The saved state belongs to another run.
+    case otherRun(folder: String, difference: String)
+    /// The folder holds a run already.
+    case folderInUse(folder: String)
+    /// The data set has an example that is longer than the model's positions.
+    case tokenOutOfVocabulary(token: Int32, vocabulary: Int)
+}
+
+extension TrainingError: CustomStringConvertible, LocalizedError {
+    /// One sentence: what happened, the value received, what to do.
+    public var description: String {
+        switch self {
+        case .noData:
+            "there is no example to train on; name a data file that holds at least one"
+        case .diverged(let step, let loss, let norm, let rate):
+            "training diverged at step \(step): loss \(loss), gradient norm \(norm) at a learning rate of \(rate); "
+                + "the last good checkpoint was kept, so start again with a lower --learning-rate or a --warmup"
+        case .badSetting(let name, let value, let needed):
+            "\(name) is \(value), but \(needed) is needed"
+        case .nothingToResume(let folder):
+            "there is no training state in \(folder); leave out --resume to start a new run"
+        case .otherRun(let folder, let difference):
+            "the training state in \(folder) belongs to another run: \(difference); "
+                + "repeat the run's settings, or leave out --resume and choose another output folder"
+        case .folderInUse(let folder):
+            "\(folder) already holds a training run; continue it with --resume, or choose another output folder"
+        case .tokenOutOfVocabulary(let token, let vocabulary):
+            "the tokenizer gives token \(token), but the model's vocabulary has \(vocabulary) entries; "
+                + "use the tokenizer files that belong to the model"
+        }
+    }
+
+    /// The same sentence, for code that shows any `Error`.
+    public var errorDescription: String? { description }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import Foundation
+import Tensors
+
+/// Options that every command has.
+struct CommonOptions: ParsableArguments {
+    @Option(help: "Threads of tensor work; all cores by default.") var threads: Int?
+    @Flag(help: "Print results and errors only.") var quiet = false
+    @Flag(help: "Print more of what happens.") var verbose = false
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads is \(threads), but a number from 1 to 1024 is needed.")
+        }
+        if quiet && verbose { throw ValidationError("--quiet and --verbose contradict each other; give one of them.") }
+    }
+
+    /// Sets the number of threads.
+    @Compute func apply() {
+        if let threads { Compute.threads = threads }
+    }
+
+    /// A line about what happens, on standard error, unless quiet.
+    func note(_ text: @autoclosure () -> String) {
+        if !quiet { FileHandle.standardError.write(Data((text() + "\n").utf8)) }
+    }
+}
+
+extension URL: @retroactive ExpressibleByArgument {
+    /// A path, relative to the working folder.
+    public init?(argument: String) {
+        guard !argument.isEmpty else { return nil }
+        self.init(fileURLWithPath: argument)
+    }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Foundation
+import PrefixTuning
+
+/// What a prefix is and how it starts.
+struct PrefixOptions: ParsableArguments {
+    @Option(help: "Positions of the prefix; by default the paper's for the task.") var prefixLength: Int?
+    @Option(help: "Hidden width of the MLP that gives the prefix, or none; 512 by default.") var reparametrization:
+        Width?
+    @Option(
+        name: .customLong("init"),
+        help: "random, words:TEXT, file:TEXTFILE or adapter:DIR; random by default.")
+    var initialization: Initialization?
+    @Option(help: "Dropout on the prefix.") var prefixDropout: Float?
+    @Flag(help: "Let the text start at position 0 instead of after the prefix.") var textAtZero = false
+
+    struct Width: ExpressibleByArgument {
+        let value: Int?
+        init?(argument: String) {
+            if argument == "none" {
+                value = nil
+            } else if let width = Int(argument), width > 0 {
+                value = width
+            } else {
+                return nil
+            }
+        }
+    }
+
+    struct Initialization: ExpressibleByArgument {
+        let value: PrefixInitialization
+        init?(argument: String) {
+            let parts = argument.split(separator: ":", maxSplits: 1).map(String.init)
+            switch (parts.first, parts.count == 2 ? parts[1] : nil) {
+            case ("random", nil): value = .random
+            case ("words", let text?): value = .words(text)
+            case ("file", let path?): value = .file(URL(fileURLWithPath: path))
+            case ("adapter", let path?): value = .adapter(URL(fileURLWithPath: path))
+            default: return nil
+            }
+        }
+    }
+
+    /// Whether any of these options was given.
+    var isSet: Bool {
+        prefixLength != nil || reparametrization != nil || initialization != nil || prefixDropout != nil || textAtZero
+    }
+
+    func validate() throws {
+        if let prefixLength, prefixLength < 1 {
+            throw ValidationError("--prefix-length is \(prefixLength), but at least 1 is needed.")
+        }
+        if let prefixDropout, !(0..<1).contains(prefixDropout) {
+            throw ValidationError("--prefix-dropout is \(prefixDropout), but a number from 0 to below 1 is needed.")
+        }
+    }
+
+    func settings(defaultLength: Int) -> PrefixMethod.Settings {
+        var settings = PrefixMethod.Settings()
+        if let initialization { settings.initialization = initialization.value }
+        settings.length = prefixLength ?? (settings.initialization == .random ? defaultLength : nil)
+        if let reparametrization { settings.hiddenWidth = reparametrization.value }
+        settings.dropout = prefixDropout ?? 0
+        settings.textPosition = textAtZero ? .zero : .afterPrefix
+        return settings
+    }
+}

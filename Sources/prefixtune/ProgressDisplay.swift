@@ -1,0 +1,52 @@
+import Foundation
+
+/// The progress of a run: a bar that redraws itself on a terminal, a plain line now and then elsewhere.
+struct ProgressDisplay {
+    private let isTerminal = isatty(STDERR_FILENO) != 0
+    private let isQuiet: Bool
+    private var lastShown = -Double.infinity
+
+    init(quiet: Bool) { isQuiet = quiet }
+
+    /// Shows how far the work is.
+    ///
+    /// - Parameters:
+    ///   - done: Steps done.
+    ///   - total: Steps in all.
+    ///   - facts: Loss, speed and so on.
+    ///   - secondsLeft: An estimate.
+    mutating func update(_ done: Int, of total: Int, facts: String, secondsLeft: Double) {
+        guard !isQuiet else { return }
+        let now = ProcessInfo.processInfo.systemUptime, isLast = done == total
+        guard isLast || now - lastShown >= (isTerminal ? 0.1 : 10) else { return }
+        lastShown = now
+        let left = isLast ? "done" : "\(Self.time(secondsLeft)) left"
+        guard isTerminal else { return write("step \(done)/\(total)  \(facts)  \(left)\n") }
+        let text = " \(done)/\(total)  \(facts)  \(left)"
+        let room = max(0, min(30, columns - text.count - 3))
+        let filled = total == 0 ? 0 : room * done / total
+        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: room - filled)
+        write("\r\u{1b}[2K\(bar)\(text.prefix(max(0, columns - room - 1)))" + (isLast ? "\n" : ""))
+    }
+
+    /// A line of its own, above the bar.
+    func note(_ line: String) {
+        guard !isQuiet else { return }
+        write((isTerminal ? "\r\u{1b}[2K" : "") + line + "\n")
+    }
+
+    /// 75 → "1:15".
+    static func time(_ seconds: Double) -> String {
+        guard seconds.isFinite, seconds < 1e7 else { return "?" }
+        let whole = Int(seconds.rounded())
+        let tail = String(format: "%02d:%02d", whole / 60 % 60, whole % 60)
+        return whole >= 3600 ? "\(whole / 3600):\(tail)" : String(format: "%d:%02d", whole / 60, whole % 60)
+    }
+
+    private var columns: Int {
+        var size = winsize()
+        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    }
+
+    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import PrefixTuning
+import Tensors
+
+/// Trains a prefix, or the whole model, on a task.
+struct Train: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Train a prefix (or fine-tune) on a task.",
+        discussion: """
+            Defaults are the paper's for the task. The output folder gets the adapter in PEFT's layout (adapter_config.json, \
+            adapter_model.safetensors), best/ (the same at the least validation loss), training-state/ to resume from, \
+            metrics.jsonl and summary.json. Ctrl-C saves and exits; --resume continues bit for bit.
+
+            EXAMPLE
+              prefixtune train --model gpt2 --task e2e --data src1_train.txt --validation src1_valid.txt --output e2e-prefix
+            """)
+
+    enum Method: String, CaseIterable, ExpressibleByArgument {
+        case prefix
+        case fineTune = "fine-tune"
+    }
+
+    @Option(help: "The model's folder.") var model: URL
+    @Option(parsing: .upToNextOption, help: "Training data, plain or gzip-compressed.") var data: [URL]
+    @Option(parsing: .upToNextOption, help: "Validation data.") var validation: [URL] = []
+    @Option(help: "Format and defaults: e2e, webnlg, dart or jsonl.") var task = TaskKind.jsonl
+    @Option(help: "The folder to write to.") var output: URL
+    @Option(help: "prefix or fine-tune.") var method = Method.prefix
+    @OptionGroup(title: "Prefix") var prefix: PrefixOptions
+    @OptionGroup(title: "Training") var training: TrainingOptions
+    @Flag(help: "Continue the run in the output folder.") var resume = false
+    @OptionGroup(title: "General") var common: CommonOptions
+
+    func validate() throws {
+        if method == .fineTune, prefix.isSet {
+            throw ValidationError("Prefix options have no meaning with --method fine-tune; leave them out.")
+        }
+    }
+
+    func run() async throws {
+        Interrupt.listen()
+        try await runOnComputeThread()
+    }
+
+    @Compute private func runOnComputeThread() throws {
+        common.apply()
+        let paper = TrainingSettings.paper(task, fineTuning: method == .fineTune)
+        let settings = training.settings(over: paper.0)
+        let tuned: any TuningMethod =
+            switch method {
+            case .prefix:
+                try PrefixMethod(
+                    model: LanguageModel.load(model, for: .tuning),
+                    settings: prefix.settings(defaultLength: paper.prefixLength), seed: settings.seed)
+            case .fineTune: try FineTuning(folder: model)
+            }
+        let examples = try training.tokenize(task.readForTraining(data), task: task, for: tuned)
+        let held = try training.tokenize(task.readForTraining(validation), task: task, for: tuned)
+        let trainer = try Trainer(tuned, examples: examples, settings: settings)
+        let run = try TrainingRun(
+            trainer, validation: held, folder: output, resumes: resume,
+            details: [
+                "command": CommandLine.arguments.joined(separator: " "), "task": task.rawValue,
+                "data": data.map(\.path).joined(separator: " "),
+                "validation": validation.map(\.path).joined(separator: " "),
+                "version": PrefixTune.configuration.version,
+            ])
+        common.note(
+            "\(examples.count) examples, \(trainer.totalSteps) steps; \(tuned.trainableParameterCount) trainable "
+                + "parameters, \(tuned.storedParameterCount) stored, of "
+                + "\(tuned.model.configuration.parameterCount) in the model")
+        try show(run, trainer)
+    }
+
+    @Compute private func show(_ run: TrainingRun, _ trainer: Trainer) throws {
+        var display = ProgressDisplay(quiet: common.quiet)
+        let (ending, summary) = try run.run(shouldStop: { Interrupt.isRequested }) { event in
+            switch event {
+            case .step(let step, let rate, let left):
+                display.update(
+                    step.step, of: trainer.totalSteps,
+                    facts: String(format: "loss %.4f  %.0f tokens/s", step.tokenLoss, rate), secondsLeft: left)
+            case .validation(let step, let loss, let isBest):
+                display.note(
+                    String(format: "step %d: validation loss %.4f, perplexity %.2f", step, loss, exp(loss))
+                        + (isBest ? " (best)" : ""))
+            case .saved(let step):
+                if common.verbose { display.note("step \(step): saved") }
+            }
+        }
+        switch ending {
+        case .finished:
+            common.note(
+                String(
+                    format: "%d steps, %.0f tokens/s, %.2f GB at most; written to %@", summary.steps,
+                    summary.tokens_per_second, Double(summary.peak_memory_bytes) / 1e9, output.path))
+        case .interrupted:
+            common.note("stopped at step \(summary.steps) and saved; continue with the same command and --resume")
+        }
+    }
+}
+
+extension TaskKind: ExpressibleByArgument {}
+extension LearningRateSchedule.Shape: ExpressibleByArgument {}
+extension TrainingSettings.Reduction: ExpressibleByArgument {}

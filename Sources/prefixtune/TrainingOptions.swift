@@ -1,0 +1,67 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import PrefixTuning
+import Tensors
+import Tokenizers
+
+/// How training goes. What is not given has the paper's value for the task.
+struct TrainingOptions: ParsableArguments {
+    @Option(help: "Passes over the data.") var epochs: Int?
+    @Option(help: "Steps, instead of epochs.") var steps: Int?
+    @Option(help: "Examples per step.") var batchSize: Int?
+    @Option(help: "Peak learning rate.") var learningRate: Double?
+    @Option(help: "linear, constant or cosine.") var schedule: LearningRateSchedule.Shape?
+    @Option(help: "Steps of rising learning rate.") var warmup: Int?
+    @Option(help: "Weight decay of AdamW.") var weightDecay: Double?
+    @Option(help: "Greatest norm of the gradient; 0 for no limit.") var clip: Double?
+    @Option(help: "sum (over the tokens of an example) or mean (over all tokens).") var lossReduction:
+        TrainingSettings.Reduction?
+    @Option(help: "Fixes initial values, order of the data and dropout.") var seed: UInt64?
+    @Flag(help: "Take the data in the order of the file.") var noShuffle = false
+    @Option(help: "Steps between two saved states.") var saveEvery: Int?
+    @Option(help: "Steps between two validations; once per epoch by default.") var validateEvery: Int?
+    @Option(help: "What to do with examples that do not fit: fail, skip or truncate.") var tooLong: TaskFormat.Overflow?
+
+    func validate() throws {
+        if epochs != nil, steps != nil { throw ValidationError("Give --epochs or --steps, not both.") }
+        if let validateEvery, validateEvery < 1 {
+            throw ValidationError("--validate-every is \(validateEvery), but at least 1 is needed.")
+        }
+    }
+
+    func settings(over paper: TrainingSettings) -> TrainingSettings {
+        var settings = paper
+        if let epochs { settings.duration = .epochs(epochs) }
+        if let steps { settings.duration = .steps(steps) }
+        settings.batchSize = batchSize ?? settings.batchSize
+        settings.learningRate = learningRate ?? settings.learningRate
+        settings.schedule = schedule ?? settings.schedule
+        settings.warmupSteps = warmup ?? settings.warmupSteps
+        settings.optimizer.weightDecay = weightDecay ?? settings.optimizer.weightDecay
+        settings.optimizer.clip = clip ?? settings.optimizer.clip
+        settings.reduction = lossReduction ?? settings.reduction
+        settings.seed = seed ?? settings.seed
+        settings.shuffles = !noShuffle
+        settings.saveEvery = saveEvery ?? settings.saveEvery
+        settings.validateEvery = validateEvery ?? settings.validateEvery
+        return settings
+    }
+
+    /// Turns examples into token sequences that fit the model.
+    @Compute func tokenize(
+        _ examples: [Example], task: TaskKind, for method: any TuningMethod
+    ) throws -> [TokenizedExample] {
+        var format = task.format
+        if let tooLong { format.overflow = tooLong }
+        let model = method.model
+        return try examples.compactMap { example in
+            try format.tokens(
+                for: example, endOfText: model.endOfText,
+                limit: model.network.shape.positionCount - method.reservedPositions
+            ) { model.tokenizer.encode($0) }
+        }
+    }
+}
+
+extension TaskFormat.Overflow: ExpressibleByArgument {}
