@@ -28,6 +28,8 @@ extension Trainer {
     /// - Throws: ``CheckpointError`` where it cannot be written; the state saved before is then still there.
     public func saveState(to folder: URL) throws {
         try ModelFolder.makeFolder(folder)
+        // A state is copied tensor by tensor: memory kept for the next step would be held besides.
+        Compute.releaseFreeMemory()
         let progress = Progress(
             method: method.name, settings: settings, totalSteps: totalSteps, stepCount: stepCount, order: order,
             bestValidationLoss: bestValidationLoss, threads: Compute.threads)
