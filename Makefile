@@ -1,0 +1,46 @@
+# What a person types. Everything runs without questions; `make help` lists it.
+PREFIX ?= /usr/local
+
+# Release builds and test builds take different flags and so have folders of their own: neither undoes the other.
+TESTS_BUILD := .build/tests
+FORMATTED := $(wildcard Sources Tests Examples)
+
+ifeq ($(shell uname -s),Darwin)
+# Homebrew's headers and libraries are not where the compiler looks by itself.
+HOMEBREW := $(shell brew --prefix 2>/dev/null)
+export CPATH := $(HOMEBREW)/include:$(CPATH)
+export LIBRARY_PATH := $(HOMEBREW)/lib:$(LIBRARY_PATH)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test build install format lint docs dependencies clean
+
+help:  ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: build  ## train a prefix on embedded data, compare it with fine-tuning, write prefixtune-demo/report.html
+	.build/release/prefixtune demo
+
+test: dependencies  ## build and run all tests, the fast ones first
+	bash Tools/test.sh $(TESTS_BUILD)
+
+build: dependencies  ## build the tool: .build/release/prefixtune
+	swift build -c release --product prefixtune
+
+install: build  ## install the tool to PREFIX/bin (PREFIX=/usr/local)
+	bash Tools/install.sh "$(DESTDIR)$(PREFIX)"
+
+format:  ## lay out all Swift files
+	swift format --in-place --recursive --parallel $(FORMATTED)
+
+lint:  ## check layout and documentation of all Swift files (make test refuses compiler warnings)
+	swift format lint --strict --recursive --parallel $(FORMATTED)
+
+docs: dependencies  ## build the reference documentation: .build/docs
+	bash Tools/docs.sh .build/docs
+
+dependencies:
+	@bash Tools/dependencies.sh
+
+clean:  ## remove everything that was built
+	rm -rf .build

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Checks for Swift and for the two C libraries; installs the libraries where apt-get can, asking for nothing. Does nothing, and
+# needs no network, where all is there.
+set -euo pipefail
+
+fail() {
+    printf 'error: %s\n' "$@" >&2
+    exit 1
+}
+
+needed=6.1
+if ! command -v swift >/dev/null; then
+    fail "no Swift toolchain on PATH. Install Swift $needed or newer from https://www.swift.org/install, then run make again."
+fi
+# Read whole: closing the pipe early would end the compiler with a signal.
+version=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p')
+version=${version%%$'\n'*}
+if [ -z "$version" ]; then
+    fail "cannot tell the version of $(command -v swift): 'swift --version' prints none. Swift $needed or newer is needed."
+fi
+if [ "${version%.*}" -lt "${needed%.*}" ] ||
+    { [ "${version%.*}" -eq "${needed%.*}" ] && [ "${version#*.}" -lt "${needed#*.}" ]; }; then
+    fail "Swift $version is too old ($(command -v swift)). Install Swift $needed or newer from https://www.swift.org/install."
+fi
+
+# Whether a header is in one of the places where compilers look.
+has_header() {
+    local folder
+    IFS=: read -r -a folders <<<"${CPATH:-}"
+    for folder in /usr/include /usr/local/include ${folders[@]+"${folders[@]}"}; do
+        [ -n "$folder" ] && [ -e "$folder/$1" ] && return 0
+    done
+    return 1
+}
+
+missing=()
+has_header dnnl.h || missing+=(libdnnl-dev)
+case $(uname -s) in
+Darwin) ;;  # zlib comes with macOS
+*) has_header zlib.h || missing+=(zlib1g-dev) ;;
+esac
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(uname -s)" = Darwin ]; then
+    fail "oneDNN is missing. Run: brew install onednn"
+elif ! command -v apt-get >/dev/null; then
+    fail "missing here: the development files of ${missing[*]} (Debian's names; elsewhere oneDNN and zlib)." \
+        "install them with your package manager, such as: brew install onednn zlib"
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || fail "run as root: apt-get install ${missing[*]}"
+    as_root=(sudo -n)
+fi
+echo "Installing ${missing[*]}"
+install=(${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq)
+"${install[@]}" update </dev/null ||
+    echo "apt-get update failed; trying with the package lists that are here" >&2
+"${install[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >/dev/null ||
+    fail "could not install ${missing[*]}; run yourself: sudo apt-get install ${missing[*]}"

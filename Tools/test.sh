@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Builds the package with its tests once, refuses compiler warnings, then runs the tests in two tiers and stops after a tier that
+# fails. Usage: Tools/test.sh BUILD-FOLDER
+#
+# Tests run in release: C targets are not optimised in debug builds, and the numbers would take an hour.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build=$1
+options=(-c release -Xswiftc -enable-testing --scratch-path "$build")
+# Tier 1: the leaves and the tensor operations, under a minute. Tier 2: models, training, the command line.
+fast='^(TensorsTests|TokenizersTests|TextMetricsTests)\.'
+started=$SECONDS
+
+mkdir -p "$build"
+log=$build/build.log
+echo "== Build"
+swift build --build-tests "${options[@]}" 2>&1 | tee "$log"
+# Dependencies lie below .build; what is left is ours, and a warning in it fails.
+if warnings=$(grep -E '(^|: )warning: ' "$log" | grep -v '/\.build/' | sort -u); then
+    printf 'error: the compiler warns about this package:\n%s\n' "$warnings" >&2
+    # A file that has been compiled does not warn again: touch it, so that it does.
+    sed -nE 's/^([^:]+\.(swift|c|h)):[0-9]+:.*/\1/p' <<<"$warnings" | sort -u | xargs -r touch -c
+    exit 1
+fi
+built=$((SECONDS - started))
+
+export PREFIXTUNE_BINARY
+PREFIXTUNE_BINARY=$(swift build "${options[@]}" --show-bin-path)/prefixtune
+run=(swift test --skip-build --disable-xctest "${options[@]}")
+echo "== Tier 1: leaves and tensor operations"
+"${run[@]}" --filter "$fast"
+first=$((SECONDS - started - built))
+echo "== Tier 2: models, training, command line"
+"${run[@]}" --skip "$fast"
+
+total=$((SECONDS - started))
+echo "== All tests passed in $total s: build $built s, tier 1 $first s, tier 2 $((total - built - first)) s"
