@@ -14,8 +14,7 @@ let package = Package(
         .executable(name: "prefixtune", targets: ["prefixtune"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
     ],
     targets: [
         // C: vector loops with run-time dispatch (vector loops written in Swift were measured 50 times slower).
@@ -32,8 +31,8 @@ let package = Package(
         .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers", "CKernels"], swiftSettings: strict),
         .target(
             name: "PrefixTuning",
-            dependencies: ["LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "CZlib", .product(name: "Logging", package: "swift-log")],
-            swiftSettings: strict),
+            dependencies: ["LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "CZlib"],
+            resources: [.copy("Resources")], swiftSettings: strict),
         .executableTarget(
             name: "prefixtune",
             dependencies: [
