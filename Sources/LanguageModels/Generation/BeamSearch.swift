@@ -70,6 +70,7 @@ final class BeamSearch: PromptSearch {
     /// Keeps the candidates that end here. One that ranks below `width` is given up: it would push out a better one.
     private func finish(_ candidates: [TopCandidates.Candidate], length: Int, isLast: Bool) {
         for candidate in candidates.prefix(width) where isLast || isEnd(candidate.token) {
+            // With more beams than tokens allowed, `transformers` counts hopeless answers as found and may stop at them.
             guard candidate.score > Self.hopeless / 2 else { continue }
             let answer = running[candidate.row].tokens[promptLength...] + [candidate.token]
             let score = candidate.score / penalty(length)
