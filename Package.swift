@@ -10,7 +10,8 @@ let package = Package(
     name: "prefixtune",
     platforms: [.macOS(.v15)],
     products: [
-        .library(name: "PrefixTuning", targets: ["PrefixTuning"]),
+        .library(
+            name: "PrefixTuning", targets: ["PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics"]),
         .executable(name: "prefixtune", targets: ["prefixtune"]),
     ],
     dependencies: [
@@ -41,11 +42,18 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The README's example: built with the tests, so that it compiles.
+        .executableTarget(
+            name: "LibraryExample", dependencies: ["PrefixTuning", "LanguageModels"], path: "Examples/Library",
+            swiftSettings: strict),
+
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TextMetricsTests", dependencies: ["TextMetrics", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "LanguageModelsTests", dependencies: ["LanguageModels", "CKernels", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "LanguageModelsTests", dependencies: ["LanguageModels", "CKernels", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "PrefixTuningTests", dependencies: ["PrefixTuning", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "CommandLineTests", dependencies: ["prefixtune", "TestSupport"], swiftSettings: strict),
     ],

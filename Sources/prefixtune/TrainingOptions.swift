@@ -1,9 +1,7 @@
 import ArgumentParser
 import Foundation
-import LanguageModels
 import PrefixTuning
 import Tensors
-import Tokenizers
 
 /// How training goes. What is not given has the paper's value for the task.
 struct TrainingOptions: ParsableArguments {
@@ -54,13 +52,7 @@ struct TrainingOptions: ParsableArguments {
     ) throws -> [TokenizedExample] {
         var format = task.format
         if let tooLong { format.overflow = tooLong }
-        let model = method.model
-        return try examples.compactMap { example in
-            try format.tokens(
-                for: example, endOfText: model.endOfText,
-                limit: model.network.shape.positionCount - method.reservedPositions
-            ) { model.tokenizer.encode($0) }
-        }
+        return try method.tokenize(examples, format: format)
     }
 }
 

@@ -36,6 +36,18 @@ public struct ModelShape: Equatable, Sendable, Codable {
     /// Tokens in the vocabulary.
     public var vocabularySize: Int
 
+    /// The sizes of a model.
+    public init(
+        layerCount: Int, keyHeadCount: Int, headWidth: Int, width: Int, positionCount: Int, vocabularySize: Int
+    ) {
+        self.layerCount = layerCount
+        self.keyHeadCount = keyHeadCount
+        self.headWidth = headWidth
+        self.width = width
+        self.positionCount = positionCount
+        self.vocabularySize = vocabularySize
+    }
+
     /// Width of the keys, and of the values, of one position in one layer.
     public var keyWidth: Int { keyHeadCount * headWidth }
 

@@ -1,6 +1,7 @@
 import Foundation
 import LanguageModels
 import Tensors
+import Tokenizers
 
 /// A way of adapting a language model: what is trained, and how it enters the model.
 ///
@@ -40,4 +41,19 @@ import Tensors
 extension TuningMethod {
     /// Number of values that training changes.
     public var trainableParameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
+
+    /// Token sequences of examples, which fit the model beside what the method takes up.
+    ///
+    /// - Parameters:
+    ///   - examples: One text to learn each (`forTraining()`).
+    ///   - format: How prompt and completion are joined, and what becomes of long ones.
+    /// - Throws: ``DataError`` with file and line.
+    public func tokenize(_ examples: [Example], format: TaskFormat) throws -> [TokenizedExample] {
+        try examples.compactMap { example in
+            try format.tokens(
+                for: example, endOfText: model.endOfText,
+                limit: model.network.shape.positionCount - reservedPositions
+            ) { model.tokenizer.encode($0) }
+        }
+    }
 }

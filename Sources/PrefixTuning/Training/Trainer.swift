@@ -72,6 +72,19 @@ import Tensors
         optimizer = Optimizer(method.parameters, settings: settings.optimizer)
     }
 
+    /// Prepares a run over data files.
+    ///
+    /// - Parameters:
+    ///   - task: The files' format, and how prompt and completion are joined.
+    ///   - data: Plain or gzip-compressed files.
+    /// - Throws: ``DataError`` with file and line, or ``TrainingError``.
+    public convenience init(
+        _ method: any TuningMethod, task: TaskKind, data: [URL], settings: TrainingSettings
+    ) throws {
+        let examples = try method.tokenize(task.readForTraining(data), format: task.format)
+        try self.init(method, examples: examples, settings: settings)
+    }
+
     /// Steps done.
     public var stepCount: Int { optimizer.stepCount }
     /// Whether all steps are done.

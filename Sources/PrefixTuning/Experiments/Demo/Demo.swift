@@ -2,7 +2,6 @@ import Foundation
 import LanguageModels
 import Tensors
 import TextMetrics
-import Tokenizers
 
 /// The main job in small: tune the embedded model to write about tables, and compare base model, prefix and fine-tuning.
 ///
@@ -117,17 +116,11 @@ import Tokenizers
         training.tokensPerPass = 2048
         training.validateEvery = max(1, steps / 6)
         training.saveEvery = steps
-        func tokenize(_ examples: [Example]) throws -> [TokenizedExample] {
-            try examples.compactMap { example in
-                try TaskFormat.plain.tokens(
-                    for: example, endOfText: method.model.endOfText,
-                    limit: method.model.network.shape.positionCount - method.reservedPositions
-                ) { method.model.tokenizer.encode($0) }
-            }
-        }
-        let trainer = try Trainer(method, examples: try tokenize(train), settings: training)
+        let trainer = try Trainer(
+            method, examples: try method.tokenize(train, format: .plain), settings: training)
         let run = try TrainingRun(
-            trainer, validation: try tokenize(validation), folder: output.appendingPathComponent(method.name),
+            trainer, validation: try method.tokenize(validation, format: .plain),
+            folder: output.appendingPathComponent(method.name),
             resumes: false)
         let (_, summary) = try run.run(report: { event in
             switch event {
