@@ -71,7 +71,10 @@ import Tensors
     public var reservedPositions: Int { settings.textPosition == .afterPrefix ? length : 0 }
 
     /// P as the beginning of every sequence's cache.
-    public func start() -> KeyValues? { tape.withoutRecording { keyValues(parametrization.evaluate()) } }
+    public func start() -> KeyValues? {
+        // Detached: a flat P is a parameter itself, and passes that start from it would be recorded.
+        tape.withoutRecording { keyValues(parametrization.evaluate().detached) }
+    }
 
     /// P, with some of it dropped, as the beginning of every sequence's cache.
     public func beginStep(dropoutSeed: UInt64) -> KeyValues? {
