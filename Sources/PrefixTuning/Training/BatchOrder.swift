@@ -4,7 +4,7 @@ import Tensors
 ///
 /// Its state is a few numbers, so that a resumed run sees the same batches as an uninterrupted one.
 struct BatchOrder: Codable, Equatable {
-    private let exampleCount: Int
+    let exampleCount: Int
     private let batchSize: Int
     private let shuffles: Bool
     /// Epochs finished.

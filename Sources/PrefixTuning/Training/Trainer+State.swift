@@ -65,9 +65,20 @@ extension Trainer {
         }
         try expect("the method", progress.method, method.name)
         try expect("the number of steps", progress.totalSteps, totalSteps)
-        try expect("the learning rate", progress.settings.learningRate, settings.learningRate)
-        try expect("the batch size", progress.settings.batchSize, settings.batchSize)
-        try expect("the seed", progress.settings.seed, settings.seed)
+        // All that has a part in the bits; how often a run saves and validates has none.
+        let saved = progress.settings
+        try expect("the learning rate", saved.learningRate, settings.learningRate)
+        try expect("the schedule", saved.schedule, settings.schedule)
+        try expect("the warm-up", saved.warmupSteps, settings.warmupSteps)
+        try expect("the batch size", saved.batchSize, settings.batchSize)
+        try expect("the reduction of the loss", saved.reduction, settings.reduction)
+        try expect("the seed", saved.seed, settings.seed)
+        try expect("shuffling", saved.shuffles, settings.shuffles)
+        try expect("the weight decay", saved.optimizer.weightDecay, settings.optimizer.weightDecay)
+        try expect("the greatest gradient norm", saved.optimizer.clip, settings.optimizer.clip)
+        try expect("the optimizer", saved.optimizer, settings.optimizer)
+        try expect("the number of tokens per pass", saved.tokensPerPass, settings.tokensPerPass)
+        try expect("the number of examples", progress.order.exampleCount, order.exampleCount)
         try expect("the number of threads", progress.threads, Compute.threads)
         let reader = CheckpointReader(file)
         for entry in optimizer.entries {
