@@ -50,23 +50,23 @@ import Tensors
     public init(_ method: any TuningMethod, examples: [TokenizedExample], settings: TrainingSettings) throws {
         guard !examples.isEmpty else { throw TrainingError.noData }
         try settings.validate()
-        let vocabulary = method.model.network.shape.vocabularySize
-        for example in examples {
-            guard let token = example.tokens.max(), Int(token) < vocabulary else {
-                throw TrainingError.tokenOutOfVocabulary(token: example.tokens.max() ?? 0, vocabulary: vocabulary)
-            }
-        }
+        try Self.check(examples, for: method)
         self.method = method
         self.examples = examples
         self.settings = settings
         order = BatchOrder(
             exampleCount: examples.count, batchSize: settings.batchSize, shuffles: settings.shuffles,
             seed: settings.seed)
-        totalSteps =
-            switch settings.duration {
-            case .steps(let steps): steps
-            case .epochs(let epochs): epochs * order.batchesPerEpoch
+        switch settings.duration {
+        case .steps(let steps): totalSteps = steps
+        case .epochs(let epochs):
+            let (steps, overflows) = epochs.multipliedReportingOverflow(by: order.batchesPerEpoch)
+            guard !overflows else {
+                throw TrainingError.badSetting(
+                    name: "the length of the run", value: "\(epochs) epochs", needed: "a number that can be reached")
             }
+            totalSteps = steps
+        }
         schedule = LearningRateSchedule(
             settings.schedule, warmupSteps: settings.warmupSteps, totalSteps: totalSteps)
         optimizer = Optimizer(method.parameters, settings: settings.optimizer)
@@ -83,6 +83,24 @@ import Tensors
     ) throws {
         let examples = try method.tokenize(task.readForTraining(data), format: task.format)
         try self.init(method, examples: examples, settings: settings)
+    }
+
+    /// Throws where an example does not fit the model or has nothing to learn.
+    static func check(_ examples: [TokenizedExample], for method: any TuningMethod) throws {
+        let shape = method.model.network.shape, limit = shape.positionCount - method.reservedPositions
+        for (index, example) in examples.enumerated() {
+            let tokens = example.tokens
+            guard (1..<max(1, tokens.count)).contains(example.targetStart) else {
+                throw TrainingError.noTarget(
+                    example: index + 1, tokens: tokens.count, targetStart: example.targetStart)
+            }
+            guard tokens.count <= limit else {
+                throw TrainingError.exampleTooLong(example: index + 1, tokens: tokens.count, limit: limit)
+            }
+            if let token = tokens.first(where: { $0 < 0 || $0 >= Int32(shape.vocabularySize) }) {
+                throw TrainingError.tokenOutOfVocabulary(token: token, vocabulary: shape.vocabularySize)
+            }
+        }
     }
 
     /// Steps done.
@@ -198,5 +216,7 @@ extension TrainingSettings {
         try check(optimizer.clip >= 0, "the greatest gradient norm", optimizer.clip, "a number from 0 on (0: no limit)")
         try check(tokensPerPass > 0, "the number of tokens per pass", tokensPerPass, "at least 1")
         try check(saveEvery > 0, "the number of steps between saved states", saveEvery, "at least 1")
+        try check(
+            validateEvery ?? 1 > 0, "the number of steps between validations", validateEvery ?? 0, "at least 1")
     }
 }

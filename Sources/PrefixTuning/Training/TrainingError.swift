@@ -14,7 +14,11 @@ public enum TrainingError: Error, Equatable {
     case otherRun(folder: String, difference: String)
     /// The folder holds a run already.
     case folderInUse(folder: String)
-    /// The data set has an example that is longer than the model's positions.
+    /// An example, counted from 1, is longer than the positions that the method leaves.
+    case exampleTooLong(example: Int, tokens: Int, limit: Int)
+    /// An example, counted from 1, has no target token, or one that nothing precedes.
+    case noTarget(example: Int, tokens: Int, targetStart: Int)
+    /// An example has a token that the model does not know.
     case tokenOutOfVocabulary(token: Int32, vocabulary: Int)
 }
 
@@ -36,6 +40,12 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
                 + "repeat the run's settings, or leave out --resume and choose another output folder"
         case .folderInUse(let folder):
             "\(folder) already holds a training run; continue it with --resume, or choose another output folder"
+        case .exampleTooLong(let example, let tokens, let limit):
+            "example \(example) has \(tokens) tokens, but \(limit) fit into the model beside the prefix; "
+                + "shorten or leave out such examples"
+        case .noTarget(let example, let tokens, let start):
+            "example \(example) has \(tokens) tokens with targets from index \(start) on, but at least one token "
+                + "before and one target are needed"
         case .tokenOutOfVocabulary(let token, let vocabulary):
             "the tokenizer gives token \(token), but the model's vocabulary has \(vocabulary) entries; "
                 + "use the tokenizer files that belong to the model"

@@ -43,8 +43,8 @@ import Tensors
     ///   - folder: Made if missing.
     ///   - resumes: Whether to continue the run in the folder.
     ///   - details: Facts for the summary that the trainer does not know: data files, command.
-    /// - Throws: ``TrainingError/folderInUse(folder:)`` where a run is there already and `resumes` is false, and
-    ///   ``CheckpointError`` where the folder cannot be written to.
+    /// - Throws: ``TrainingError`` where a run is there already and `resumes` is false or where validation data does not
+    ///   fit the model, and ``CheckpointError`` where the folder cannot be written to.
     public init(
         _ trainer: Trainer, validation: [TokenizedExample], folder: URL, resumes: Bool, details: [String: String] = [:]
     ) throws {
@@ -52,6 +52,7 @@ import Tensors
         self.validation = validation
         self.folder = folder
         self.details = details
+        try Trainer.check(validation, for: trainer.method)
         try ModelFolder.makeFolder(folder)
         let state = folder.appendingPathComponent("training-state")
         if resumes {
