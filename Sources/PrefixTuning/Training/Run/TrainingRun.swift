@@ -33,7 +33,7 @@ import Tensors
     private var validations: MetricsFile
     private var tokens = 0
     private var seconds = 0.0
-    private var wasValidatedAtStep = -1
+    private var lastStep: Trainer.Step?
 
     /// Prepares the folder, and restores the trainer's state where asked to.
     ///
@@ -86,6 +86,7 @@ import Tensors
             if shouldStop() { return (.interrupted, try finish(.interrupted, report)) }
             let start = ContinuousClock.now
             let step = try trainer.step()
+            lastStep = step
             let elapsed = start.duration(to: .now).seconds
             tokens += step.tokens
             seconds += elapsed
@@ -113,13 +114,18 @@ import Tensors
     private func validate(_ report: (Event) -> Void) throws {
         guard !validation.isEmpty else { return }
         let loss = trainer.validationLoss(validation)
+        guard loss.isFinite else {
+            throw TrainingError.diverged(
+                step: trainer.stepCount, loss: loss, gradientNorm: lastStep?.gradientNorm ?? .nan,
+                learningRate: lastStep?.learningRate ?? trainer.settings.learningRate)
+        }
         let isBest = loss < trainer.bestValidationLoss ?? .infinity
         if isBest {
             trainer.bestValidationLoss = loss
             try trainer.method.write(to: folder.appendingPathComponent("best"))
         }
-        try validations.append(ValidationLine(step: trainer.stepCount, loss: loss, perplexity: exp(loss)))
-        wasValidatedAtStep = trainer.stepCount
+        try validations.append(
+            ValidationLine(step: trainer.stepCount, loss: loss, perplexity: min(exp(loss), .greatestFiniteMagnitude)))
         report(.validation(step: trainer.stepCount, loss: loss, isBest: isBest))
     }
 
