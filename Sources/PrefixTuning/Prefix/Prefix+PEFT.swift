@@ -22,6 +22,15 @@ extension Prefix {
         var prefix_projection: Bool?
         var inference_mode: Bool?
         var peft_version: String?
+
+        /// Throws where a size that is stated is not the model's. Rows of equal width may be of other layers.
+        func check(fits model: ModelShape) throws {
+            var other = model
+            other.layerCount = num_layers ?? model.layerCount
+            other.keyHeadCount = num_attention_heads ?? model.keyHeadCount
+            other.headWidth = (token_dim ?? model.keyWidth) / max(1, other.keyHeadCount)
+            guard other == model else { throw PrefixError.otherModel(prefix: other, model: model) }
+        }
     }
 
     /// Writes the folder; PEFT's `PeftModel.from_pretrained` loads it.
@@ -79,25 +88,22 @@ extension Prefix {
             throw PrefixError.badConfiguration(
                 file: path.path, reason: "num_virtual_tokens is \(stated), but the file holds \(length) positions")
         }
-        if let found = file.shape(of: Self.tensorName), found.count == 2, found[1] != model.prefixRowWidth,
-            let layers = configuration.num_layers, let heads = configuration.num_attention_heads,
-            let width = configuration.token_dim, heads > 0, layers > 0, 2 * layers * width == found[1]
-        {
-            var other = model
-            (other.layerCount, other.keyHeadCount, other.headWidth) = (layers, heads, width / heads)
-            throw PrefixError.otherModel(prefix: other, model: model)
-        }
+        try configuration.check(fits: model)
         let reader = CheckpointReader(file)
         let values = try reader.read(Self.tensorName, shape: [length, model.prefixRowWidth])
         try reader.finish()
-        let position = file.metadata[Self.textPositionKey].flatMap(TextPosition.init(rawValue:)) ?? .afterPrefix
+        var position = TextPosition.afterPrefix
+        if let text = file.metadata[Self.textPositionKey] {
+            guard let stated = TextPosition(rawValue: text) else {
+                throw PrefixError.badConfiguration(
+                    file: path.path,
+                    reason: "the adapter's \(Self.textPositionKey) is \"\(text)\", but only "
+                        + "\(TextPosition.allCases.map(\.rawValue).joined(separator: " and ")) are known")
+            }
+            position = stated
+        }
         try self.init(
             length: length, values: values, shape: model, textPosition: position,
             baseModel: configuration.base_model_name_or_path)
-        if let heads = configuration.num_attention_heads, heads != model.keyHeadCount {
-            var other = model
-            (other.keyHeadCount, other.headWidth) = (heads, model.keyWidth / max(1, heads))
-            throw PrefixError.otherModel(prefix: other, model: model)
-        }
     }
 }
