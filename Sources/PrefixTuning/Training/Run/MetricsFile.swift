@@ -17,7 +17,7 @@ struct MetricsFile {
         if step > 0, let data = try? Data(contentsOf: url) {
             for line in data.split(separator: UInt8(ascii: "\n")) {
                 guard let values = try? JSONDecoder().decode([String: Double].self, from: line),
-                    let number = values["step"], Int(number) <= step
+                    let number = values["step"], number <= Double(step)
                 else { break }
                 kept += line + [UInt8(ascii: "\n")]
                 lines.append(values)
