@@ -19,6 +19,19 @@ import Tensors
 
         /// The paper's settings for table-to-text.
         public init() {}
+
+        /// Throws where a setting has no meaning.
+        func validate() throws {
+            if let length, length < 1 {
+                throw PrefixError.badSetting(name: "length", value: "\(length)", needed: "at least 1")
+            }
+            if let hiddenWidth, hiddenWidth < 1 {
+                throw PrefixError.badSetting(name: "hidden width", value: "\(hiddenWidth)", needed: "at least 1")
+            }
+            guard (0..<1).contains(dropout) else {
+                throw PrefixError.badSetting(name: "dropout", value: "\(dropout)", needed: "a number from 0 to below 1")
+            }
+        }
     }
 
     /// "prefix".
@@ -44,6 +57,7 @@ import Tensors
     public init(model: LanguageModel, settings: Settings, seed: UInt64) throws {
         self.model = model
         self.settings = settings
+        try settings.validate()
         let shape = model.network.shape
         let target = try settings.initialization.values(for: model, length: settings.length)
         length = target?.rows ?? settings.length ?? 10

@@ -17,6 +17,8 @@ public enum PrefixError: Error, Equatable {
     case badInitialText(tokens: Int, length: Int?)
     /// The prefix to start from has another length than asked for.
     case otherLength(adapter: Int, asked: Int)
+    /// A setting of a prefix has no meaning.
+    case badSetting(name: String, value: String, needed: String)
 }
 
 extension PrefixError: CustomStringConvertible, LocalizedError {
@@ -43,6 +45,8 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
         case .otherLength(let adapter, let asked):
             "the adapter to start from has \(adapter) positions, but the prefix length was set to \(asked); "
                 + "leave the length out"
+        case .badSetting(let name, let value, let needed):
+            "the prefix's \(name) is \(value), but \(needed) is needed"
         }
     }
 

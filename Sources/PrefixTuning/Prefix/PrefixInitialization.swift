@@ -22,6 +22,10 @@ public enum PrefixInitialization: Codable, Equatable, Sendable {
         switch self {
         case .random: return nil
         case .words(let words):
+            // A leading space alone would be a token, too.
+            guard words.contains(where: { !$0.isWhitespace }) else {
+                throw PrefixError.badInitialText(tokens: 0, length: length)
+            }
             return try activations(of: model.tokenizer.encode(" " + words), model, length)
         case .file(let url):
             let text = try DataFile(url).bytes
