@@ -79,7 +79,6 @@ import Tensors
     public func run(
         shouldStop: () -> Bool = { false }, report: (Event) -> Void = { _ in }
     ) throws -> (ending: Ending, summary: TrainingSummary) {
-        var firstTokens = 0, firstSeconds = 0.0, done = 0
         // The state before the first step: a run that is killed early can be resumed, too.
         if trainer.stepCount == 0 { try trainer.saveState(to: folder.appendingPathComponent("training-state")) }
         while !trainer.isFinished {
@@ -90,9 +89,6 @@ import Tensors
             let elapsed = start.duration(to: .now).seconds
             tokens += step.tokens
             seconds += elapsed
-            done += 1
-            // Kernels are compiled for each new shape during the first steps: they would bend the estimate.
-            if done <= 2 { (firstTokens, firstSeconds) = (firstTokens + step.tokens, firstSeconds + elapsed) }
             try metrics.append(
                 MetricsLine(
                     step: step.step, loss: step.loss, token_loss: step.tokenLoss, learning_rate: step.learningRate,
