@@ -12,7 +12,10 @@ struct PrefixTune: AsyncParsableCommand {
               prefixtune demo
             """,
         version: "0.1.0",
-        subcommands: [DemoCommand.self, Train.self, Pretrain.self, Synthesize.self])
+        subcommands: [
+            DemoCommand.self, Train.self, Generate.self, Score.self, Evaluate.self, Inspect.self, Pretrain.self,
+            Synthesize.self,
+        ])
 }
 
 /// Exit codes: 0 for success, 1 for a failure of the work, 2 for a command line that cannot be understood.

@@ -32,8 +32,8 @@ struct Pretrain: AsyncParsableCommand {
     @Option(help: "Share of rows from the background text.") var backgroundShare = 0.25
     @Option(help: "Fixes initial weights and order of the data.") var seed: UInt64 = 1
     @Option(help: "Stop after this many steps, without changing the schedule.") var stopAfter: Int?
-    @Option(help: "Threads of tensor work; all cores by default.") var threads: Int?
     @Flag(help: "Write 32-bit instead of 16-bit weights.") var float32 = false
+    @OptionGroup(title: "General") var common: CommonOptions
 
     func run() async throws {
         var settings = Pretrainer.Settings()
@@ -53,7 +53,7 @@ struct Pretrain: AsyncParsableCommand {
     let settings: Pretrainer.Settings
 
     func run() throws {
-        if let threads = command.threads { Compute.threads = threads }
+        command.common.apply()
         let folder = URL(fileURLWithPath: command.output)
         try ModelFolder.makeFolder(folder)
         let text = try command.text.flatMap { try TextFiles.documents(of: URL(fileURLWithPath: $0)) }
@@ -73,7 +73,7 @@ struct Pretrain: AsyncParsableCommand {
         try configuration.validate()
         let trainer = try Pretrainer(
             configuration: configuration, tokenizer: tokenizer, text: text, background: background, settings: settings)
-        print("\(configuration.parameterCount) parameters, \(settings.steps) steps")
+        if !command.common.quiet { print("\(configuration.parameterCount) parameters, \(settings.steps) steps") }
         try train(trainer, folder)
     }
 
@@ -106,7 +106,7 @@ struct Pretrain: AsyncParsableCommand {
                 copy: gate?.copy, value: gate?.value)
             let text = try encoder.encode(line)
             lines += text + [UInt8(ascii: "\n")]
-            if step % 50 == 0 || step == last || step == 1 {
+            if !command.common.quiet, step % 50 == 0 || step == last || step == 1 {
                 print(String(decoding: text, as: UTF8.self))
                 fflush(nil)
             }

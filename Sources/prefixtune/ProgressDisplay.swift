@@ -4,9 +4,14 @@ import Foundation
 struct ProgressDisplay {
     private let isTerminal = isatty(STDERR_FILENO) != 0
     private let isQuiet: Bool
+    private let unit: String
     private var lastShown = -Double.infinity
 
-    init(quiet: Bool) { isQuiet = quiet }
+    /// - Parameter unit: What is counted.
+    init(quiet: Bool, unit: String = "step") {
+        isQuiet = quiet
+        self.unit = unit
+    }
 
     /// Shows how far the work is.
     ///
@@ -21,7 +26,7 @@ struct ProgressDisplay {
         guard isLast || now - lastShown >= (isTerminal ? 0.1 : 10) else { return }
         lastShown = now
         let left = isLast ? "done" : "\(Self.time(secondsLeft)) left"
-        guard isTerminal else { return write("step \(done)/\(total)  \(facts)  \(left)\n") }
+        guard isTerminal else { return write("\(unit) \(done)/\(total)  \(facts)  \(left)\n") }
         let text = " \(done)/\(total)  \(facts)  \(left)"
         let room = max(0, min(30, columns - text.count - 3))
         let filled = total == 0 ? 0 : room * done / total

@@ -16,6 +16,8 @@ struct Synthesize: AsyncParsableCommand {
     @Option(help: "How much text, in millions of bytes.") var megabytes: Double = 80
     @Option(help: "Equal seeds give equal text.") var seed: UInt64 = 1
 
+    @OptionGroup(title: "General") var common: CommonOptions
+
     func validate() throws {
         guard megabytes > 0 else { throw ValidationError("--megabytes must be positive, not \(megabytes).") }
     }

@@ -32,10 +32,13 @@ public enum ModelFolder {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
-            let reason =
-                access(folder.deletingLastPathComponent().path, W_OK) != 0
-                ? "its parent folder does not exist or may not be written to" : "a file of this name is in the way"
-            throw CheckpointError.cannotWrite(file: folder.path, reason: reason)
+            // Foundation does not say why; the first folder of the path that cannot be made does.
+            var first = folder.standardizedFileURL
+            while first.path != "/", access(first.deletingLastPathComponent().path, F_OK) != 0, errno == ENOENT {
+                first.deleteLastPathComponent()
+            }
+            let code = mkdir(first.path, 0o777) == 0 ? EIO : errno
+            throw AtomicFile.Output.failure(code, file: folder.path)
         }
     }
 }

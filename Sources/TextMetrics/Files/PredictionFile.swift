@@ -16,8 +16,17 @@ public struct PredictionFile: Sendable, Equatable {
 
     /// Reads a file.
     /// - Throws: ``MetricError`` that names the file and, for a bad line, its number.
-    public init(contentsOf url: URL) throws(MetricError) {
-        let file = try TextLines(url)
+    public init(contentsOf url: URL) throws(MetricError) { try self.init(TextLines(url)) }
+
+    /// Reads contents that are in memory already, for example unpacked ones.
+    ///
+    /// - Parameter path: where they come from, for messages; its ending tells JSON lines, too.
+    /// - Throws: as ``init(contentsOf:)``.
+    public init(contents: Data, path: String) throws(MetricError) {
+        try self.init(TextLines(contents: contents, path: path))
+    }
+
+    private init(_ file: TextLines) throws(MetricError) {
         path = file.path
         if file.isJSONLines {
             predictions = try file.decode(Record.self, expecting: #"{"text": "…"}"#).map(\.record.text.pythonStripped)

@@ -23,7 +23,20 @@ public struct ReferenceFile: Sendable, Equatable {
     ///   exactly one instance is expected.
     /// - Throws: ``MetricError`` that names the file and, for a bad line, its number.
     public init(contentsOf url: URL, expecting count: Int? = nil) throws(MetricError) {
-        let file = try TextLines(url)
+        try self.init(TextLines(url), expecting: count)
+    }
+
+    /// Reads contents that are in memory already, for example unpacked ones.
+    ///
+    /// - Parameters:
+    ///   - path: where they come from, for messages; its ending tells JSON lines, too.
+    ///   - count: as in ``init(contentsOf:expecting:)``.
+    /// - Throws: as ``init(contentsOf:expecting:)``.
+    public init(contents: Data, path: String, expecting count: Int? = nil) throws(MetricError) {
+        try self.init(TextLines(contents: contents, path: path), expecting: count)
+    }
+
+    private init(_ file: TextLines, expecting count: Int?) throws(MetricError) {
         path = file.path
         references = try file.isJSONLines ? Self.records(file) : Self.blocks(file, expecting: count)
     }

@@ -7,13 +7,18 @@ struct TextLines {
     let lines: [String]
 
     init(_ url: URL) throws(MetricError) {
-        path = url.path
         let data: Data
         do {
             data = try Data(contentsOf: url)
         } catch {
             throw .unreadableFile(path: url.path, reason: (error as NSError).localizedDescription)
         }
+        try self.init(contents: data, path: url.path)
+    }
+
+    /// Lines that are in memory already; `path` is for messages.
+    init(contents data: Data, path: String) throws(MetricError) {
+        self.path = path
         var pieces = data.split(separator: 0x0A, omittingEmptySubsequences: false)
         if pieces.last?.isEmpty == true { pieces.removeLast() }
         var lines: [String] = []

@@ -53,13 +53,13 @@ import Tensors
         self.folder = folder
         self.details = details
         try Trainer.check(validation, for: trainer.method)
-        try ModelFolder.makeFolder(folder)
         let state = folder.appendingPathComponent("training-state")
         if resumes {
             try trainer.restoreState(from: state)
         } else if Trainer.hasState(in: state) {
             throw TrainingError.folderInUse(folder: folder.path)
         }
+        try ModelFolder.makeFolder(folder)
         // Lines of steps after the saved state are dropped: those steps are done again.
         metrics = try MetricsFile(folder.appendingPathComponent("metrics.jsonl"), keepingUpTo: trainer.stepCount)
         validations = try MetricsFile(

@@ -1,0 +1,42 @@
+import Foundation
+import PrefixTuning
+
+/// What can go wrong in the commands themselves; the library has errors of its own.
+enum CommandError: Error, Equatable {
+    /// Ctrl-C or SIGTERM before the results were complete.
+    case interrupted
+    /// Results cannot be written to standard output or to a device.
+    case cannotPrint(to: String, reason: String)
+    /// Prefix, prompt and answer need more positions than the model has.
+    case promptTooLong(DataLocation, tokens: Int, newTokens: Int, positions: Int)
+    /// There is not one prediction for each group of references.
+    case countMismatch(predictions: Int, file: String, sources: Int, entries: Int, references: String)
+    /// The folder is none that this program knows.
+    case unknownFolder(path: String, reason: String)
+}
+
+extension CommandError: CustomStringConvertible {
+    /// One sentence: what happened, the value received, what to do.
+    var description: String {
+        switch self {
+        case .interrupted:
+            "interrupted before the results were complete; run the command again"
+        case .cannotPrint(let place, let reason):
+            "cannot write the results to \(place): \(reason); give a file with --output"
+        case .promptTooLong(let location, let tokens, let newTokens, let positions):
+            "\(location): the prompt has \(tokens) tokens and the answer up to \(newTokens), but \(positions) fit (the "
+                + "model's positions less the prefix); "
+                + (tokens <= positions
+                    ? "give --max-new-tokens \(positions - tokens + 1) or less" : "shorten the prompt")
+        case .countMismatch(let predictions, let file, let sources, let entries, let references):
+            "\(predictions) predictions in \(file) stand against \(sources) different sources in \(references)"
+                + (entries == sources ? "; " : " (\(entries) entries); ")
+                + (predictions == entries
+                    ? "entries of equal source count as one, so keep the first prediction of each source"
+                    : "give one prediction per different source, in the order of the file, as prefixtune generate writes them")
+        case .unknownFolder(let path, let reason):
+            "\(path) \(reason); name the folder of a model (config.json), of an adapter (adapter_config.json) or of a "
+                + "training run (summary.json)"
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import ArgumentParser
+import LanguageModels
+import PrefixTuning
+
+/// How answers are chosen. What is not given has the paper's value for the task, or changes nothing.
+struct DecodingFlags: ParsableArguments {
+    @Option(help: "Width of the beam search; 1 is greedy search.") var beams: Int?
+    @Option(help: "The greatest number of tokens of an answer; 100 by default.") var maxNewTokens: Int?
+    // Unconditional: the value may begin with a minus sign.
+    @Option(parsing: .unconditional, help: "Beam search: answers are compared by log-probability / length^X.")
+    var lengthPenalty: Double?
+    @Option(help: "Beam search: no, yes or never, as in transformers; no by default.") var earlyStopping:
+        DecodingOptions.EarlyStopping?
+    @Option(help: "No run of this many tokens occurs twice.") var noRepeatNgramSize: Int?
+    @Option(parsing: .upToNextOption, help: "Token ids that are never chosen.") var forbidIds: [Int32] = []
+    @Option(help: "Makes tokens that occurred less probable; above 1.") var repetitionPenalty: Double?
+    @Flag(help: "Draw tokens at random instead of searching.") var sample = false
+    @Option(help: "Sampling: below 1 favours probable tokens.") var temperature: Double?
+    @Option(help: "Sampling: only the k most probable tokens.") var topK: Int?
+    @Option(help: "Sampling: only the most probable tokens that together reach this probability.") var topP: Double?
+    @Option(help: "Sampling: only tokens with this fraction of the greatest probability.") var minP: Double?
+    @Option(help: "Sampling: fixes the draws.") var seed: UInt64?
+
+    func validate() throws {
+        if sample, beams != nil || lengthPenalty != nil || earlyStopping != nil {
+            throw ValidationError("--sample and the options of beam search exclude each other; leave one of them out.")
+        }
+        let sampling: [(String, Bool)] = [
+            ("--temperature", temperature != nil), ("--top-k", topK != nil), ("--top-p", topP != nil),
+            ("--min-p", minP != nil), ("--seed", seed != nil),
+        ]
+        if !sample, let (name, _) = sampling.first(where: \.1) {
+            throw ValidationError("\(name) has no meaning without --sample; add --sample or leave it out.")
+        }
+        if let problem = Self.problem(of: options(for: .jsonl, endToken: 0, lineBreaks: [])) {
+            throw ValidationError(problem)
+        }
+    }
+
+    /// The options for a task.
+    ///
+    /// - Parameters:
+    ///   - endToken: Ends an answer.
+    ///   - lineBreaks: Never chosen where tables are described, as in the authors' code.
+    func options(for task: TaskKind, endToken: Int32, lineBreaks: [Int32]) -> DecodingOptions {
+        var options =
+            task == .jsonl
+            ? DecodingOptions(endTokens: [endToken])
+            : .tableToText(forbidding: lineBreaks, endTokens: [endToken])
+        if let beams { options.strategy = beams == 1 ? .greedy : .beam(width: beams) }
+        if sample { options.strategy = .sample }
+        options.maxNewTokens = maxNewTokens ?? options.maxNewTokens
+        options.lengthPenalty = lengthPenalty ?? options.lengthPenalty
+        options.earlyStopping = earlyStopping ?? options.earlyStopping
+        options.noRepeatNGramSize = noRepeatNgramSize ?? options.noRepeatNGramSize
+        options.repetitionPenalty = repetitionPenalty ?? options.repetitionPenalty
+        options.forbiddenTokens += forbidIds
+        options.temperature = temperature ?? options.temperature
+        options.topK = topK ?? options.topK
+        options.topP = topP ?? options.topP
+        options.minP = minP ?? options.minP
+        options.seed = seed ?? options.seed
+        return options
+    }
+
+    /// What is wrong with options, in the words of the command line.
+    private static func problem(of options: DecodingOptions) -> String? {
+        do {
+            try options.validate()
+            return nil
+        } catch {
+            guard case .invalidOption(let name, let value, let requirement) = error else { return "\(error)" }
+            return "\(flag(name)) is \(value), but must be \(requirement)."
+        }
+    }
+
+    /// "maxNewTokens" → "--max-new-tokens".
+    private static func flag(_ name: String) -> String {
+        if name == "the number of beams" { return "--beams" }
+        if name == "noRepeatNGramSize" { return "--no-repeat-ngram-size" }
+        return "--" + name.map { $0.isUppercase ? "-\($0.lowercased())" : "\($0)" }.joined()
+    }
+}
+
+extension DecodingOptions.EarlyStopping: ExpressibleByArgument {}

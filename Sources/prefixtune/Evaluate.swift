@@ -1,0 +1,90 @@
+import ArgumentParser
+import Foundation
+import PrefixTuning
+import TextMetrics
+
+/// Scores texts against references.
+struct Evaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Score generated texts against references.",
+        discussion: """
+            Predictions: a text per line, or JSON lines with "text". References: blocks separated by blank lines, a text \
+            per line, JSON lines with "references", or the files of the task itself, whose entries of equal source count \
+            as one, as they do for generate. Either may be gzip-compressed.
+
+            EXAMPLE
+              prefixtune evaluate --predictions texts.jsonl --references src1_test.txt --task e2e
+            """)
+
+    @Option(help: "The generated texts.") var predictions: URL
+    @Option(help: "What they are compared with.") var references: URL
+    @Option(help: "The rules: e2e, webnlg, dart (their scripts), or plain.") var task = EvaluationSuite.plain
+    @Flag(help: "Print JSON instead of a table.") var json = false
+    @OptionGroup(title: "General") var common: CommonOptions
+
+    func run() throws {
+        let outputs = try PredictionFile(contents: Self.contents(predictions), path: predictions.path)
+        let count = outputs.predictions.count
+        let right = try ReferenceSource(references, task: task, expecting: count)
+        guard count == right.references.count else {
+            throw CommandError.countMismatch(
+                predictions: count, file: outputs.path, sources: right.references.count, entries: right.entries,
+                references: references.path)
+        }
+        if common.verbose { common.note("\(references.path) was read as \(right.layout)") }
+        let report = try EvaluationReport.evaluate(
+            predictions: outputs.predictions, references: right.references, suite: task)
+        let text = json ? try JSONText.document(report) : "\(report)\n"
+        try ResultOutput.write(to: nil) { write in try write(text) }
+    }
+
+    /// A file's bytes, unpacked. An empty file is an empty list of texts here, not an error of its own.
+    static func contents(_ file: URL) throws -> Data {
+        do {
+            return Data(try DataFile(file).bytes)
+        } catch DataError.empty {
+            return Data()
+        }
+    }
+}
+
+/// References in any layout: those of the metrics, or those of the task.
+struct ReferenceSource {
+    /// Texts per prediction.
+    let references: [[String]]
+    /// Entries of the file, before those of equal source were put together.
+    let entries: Int
+    /// What the file was taken for.
+    let layout: String
+
+    /// - Parameter count: How many predictions there are.
+    init(_ file: URL, task: EvaluationSuite, expecting count: Int) throws {
+        let contents = try Evaluate.contents(file)
+        if let kind = Self.taskFile(contents, task) {
+            let examples = try kind.read(file), groups = examples.groupedBySource().examples
+            references = groups.map(\.references)
+            entries = examples.count
+            layout = "\(kind.rawValue) data, grouped by source"
+        } else {
+            references = try ReferenceFile(contents: contents, path: file.path, expecting: count).references
+            entries = references.count
+            layout = "references in order"
+        }
+    }
+
+    /// The task whose own layout the file has, judged by how it begins.
+    private static func taskFile(_ contents: Data, _ task: EvaluationSuite) -> TaskKind? {
+        let line = contents.prefix { $0 != UInt8(ascii: "\n") }
+        let start = String(decoding: line.prefix(4096), as: UTF8.self)
+        let compact = String(decoding: contents.prefix(200).filter { $0 > 0x20 }, as: UTF8.self)
+        let keys = Set(((try? JSONSerialization.jsonObject(with: Data(line))) as? [String: Any] ?? [:]).keys)
+        switch task {
+        case .plain: return nil
+        case .e2e: return start.contains("||") || start.hasPrefix("mr,ref") || keys.contains("mr") ? .e2e : nil
+        case .webnlg: return compact.hasPrefix("{\"entries\"") || keys.contains("triples") ? .webnlg : nil
+        case .dart: return compact.hasPrefix("[") || keys.contains("tripleset") ? .dart : nil
+        }
+    }
+}
+
+extension EvaluationSuite: ExpressibleByArgument {}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import PrefixTuning
+
+/// Says what a folder holds.
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say what a model, an adapter or a training run is.",
+        discussion: """
+            Architecture, shapes, parameters and conventions of a model or an adapter; progress and losses of a training \
+            run. Headers are read and checked, a prefix is read whole.
+
+            EXAMPLE
+              prefixtune inspect e2e-prefix
+            """)
+
+    @Argument(help: "The folder.") var folder: URL
+    @Flag(help: "Print JSON.") var json = false
+    @OptionGroup(title: "General") var common: CommonOptions
+
+    func run() throws {
+        let report = try FolderReport(folder)
+        let text = json ? try JSONText.document(report) : report.description + "\n"
+        try ResultOutput.write(to: nil) { write in try write(text) }
+    }
+}
+
+/// What a folder holds: a fine-tuning run, for instance, is a model and a run.
+struct FolderReport: Encodable {
+    let model: ModelFacts?
+    let adapter: AdapterFacts?
+    let run: RunFacts?
+
+    init(_ folder: URL) throws {
+        func has(_ name: String) -> Bool {
+            FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path)
+        }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else {
+            throw CommandError.unknownFolder(path: folder.path, reason: "does not exist")
+        }
+        guard isFolder.boolValue else {
+            throw CommandError.unknownFolder(path: folder.path, reason: "is a file, not a folder")
+        }
+        adapter = has("adapter_config.json") || has("adapter_model.safetensors") ? try AdapterFacts(folder) : nil
+        model = has("config.json") || has("model.safetensors") ? try ModelFacts(folder) : nil
+        run = has("training-state/state.safetensors") || has("summary.json") ? try RunFacts(folder) : nil
+        guard adapter != nil || model != nil || run != nil else {
+            throw CommandError.unknownFolder(path: folder.path, reason: "holds no model, adapter or training run")
+        }
+    }
+}
+
+extension FolderReport: CustomStringConvertible {
+    var description: String {
+        let parts: [(String, [(String, String)])?] = [
+            model.map { ("Model", $0.lines) }, adapter.map { ("Prefix", $0.lines) },
+            run.map { ("Training run", $0.lines) },
+        ]
+        return parts.compactMap { part -> String? in
+            guard let (title, lines) = part else { return nil }
+            let width = lines.reduce(0) { max($0, $1.0.count) }
+            return
+                ([title] + lines.map { "  " + $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 })
+                .joined(separator: "\n")
+        }.joined(separator: "\n\n")
+    }
+}
+
+/// Numbers for people.
+enum Readable {
+    /// 1234567 → "1,234,567".
+    static func count(_ number: Int) -> String {
+        var text = "", digits = 0
+        for digit in String(number.magnitude).reversed() {
+            if digits > 0, digits % 3 == 0 { text = "," + text }
+            text = String(digit) + text
+            digits += 1
+        }
+        return (number < 0 ? "-" : "") + text
+    }
+
+    /// 1234567 → "1.2 MB".
+    static func bytes(_ number: Int) -> String {
+        var value = Double(number), unit = 0
+        let units = ["bytes", "kB", "MB", "GB", "TB"]
+        while value >= 1000, unit < units.count - 1 { (value, unit) = (value / 1000, unit + 1) }
+        return unit == 0 ? "\(number) bytes" : String(format: "%.1f %@", value, units[unit])
+    }
+
+    /// The size of a file; 0 where it is not there.
+    static func size(of file: URL) -> Int {
+        (try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int) ?? 0
+    }
+}

@@ -1,0 +1,49 @@
+import Foundation
+import LanguageModels
+
+/// Where results go: standard output, or a file that appears complete or not at all.
+enum ResultOutput {
+    /// Runs `body` with a place to write to, which is opened first: a folder that is not writable is noticed before the
+    /// work is done.
+    ///
+    /// - Parameter file: nil for standard output.
+    static func write(to file: URL?, _ body: ((String) throws -> Void) throws -> Void) throws {
+        guard let file else { return try body { try print($0, on: .standardOutput, name: "standard output") } }
+        // A device or a pipe (/dev/null, /dev/stdout) is written to, not replaced.
+        var status = stat()
+        if stat(file.path, &status) == 0, status.st_mode & S_IFMT != S_IFREG, status.st_mode & S_IFMT != S_IFDIR {
+            guard let handle = FileHandle(forWritingAtPath: file.path) else {
+                throw CommandError.cannotPrint(to: file.path, reason: "it cannot be opened for writing")
+            }
+            return try body { try print($0, on: handle, name: file.path) }
+        }
+        try AtomicFile.write(to: file) { output in
+            try withoutActuallyEscaping(body) { body in try body { try output.write($0.utf8) } }
+        }
+    }
+
+    private static func print(_ text: String, on handle: FileHandle, name: String) throws {
+        do {
+            try handle.write(contentsOf: Data(text.utf8))
+        } catch {
+            throw CommandError.cannotPrint(to: name, reason: "the disk may be full or the other end closed")
+        }
+    }
+}
+
+/// JSON in the form that all commands write: sorted keys, slashes as they are.
+enum JSONText {
+    /// A value on one line, with the line's end.
+    static func line(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+    }
+
+    /// A value for people to read, with the last line's end.
+    static func document(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+    }
+}

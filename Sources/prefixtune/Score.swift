@@ -1,0 +1,63 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import PrefixTuning
+import Tensors
+import Tokenizers
+
+/// Tells how probable a model finds given completions.
+struct Score: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Log-probabilities of given completions, and their perplexity.",
+        discussion: """
+            Writes one line {"token_ids": […], "logprobs": […]} per example: the tokens of the completion and the \
+            end-of-text token after it, with natural logarithms. An example with several references is scored once for \
+            each. The perplexity of all these tokens comes last, on standard error where the lines go to standard output.
+
+            EXAMPLE
+              prefixtune score --model gpt2 --prefix e2e-prefix --task e2e --data src1_valid.txt --output scores.jsonl
+            """)
+
+    @OptionGroup(title: "Model") var model: ModelOptions
+    @Option(help: "Examples with completions, plain or gzip-compressed.") var data: URL
+    @Option(help: "Format of the data: e2e, webnlg, dart or jsonl.") var task = TaskKind.jsonl
+    @Option(help: "The file to write the lines to; standard output by default.") var output: URL?
+    @OptionGroup(title: "General") var common: CommonOptions
+
+    func run() async throws {
+        Interrupt.listen()
+        try await runOnComputeThread()
+    }
+
+    @Compute private func runOnComputeThread() throws {
+        common.apply()
+        let examples = try task.readForTraining([data])
+        let loaded = try model.load(common)
+        let format = task.format
+        let tokenized = try examples.compactMap { example in
+            try format.tokens(for: example, endOfText: loaded.model.endOfText, limit: loaded.positions) {
+                loaded.model.tokenizer.encode($0)
+            }
+        }
+        let scorer = Scorer(loaded.model.network, after: loaded.start)
+        var perplexity = Perplexity(), display = ProgressDisplay(quiet: common.quiet, unit: "example"), done = 0
+        let begin = Date()
+        try ResultOutput.write(to: output) { write in
+            try scorer.score(tokenized) { score in
+                if Interrupt.isRequested { throw CommandError.interrupted }
+                try write(try JSONText.line(score))
+                perplexity.add(score)
+                done += 1
+                guard output != nil else { return }
+                let seconds = Date().timeIntervalSince(begin)
+                display.update(
+                    done, of: tokenized.count, facts: String(format: "perplexity %.2f", perplexity.value),
+                    secondsLeft: seconds / Double(done) * Double(tokenized.count - done))
+            }
+        }
+        let summary = String(
+            format: "perplexity %.4f (%.4f nats per token) over %d tokens of %d examples", perplexity.value,
+            perplexity.loss, perplexity.tokens, done)
+        if output != nil { print(summary) } else { common.note(summary) }
+    }
+}
