@@ -35,8 +35,14 @@ extension Prefix {
 
     /// Writes the folder; PEFT's `PeftModel.from_pretrained` loads it.
     ///
-    /// - Throws: ``CheckpointError`` where it cannot be written; a prefix that stood there before is then unchanged.
+    /// - Throws: `CheckpointError` where it cannot be written or holds NaN or infinity; a prefix that stood there
+    ///   before is then unchanged.
     public func write(to folder: URL) throws {
+        let file = folder.appendingPathComponent("adapter_model.safetensors")
+        if let index = values.firstIndex(where: { !$0.isFinite }) {
+            throw CheckpointError.notFinite(
+                file: file.path, key: Self.tensorName, index: index, value: values[index])
+        }
         try ModelFolder.makeFolder(folder)
         var writer = SafetensorsWriter(metadata: ["format": "pt", Self.textPositionKey: textPosition.rawValue])
         writer.add(Self.tensorName, shape: [length, shape.prefixRowWidth], values: values)
@@ -47,7 +53,7 @@ extension Prefix {
             prefix_projection: false, inference_mode: true, peft_version: "0.21.2")
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try writer.write(to: folder.appendingPathComponent("adapter_model.safetensors"))
+        try writer.write(to: file)
         try AtomicFile.write(
             try encoder.encode(configuration) + [UInt8(ascii: "\n")],
             to: folder.appendingPathComponent("adapter_config.json"))
@@ -60,7 +66,7 @@ extension Prefix {
     /// - Parameters:
     ///   - folder: The adapter's folder.
     ///   - model: Sizes of the model it is to be used with.
-    /// - Throws: ``PrefixError`` or ``CheckpointError``.
+    /// - Throws: ``PrefixError`` or `CheckpointError`.
     public init(folder: URL, model: ModelShape) throws {
         let path = folder.appendingPathComponent("adapter_config.json")
         guard let data = try? Data(contentsOf: path) else {

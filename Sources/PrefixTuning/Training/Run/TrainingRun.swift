@@ -44,7 +44,7 @@ import Tensors
     ///   - resumes: Whether to continue the run in the folder.
     ///   - details: Facts for the summary that the trainer does not know: data files, command.
     /// - Throws: ``TrainingError`` where a run is there already and `resumes` is false or where validation data does not
-    ///   fit the model, and ``CheckpointError`` where the folder cannot be written to.
+    ///   fit the model, and `CheckpointError` where the folder cannot be written to.
     public init(
         _ trainer: Trainer, validation: [TokenizedExample], folder: URL, resumes: Bool, details: [String: String] = [:]
     ) throws {
@@ -110,11 +110,7 @@ import Tensors
     private func validate(_ report: (Event) -> Void) throws {
         guard !validation.isEmpty else { return }
         let loss = trainer.validationLoss(validation)
-        guard loss.isFinite else {
-            throw TrainingError.diverged(
-                step: trainer.stepCount, loss: loss, gradientNorm: lastStep?.gradientNorm ?? .nan,
-                learningRate: lastStep?.learningRate ?? trainer.settings.learningRate)
-        }
+        guard loss.isFinite else { throw divergence(loss: loss) }
         let isBest = loss < trainer.bestValidationLoss ?? .infinity
         if isBest {
             trainer.bestValidationLoss = loss
@@ -126,11 +122,25 @@ import Tensors
     }
 
     private func save(_ report: (Event) -> Void) throws {
+        // The last update may have gone astray although the loss before it was a number.
+        guard trainer.method.parameters.allSatisfy({ $0.value.sumOfSquares.isFinite }) else {
+            throw divergence(loss: lastStep?.loss ?? .nan)
+        }
         try metrics.synchronize()
         try validations.synchronize()
-        try trainer.method.write(to: folder)
+        do {
+            try trainer.method.write(to: folder)
+        } catch CheckpointError.notFinite {
+            throw divergence(loss: lastStep?.loss ?? .nan)
+        }
         try trainer.saveState(to: folder.appendingPathComponent("training-state"))
         report(.saved(step: trainer.stepCount))
+    }
+
+    private func divergence(loss: Double) -> TrainingError {
+        .diverged(
+            step: trainer.stepCount, loss: loss, gradientNorm: lastStep?.gradientNorm ?? .nan,
+            learningRate: lastStep?.learningRate ?? trainer.settings.learningRate)
     }
 
     private func finish(_ ending: Ending, _ report: (Event) -> Void) throws -> TrainingSummary {
