@@ -74,10 +74,6 @@ import Tokenizers
 
     @Test("fitting the network to a prefix leaves E as it is")
     func fit() throws {
-        // Hundreds of products of a few rows: threads would only wait for each other.
-        let threads = Compute.threads
-        Compute.threads = 1
-        defer { Compute.threads = threads }
         let (method, _, golden) = try Self.method()
         let mlp = try #require(method.parametrization as? MLPPrefix)
         let shape = method.model.network.shape
@@ -104,9 +100,6 @@ import Tokenizers
 
     @Test("words give the MLP something to be fitted to")
     func wordsThroughMLP() throws {
-        let threads = Compute.threads
-        Compute.threads = 1
-        defer { Compute.threads = threads }
         let model = try TinyModel.worded()
         var settings = PrefixMethod.Settings.tiny(length: nil, hiddenWidth: 64)
         let random = try PrefixMethod(

@@ -21,9 +21,11 @@ import Testing
         }
     }
 
-    @Test("the seed fixes every bit")
-    func determinism() throws {
+    @Test("the seed fixes every bit", arguments: [1, 2])
+    func determinism(threads: Int) throws {
         let model = try TinyModel.worded()
+        Compute.threads = threads
+        defer { Compute.threads = 1 }
         @Compute func outcome(_ seed: UInt64) throws -> Outcome {
             try Self.train { try Self.prefixTrainer(model, seed: seed) }
         }
