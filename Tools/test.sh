@@ -7,6 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=$1
+# Threads that wait for each other for long starve on a busy machine (see Sources/prefixtune/Patience.swift).
+export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-10000}
 options=(-c release -Xswiftc -enable-testing --scratch-path "$build")
 # Tier 1: the leaves and the tensor operations, under a minute. Tier 2: models, training, the command line.
 fast='^(TensorsTests|TokenizersTests|TextMetricsTests)\.'

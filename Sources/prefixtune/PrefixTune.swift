@@ -21,6 +21,7 @@ struct PrefixTune: AsyncParsableCommand {
 /// Exit codes: 0 for success, 1 for a failure of the work, 2 for a command line that cannot be understood.
 @main enum Main {
     static func main() async {
+        Patience.apply()
         do {
             var command = try PrefixTune.parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

@@ -11,7 +11,7 @@ import Tensors
     ///
     /// - Parameters:
     ///   - model: Predicts the tokens.
-    ///   - limits: How much goes through the model at once; bounds the memory of ``generate(_:after:options:onToken:)``.
+    ///   - limits: How much goes through the model at once; bounds the memory of `generate`.
     public init(_ model: any CausalModel, limits: GenerationRun.Limits = GenerationRun.Limits()) {
         self.model = model
         self.limits = limits

@@ -51,7 +51,7 @@ import Tensors
     /// Prepares a prefix for training.
     ///
     /// - Parameters:
-    ///   - model: Loaded for ``LanguageModel/Purpose/tuning``.
+    ///   - model: Loaded for `LanguageModel.Purpose.tuning`.
     ///   - seed: Fixes random initial values.
     /// - Throws: ``PrefixError`` where the initialisation does not fit.
     public init(model: LanguageModel, settings: Settings, seed: UInt64) throws {

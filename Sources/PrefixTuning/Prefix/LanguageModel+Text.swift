@@ -14,7 +14,7 @@ extension LanguageModel {
     ///   - prefix: Put before it; nil for the model alone.
     ///   - options: How tokens are chosen; the model's end-of-text token ends the text in any case.
     /// - Returns: Pieces of text, each as soon as its characters are complete; beam search gives one piece.
-    /// - Throws: ``PrefixError`` where the prefix belongs to another model, ``GenerationError`` where an option or the
+    /// - Throws: ``PrefixError`` where the prefix belongs to another model, `GenerationError` where an option or the
     ///   prompt is not valid.
     public func generate(
         _ prompt: String, prefix: Prefix? = nil, options: DecodingOptions = DecodingOptions()

@@ -159,7 +159,7 @@ import Tokenizers
     /// Writes the model folder: `config.json`, `model.safetensors` and the tokenizer.
     ///
     /// - Parameter format: 16-bit floats halve the file.
-    /// - Throws: ``CheckpointError`` where it cannot be written.
+    /// - Throws: `CheckpointError` where it cannot be written.
     public func write(to folder: URL, format: SafetensorsWriter.Format) throws {
         try ModelFolder.write(
             configuration: model.configuration, parameters: model.parameters, tokenizer: tokenizer, to: folder,

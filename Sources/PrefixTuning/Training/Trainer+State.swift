@@ -25,7 +25,7 @@ extension Trainer {
 
     /// Saves everything that continuing needs.
     ///
-    /// - Throws: ``CheckpointError`` where it cannot be written; the state saved before is then still there.
+    /// - Throws: `CheckpointError` where it cannot be written; the state saved before is then still there.
     public func saveState(to folder: URL) throws {
         try ModelFolder.makeFolder(folder)
         // A state is copied tensor by tensor: memory kept for the next step would be held besides.
@@ -50,7 +50,7 @@ extension Trainer {
 
     /// Continues from a saved state.
     ///
-    /// - Throws: ``TrainingError`` where there is none or it belongs to another run, ``CheckpointError`` where it is
+    /// - Throws: ``TrainingError`` where there is none or it belongs to another run, `CheckpointError` where it is
     ///   damaged.
     public func restoreState(from folder: URL) throws {
         guard Self.hasState(in: folder) else { throw TrainingError.nothingToResume(folder: folder.path) }
