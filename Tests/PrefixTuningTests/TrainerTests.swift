@@ -60,6 +60,32 @@ import Testing
         #expect(whole.allSatisfy { $0.contains { $0 != 0 } })
     }
 
+    @Test("clipping divides by the norm of all gradients together, enlarged as PyTorch enlarges it")
+    func clipping() throws {
+        @Compute func first(clip: Double) throws -> (moments: [Float], norm: Double) {
+            let method = try PrefixMethod(
+                model: TinyModel.worded(), settings: .tiny(length: 3, hiddenWidth: 6), seed: 1)
+            var settings = TrainingSettings.tiny()
+            settings.optimizer.clip = clip
+            let trainer = try Trainer(method, examples: TinyModel.examples(5, vocabulary: 300), settings: settings)
+            let norm = try trainer.step().gradientNorm
+            return (trainer.optimizer.entries.flatMap { $0.first.values }, norm)
+        }
+        @Compute func norm(_ values: [Float]) -> Double {
+            values.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+        }
+        // After the first step the first moment is 0.1 · gradient.
+        let free = try first(clip: 0)
+        #expect(abs(norm(free.moments) - 0.1 * free.norm) < 1e-6 * free.norm)
+        let loose = try first(clip: 2 * free.norm)
+        #expect(loose.moments == free.moments && loose.norm == free.norm)
+        let tight = try first(clip: 1e-3)
+        #expect(tight.norm == free.norm, "the norm that is reported is that before clipping")
+        #expect(abs(norm(tight.moments) - 1e-4 * free.norm / (free.norm + 1e-6)) < 1e-4 * 1e-7)
+        let scale = Float(1e-3 / free.norm)
+        #expect(relativeError(tight.moments, free.moments.map { $0 * scale }) < 1e-5)
+    }
+
     @Test("passes hold every example once, in order, within the limit")
     func passSizes() {
         let examples = TinyModel.examples(40, vocabulary: 300)
