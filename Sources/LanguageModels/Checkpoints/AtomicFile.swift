@@ -47,6 +47,16 @@ public enum AtomicFile {
         try write(to: url) { try $0.write(bytes) }
     }
 
+    /// Removes what a process that was killed in the middle of writing left in a folder.
+    ///
+    /// To be called where no other process writes there.
+    public static func removeLeftovers(in folder: URL) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        where name.hasPrefix(".") && name.hasSuffix(".tmp") {
+            unlink(folder.appendingPathComponent(name).path)
+        }
+    }
+
     /// Makes the renaming itself durable. Not every file system can; the file is complete either way.
     private static func synchronize(folder: URL) {
         let descriptor = open(folder.path, O_RDONLY | O_CLOEXEC)

@@ -56,6 +56,7 @@ import Tensors
         let state = folder.appendingPathComponent("training-state")
         if resumes {
             try trainer.restoreState(from: state)
+            for part in [folder, state, folder.appendingPathComponent("best")] { AtomicFile.removeLeftovers(in: part) }
         } else if Trainer.hasState(in: state) {
             throw TrainingError.folderInUse(folder: folder.path)
         }
@@ -71,13 +72,13 @@ import Tensors
     /// Trains to the end, or until asked to stop.
     ///
     /// - Parameters:
-    ///   - shouldStop: Asked before every step.
     ///   - report: Told what happens.
+    ///   - shouldStop: Asked before every step.
     /// - Returns: How it ended, and the summary that was written.
     /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:)``; the last saved state and checkpoint
     ///   are then still there.
     public func run(
-        shouldStop: () -> Bool = { false }, report: (Event) -> Void = { _ in }
+        report: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }
     ) throws -> (ending: Ending, summary: TrainingSummary) {
         // The state before the first step: a run that is killed early can be resumed, too.
         if trainer.stepCount == 0 { try trainer.saveState(to: folder.appendingPathComponent("training-state")) }

@@ -1,0 +1,63 @@
+import Foundation
+import Testing
+
+@Suite struct HelpTests {
+    static let commands = [
+        "demo", "train", "generate", "score", "evaluate", "inspect", "pretrain", "synthesize",
+    ]
+
+    @Test(arguments: commands)
+    func everyCommandHasHelpWithAnExample(_ command: String) async throws {
+        let workspace = try Workspace()
+        let result = try await Tool.run([command, "--help"], in: workspace)
+        #expect(result.code == 0)
+        #expect(result.errors == "")
+        #expect(result.output.hasPrefix("OVERVIEW: "))
+        #expect(result.output.contains("\nEXAMPLE"))
+        #expect(result.output.contains("\n  prefixtune \(command) "))
+        for option in ["--threads <threads>", "--quiet", "--verbose", "-h, --help"] {
+            #expect(result.output.contains("\n  \(option)"), "\(option)")
+        }
+        #expect(result.output.hasSuffix("\n"))
+        let other = try await Tool.run(["help", command], in: workspace)
+        #expect(other.output == result.output)
+    }
+
+    @Test func theProgramNamesItsCommands() async throws {
+        let workspace = try Workspace()
+        let result = try await Tool.run(["--help"], in: workspace)
+        #expect(result.code == 0)
+        #expect(
+            result.output == """
+                OVERVIEW: Prefix-tuning (Li & Liang 2021) for frozen language models.
+
+                Train a small prefix for a frozen GPT-2, generate with it, score and evaluate.
+                Start with:
+
+                  prefixtune demo
+
+                USAGE: prefixtune <subcommand>
+
+                OPTIONS:
+                  --version               Show the version.
+                  -h, --help              Show help information.
+
+                SUBCOMMANDS:
+                  demo                    Tune the embedded model in a few minutes and compare
+                                          it with fine-tuning.
+                  train                   Train a prefix (or fine-tune) on a task.
+                  generate                Continue a prompt, or all prompts of a file.
+                  score                   Log-probabilities of given completions, and their
+                                          perplexity.
+                  evaluate                Score generated texts against references.
+                  inspect                 Say what a model, an adapter or a training run is.
+                  pretrain                Train a small GPT-2 and its vocabulary from text.
+                  synthesize              Write generated prose, lists, records and
+                                          descriptions to pretrain a small model on.
+
+                  See 'prefixtune help <subcommand>' for detailed help.
+
+                """)
+        #expect(try await Tool.run([], in: workspace).output == result.output)
+    }
+}

@@ -1,0 +1,158 @@
+import Foundation
+import Testing
+
+/// Runs that end early: by a signal, by divergence, by a crash.
+@Suite struct InterruptionTests {
+    private static let steps = 4000
+
+    private func arguments(_ workspace: Workspace, _ output: String, _ more: String...) -> [String] {
+        workspace.train(
+            output, steps: Self.steps, "--save-every", "100", "--validation", "data.jsonl",
+            "--validate-every", "250", "--prefix-dropout", "0.1")
+            + more
+    }
+
+    /// The number of lines in the run's metrics, waited for.
+    private func wait(for lines: Int, of folder: URL, while process: Process) async throws -> Int {
+        let file = folder.appendingPathComponent("metrics.jsonl")
+        while process.isRunning {
+            let count = (try? Data(contentsOf: file))?.filter { $0 == UInt8(ascii: "\n") }.count ?? 0
+            if count >= lines { return count }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        return 0
+    }
+
+    /// What must not depend on interruptions: everything but times.
+    private func essence(_ workspace: Workspace, _ folder: String) throws -> [String: Data] {
+        var files = try workspace.snapshot(folder)
+        files["summary.json"] = nil
+        let lines = try workspace.text("\(folder)/metrics.jsonl").split(separator: "\n")
+        files["metrics.jsonl"] = try lines.reduce(into: Data()) { data, line in
+            var values = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
+            values["seconds"] = nil
+            data += try JSONSerialization.data(withJSONObject: values, options: .sortedKeys)
+        }
+        return files
+    }
+
+    @Test(arguments: [SIGKILL, SIGINT, SIGTERM])
+    func aResumedRunEndsWithTheSameBits(_ number: Int32) async throws {
+        let workspace = try Workspace()
+        let whole = try await Tool.run(arguments(workspace, "whole"), in: workspace)
+        #expect(whole.code == 0, "\(whole.errors)")
+
+        let running = try Tool.start(arguments(workspace, "parts"), in: workspace)
+        let seen = try await wait(for: 350, of: workspace["parts"], while: running.process)
+        #expect(seen >= 350)
+        kill(running.process.processIdentifier, number)
+        let stopped = try await running.result()
+        #expect(stopped.wasKilled == (number == SIGKILL))
+        if number != SIGKILL {
+            #expect(stopped.code == 0)
+            #expect(stopped.errors.contains(" and saved; continue with the same command and --resume\n"))
+        }
+        let state = try await Tool.run(["inspect", "parts", "--json"], in: workspace)
+        #expect(state.output.contains(number == SIGKILL ? "\"not finished\"" : "\"interrupted\""), "\(state.output)")
+
+        let resumed = try await Tool.run(arguments(workspace, "parts", "--resume"), in: workspace)
+        #expect(resumed.code == 0, "\(resumed.errors)")
+        let expected = try essence(workspace, "whole"), found = try essence(workspace, "parts")
+        #expect(expected.keys.sorted() == found.keys.sorted())
+        #expect(expected.keys.contains("adapter_model.safetensors"))
+        #expect(expected.keys.contains("training-state/state.safetensors"))
+        for (name, data) in expected { #expect(found[name] == data, "\(name)") }
+        #expect(try workspace.text("parts/metrics.jsonl").split(separator: "\n").count == Self.steps)
+    }
+
+    @Test func resumingWhereThereIsNothing() async throws {
+        let workspace = try Workspace()
+        let before = try workspace.snapshot()
+        let result = try await Tool.run(workspace.train("run", steps: 2, "--resume"), in: workspace)
+        #expect(result.code == 1)
+        #expect(
+            result.errors
+                == "Error: there is no training state in \(workspace["run/training-state"].path); "
+                + "leave out --resume to start a new run\n")
+        #expect(try workspace.snapshot() == before)
+    }
+
+    @Test func aUsedFolder() async throws {
+        let workspace = try Workspace()
+        #expect(try await Tool.run(workspace.train("run"), in: workspace).code == 0)
+        let before = try workspace.snapshot()
+        let again = try await Tool.run(workspace.train("run"), in: workspace)
+        #expect(again.code == 1)
+        #expect(
+            again.errors
+                == "Error: \(workspace["run"].path) already holds a training run; continue it with --resume, or choose "
+                + "another output folder\n")
+        let other = try await Tool.run(workspace.train("run", steps: 9, "--resume"), in: workspace)
+        #expect(other.code == 1)
+        #expect(
+            other.errors
+                == "Error: the training state in \(workspace["run/training-state"].path) belongs to another run: the number "
+                + "of steps was 4, not 9; repeat the run's settings, or leave out --resume and choose another output "
+                + "folder\n")
+        #expect(try workspace.snapshot() == before)
+    }
+
+    @Test func aDamagedState() async throws {
+        let workspace = try Workspace()
+        #expect(try await Tool.run(workspace.train("run"), in: workspace).code == 0)
+        try Tampering.truncate(workspace["run/training-state/state.safetensors"], by: 10)
+        let before = try workspace.snapshot()
+        let result = try await Tool.run(workspace.train("run", steps: 4, "--resume"), in: workspace)
+        #expect(result.code == 1)
+        #expect(result.errors.contains("training-state/state.safetensors is damaged at tensor "), "\(result.errors)")
+        #expect(try workspace.snapshot() == before)
+    }
+
+    @Test(arguments: [
+        ["--reparametrization", "none"], ["--reparametrization", "16"], ["--method", "fine-tune"],
+    ])
+    func aRateThatDiverges(_ method: [String]) async throws {
+        let workspace = try Workspace()
+        // The first step has rate 0, and what is saved after it is the last good checkpoint.
+        let result = try await Tool.run(
+            [
+                "train", "--model", "model", "--data", "data.jsonl", "--output", "run", "--steps", "50", "--batch-size",
+                "2",
+                "--learning-rate", "1e39", "--warmup", "3", "--save-every", "1", "--validation", "data.jsonl",
+                "--validate-every", "1",
+            ] + method, in: workspace)
+        #expect(result.code == 1)
+        let sentence = result.errors.split(separator: "\n").last ?? ""
+        #expect(sentence.hasPrefix("Error: training diverged at step "), "\(sentence)")
+        #expect(
+            sentence.hasSuffix(
+                "; the last good checkpoint was kept, so start again with a lower --learning-rate or a --warmup"))
+        let tuned = method[1] == "fine-tune" ? ["--model", "run"] : ["--model", "model", "--prefix", "run"]
+        let score = try await Tool.run(["score", "--data", "data.jsonl"] + tuned, in: workspace)
+        #expect(score.code == 0, "\(score.errors)")
+        #expect(score.errors.hasPrefix("perplexity "))
+        #expect(try await Tool.run(["inspect", "run"], in: workspace).output.contains(", not finished\n"))
+    }
+
+    @Test func generationThatIsInterruptedLeavesNothing() async throws {
+        let workspace = try Workspace()
+        try workspace.write(String(repeating: Workspace.data, count: 800), to: "many.jsonl")
+        try workspace.write("what was there before", to: "texts.jsonl")
+        let before = try workspace.snapshot()
+        let running = try Tool.start(
+            [
+                "generate", "--model", "model", "--input", "many.jsonl", "--max-new-tokens", "40", "--output",
+                "texts.jsonl",
+            ],
+            in: workspace)
+        while running.process.isRunning, try workspace.snapshot().keys.count == before.keys.count {
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        kill(running.process.processIdentifier, SIGINT)
+        let result = try await running.result()
+        #expect(result.code == 1 && !result.wasKilled)
+        #expect(
+            result.errors.hasSuffix("Error: interrupted before the results were complete; run the command again\n"))
+        #expect(try workspace.snapshot() == before)
+    }
+}

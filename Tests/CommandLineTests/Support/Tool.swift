@@ -1,0 +1,92 @@
+import Foundation
+import TestSupport
+
+/// The built command-line tool, run as a process.
+enum Tool {
+    /// What a run left.
+    struct Result {
+        let code: Int32
+        /// Whether a signal ended it.
+        let wasKilled: Bool
+        let output: String
+        let errors: String
+    }
+
+    struct NotBuilt: Error, CustomStringConvertible {
+        let searched: [String]
+        var description: String {
+            "the command-line tool is at none of \(searched); build it with the tests, or name it in PREFIXTUNE_BINARY"
+        }
+    }
+
+    /// Beside the test bundle, where the package manager puts it.
+    static func binary() throws -> URL {
+        var candidates: [URL] = []
+        if let named = ProcessInfo.processInfo.environment["PREFIXTUNE_BINARY"] {
+            candidates.append(URL(fileURLWithPath: named))
+        }
+        let bundles = Bundle.allBundles.filter { $0.bundlePath.hasSuffix(".xctest") }.map(\.bundleURL)
+        for place in bundles + [Bundle.main.executableURL].compactMap({ $0 }) {
+            candidates.append(place.deletingLastPathComponent().appendingPathComponent("prefixtune"))
+        }
+        if let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0.path) }) {
+            return found
+        }
+        throw NotBuilt(searched: candidates.map(\.path))
+    }
+
+    /// Starts the tool.
+    ///
+    /// - Parameter output: Where standard output goes; a file of the workspace by default.
+    static func start(_ arguments: [String], in workspace: Workspace, output: URL? = nil) throws -> Running {
+        let process = Process()
+        process.executableURL = try binary()
+        process.arguments = arguments
+        process.currentDirectoryURL = workspace.folder
+        process.standardInput = FileHandle.nullDevice
+        var environment = ProcessInfo.processInfo.environment
+        // Many of these tests run at a time.
+        environment["GOMP_SPINCOUNT"] = "0"
+        environment["COLUMNS"] = nil
+        process.environment = environment
+        let running = Running(
+            process: process, output: output ?? workspace.unusedFile("out"), errors: workspace.unusedFile("err"))
+        process.standardOutput = try running.handle(running.output)
+        process.standardError = try running.handle(running.errors)
+        try process.run()
+        return running
+    }
+
+    /// Runs the tool to its end.
+    static func run(_ arguments: [String], in workspace: Workspace, output: URL? = nil) async throws -> Result {
+        try await start(arguments, in: workspace, output: output).result()
+    }
+
+    /// A started process. Its output goes to files, which never block it.
+    struct Running {
+        let process: Process
+        let output: URL
+        let errors: URL
+
+        fileprivate func handle(_ file: URL) throws -> FileHandle {
+            if !FileManager.default.fileExists(atPath: file.path) { try Data().write(to: file) }
+            return try FileHandle(forWritingTo: file)
+        }
+
+        /// Waits for the end, a minute at most.
+        func result() async throws -> Result {
+            let deadline = Date(timeIntervalSinceNow: 60)
+            while process.isRunning {
+                if Date() > deadline { process.terminate() }
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            func text(_ file: URL) -> String {
+                file.path.hasPrefix("/dev/")
+                    ? "" : String(decoding: (try? Data(contentsOf: file)) ?? Data(), as: UTF8.self)
+            }
+            return Result(
+                code: process.terminationStatus, wasKilled: process.terminationReason == .uncaughtSignal,
+                output: text(output), errors: text(errors))
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import Testing
+
+/// Command lines that cannot be understood: exit code 2, nothing on standard output, one sentence on standard error.
+@Suite struct UsageTests {
+    struct Case: CustomTestStringConvertible {
+        let line: String
+        let message: String
+        var testDescription: String { line }
+    }
+
+    private static let model = "--model model"
+    private static let train = "train --model model --data data.jsonl --output run"
+
+    static let cases = [
+        Case(line: "bogus", message: "Unexpected argument 'bogus'"),
+        Case(line: "--frobnicate", message: "Unknown option '--frobnicate'"),
+        Case(line: "\(train) --frobnicate", message: "Unknown option '--frobnicate'"),
+        Case(line: "generate \(model) --prompt x --frobnicate", message: "Unknown option '--frobnicate'"),
+        Case(line: "score \(model) --data data.jsonl --frobnicate", message: "Unknown option '--frobnicate'"),
+        Case(line: "evaluate --predictions a --references b --frobnicate", message: "Unknown option '--frobnicate'"),
+        Case(line: "inspect model --frobnicate", message: "Unknown option '--frobnicate'"),
+        Case(line: "train --model model --output run", message: "Missing expected argument '--data <data> ...'"),
+        Case(line: "score --data data.jsonl", message: "Missing expected argument '--model <model>'"),
+        Case(line: "inspect", message: "Missing expected argument '<folder>'"),
+        Case(
+            line: "\(train) --learning-rate fast",
+            message: "The value 'fast' is invalid for '--learning-rate <learning-rate>'"),
+        Case(
+            line: "\(train) --task e3e",
+            message: "The value 'e3e' is invalid for '--task <task>'. "
+                + "Please provide one of 'e2e', 'webnlg', 'dart' or 'jsonl'."),
+        Case(line: "\(train) --epochs 1 --steps 1", message: "Give --epochs or --steps, not both."),
+        Case(line: "\(train) --validate-every 0", message: "--validate-every is 0, but at least 1 is needed."),
+        Case(line: "\(train) --prefix-length 0", message: "--prefix-length is 0, but at least 1 is needed."),
+        Case(
+            line: "\(train) --prefix-dropout 1",
+            message: "--prefix-dropout is 1.0, but a number from 0 to below 1 is needed."),
+        Case(
+            line: "\(train) --method fine-tune --prefix-length 3",
+            message: "Prefix options have no meaning with --method fine-tune; leave them out."),
+        Case(line: "\(train) --threads 0", message: "--threads is 0, but a number from 1 to 1024 is needed."),
+        Case(
+            line: "\(train) --quiet --verbose",
+            message: "--quiet and --verbose contradict each other; give one of them."),
+        Case(line: "generate \(model)", message: "Give either --prompt TEXT or --input FILE."),
+        Case(
+            line: "generate \(model) --prompt x --input data.jsonl",
+            message: "Give either --prompt TEXT or --input FILE."),
+        Case(line: "generate \(model) --prompt x --beams 0", message: "--beams is 0, but must be between 1 and 256."),
+        Case(
+            line: "generate \(model) --prompt x --max-new-tokens 0",
+            message: "--max-new-tokens is 0, but must be 1 or more."),
+        Case(
+            line: "generate \(model) --prompt x --no-repeat-ngram-size=-1",
+            message: "--no-repeat-ngram-size is -1, but must be 0 (off) or more."),
+        Case(
+            line: "generate \(model) --prompt x --repetition-penalty 0",
+            message: "--repetition-penalty is 0.0, but must be greater than 0 (1 is off)."),
+        Case(
+            line: "generate \(model) --prompt x --temperature 0.5",
+            message: "--temperature has no meaning without --sample; add --sample or leave it out."),
+        Case(
+            line: "generate \(model) --prompt x --sample --beams 4",
+            message: "--sample and the options of beam search exclude each other; leave one of them out."),
+        Case(
+            line: "generate \(model) --prompt x --sample --temperature 0",
+            message: "--temperature is 0.0, but must be greater than 0; use greedy search for the most probable tokens."
+        ),
+        Case(
+            line: "generate \(model) --prompt x --sample --top-p 1.5",
+            message: "--top-p is 1.5, but must be greater than 0 and at most 1 (off)."),
+        Case(
+            line: "generate \(model) --input data.jsonl --batch-size 0",
+            message: "--batch-size is 0, but at least 1 is needed."),
+        Case(
+            line: "evaluate --predictions a --references b --task jsonl",
+            message: "The value 'jsonl' is invalid for '--task <task>'. "
+                + "Please provide one of 'e2e', 'webnlg', 'dart' or 'plain'."),
+        Case(line: "synthesize --output x --megabytes 0", message: "--megabytes must be positive, not 0.0."),
+    ]
+
+    @Test(arguments: cases)
+    func isRefused(_ item: Case) async throws {
+        let workspace = try Workspace()
+        let before = try workspace.snapshot()
+        let result = try await Tool.run(item.line.split(separator: " ").map(String.init), in: workspace)
+        #expect(result.code == 2)
+        #expect(result.output == "")
+        #expect(result.errors.split(separator: "\n").first.map(String.init) == "Error: \(item.message)")
+        #expect(result.errors.contains("\nUsage: prefixtune "))
+        #expect(result.errors.contains(" --help' for more information."))
+        #expect(try workspace.snapshot() == before)
+    }
+}
