@@ -50,7 +50,7 @@ enum Tool {
         environment["COLUMNS"] = nil
         process.environment = environment
         let running = Running(
-            process: process, output: output ?? workspace.unusedFile("out"), errors: workspace.unusedFile("err"))
+            process: process, output: output ?? workspace.unusedLog("out"), errors: workspace.unusedLog("err"))
         process.standardOutput = try running.handle(running.output)
         process.standardError = try running.handle(running.errors)
         try process.run()

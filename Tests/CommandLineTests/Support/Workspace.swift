@@ -7,25 +7,28 @@ import Tokenizers
 /// A folder of one test, with a tiny model and some data; gone with the test.
 final class Workspace: Sendable {
     let folder: URL
+    /// What the tool prints, outside of what tests compare.
+    private let logs: URL
 
     init() throws {
         // Resolved: messages name resolved paths.
         folder = FileManager.default.temporaryDirectory.resolvingSymlinksInPath()
             .appendingPathComponent("prefixtune-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        logs = folder.appendingPathExtension("logs")
+        for folder in [folder, logs] {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        }
         try FileManager.default.copyItem(at: try Self.model.get(), to: self["model"])
         try write(Self.data, to: "data.jsonl")
     }
 
-    deinit { try? FileManager.default.removeItem(at: folder) }
+    deinit { for folder in [folder, logs] { try? FileManager.default.removeItem(at: folder) } }
 
     /// A path inside.
     subscript(name: String) -> URL { folder.appendingPathComponent(name) }
 
-    /// A path that nothing has.
-    func unusedFile(_ name: String) -> URL {
-        FileManager.default.temporaryDirectory.appendingPathComponent("prefixtune-\(name)-\(UUID().uuidString)")
-    }
+    /// A path for the tool's output.
+    func unusedLog(_ name: String) -> URL { logs.appendingPathComponent("\(name)-\(UUID().uuidString)") }
 
     func write(_ text: String, to name: String) throws { try Data(text.utf8).write(to: self[name]) }
 
@@ -55,11 +58,13 @@ final class Workspace: Sendable {
 
     /// A model of random weights, made once.
     private static let model: Result<URL, any Error> = Result {
-        let folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("prefixtune-model-\(UUID().uuidString)")
-        try makeModel(layers: 2, in: folder)
-        return folder
+        try makeModel(layers: 2, in: modelFolder)
+        atexit { try? FileManager.default.removeItem(at: Workspace.modelFolder) }
+        return modelFolder
     }
+
+    private static let modelFolder = FileManager.default.temporaryDirectory
+        .appendingPathComponent("prefixtune-model-\(UUID().uuidString)")
 
     /// Writes a model folder whose vocabulary is that of the tokenizer goldens.
     static func makeModel(layers: Int, in folder: URL) throws {
