@@ -52,10 +52,17 @@ let package = Package(
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TextMetricsTests", dependencies: ["TextMetrics", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "LanguageModelsTests", dependencies: ["LanguageModels", "CKernels", "TestSupport"],
+            name: "LanguageModelsTests",
+            dependencies: ["LanguageModels", "Tensors", "Tokenizers", "CKernels", "TestSupport"],
             swiftSettings: strict),
-        .testTarget(name: "PrefixTuningTests", dependencies: ["PrefixTuning", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "CommandLineTests", dependencies: ["prefixtune", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "PrefixTuningTests",
+            dependencies: ["PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: ["prefixtune", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TestSupport"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

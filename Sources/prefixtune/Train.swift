@@ -76,7 +76,7 @@ struct Train: AsyncParsableCommand {
 
     @Compute private func show(_ run: TrainingRun, _ trainer: Trainer) throws {
         var display = ProgressDisplay(quiet: common.quiet)
-        let (ending, summary) = try run.run(shouldStop: { Interrupt.isRequested }) { event in
+        let (ending, summary) = try run.run { event in
             switch event {
             case .step(let step, let rate, let left):
                 display.update(
@@ -89,6 +89,8 @@ struct Train: AsyncParsableCommand {
             case .saved(let step):
                 if common.verbose { display.note("step \(step): saved") }
             }
+        } shouldStop: {
+            Interrupt.isRequested
         }
         switch ending {
         case .finished:

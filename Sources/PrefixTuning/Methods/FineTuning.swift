@@ -26,6 +26,8 @@ import Tensors
         dropoutProbability = dropout ?? model.configuration.residualDropout
     }
 
+    /// The dropout probability.
+    public var fingerprint: String { "dropout \(dropoutProbability)" }
     /// All weights.
     public var parameters: [(name: String, value: Tensor)] { model.network.parameters }
     /// All weights: a user keeps a whole model per task.

@@ -77,6 +77,11 @@ import Tensors
         }
     }
 
+    /// Length, reparametrisation, dropout and place of the text.
+    public var fingerprint: String {
+        "length \(length), \(settings.hiddenWidth.map { "MLP of width \($0)" } ?? "flat"), dropout \(settings.dropout), "
+            + "text \(settings.textPosition.rawValue)"
+    }
     /// The parametrisation's parameters.
     public var parameters: [(name: String, value: Tensor)] { parametrization.parameters }
     /// n · 2 · layers · keyWidth: the MLP is not kept.

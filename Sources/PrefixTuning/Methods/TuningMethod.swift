@@ -9,6 +9,8 @@ import Tokenizers
 @Compute public protocol TuningMethod: AnyObject {
     /// Its name on the command line.
     var name: String { get }
+    /// What two runs of the method must have in common for one to continue the other.
+    var fingerprint: String { get }
     /// The model that is adapted.
     var model: LanguageModel { get }
     /// Records the passes of a training step through the model.

@@ -7,6 +7,8 @@ import Tensors
 extension Trainer {
     private struct Progress: Codable {
         var method: String
+        var fingerprint: String
+        var dataChecksum: UInt64
         var settings: TrainingSettings
         var totalSteps: Int
         var stepCount: Int
@@ -31,7 +33,8 @@ extension Trainer {
         // A state is copied tensor by tensor: memory kept for the next step would be held besides.
         Compute.releaseFreeMemory()
         let progress = Progress(
-            method: method.name, settings: settings, totalSteps: totalSteps, stepCount: stepCount, order: order,
+            method: method.name, fingerprint: method.fingerprint, dataChecksum: dataChecksum, settings: settings,
+            totalSteps: totalSteps, stepCount: stepCount, order: order,
             bestValidationLoss: bestValidationLoss, threads: Compute.threads)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
@@ -64,6 +67,7 @@ extension Trainer {
             }
         }
         try expect("the method", progress.method, method.name)
+        try expect("the method's form", progress.fingerprint, method.fingerprint)
         try expect("the number of steps", progress.totalSteps, totalSteps)
         // All that has a part in the bits; how often a run saves and validates has none.
         let saved = progress.settings
@@ -79,6 +83,9 @@ extension Trainer {
         try expect("the optimizer", saved.optimizer, settings.optimizer)
         try expect("the number of tokens per pass", saved.tokensPerPass, settings.tokensPerPass)
         try expect("the number of examples", progress.order.exampleCount, order.exampleCount)
+        guard progress.dataChecksum == dataChecksum else {
+            throw TrainingError.otherRun(folder: folder.path, difference: "its training data or tokenizer was another")
+        }
         try expect("the number of threads", progress.threads, Compute.threads)
         let reader = CheckpointReader(file)
         for entry in optimizer.entries {

@@ -103,6 +103,17 @@ import Tensors
         }
     }
 
+    /// Tells one data set from another: FNV-1a over all tokens and target positions.
+    var dataChecksum: UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        func mix(_ value: Int) { hash = (hash ^ UInt64(bitPattern: Int64(value))) &* 0x100_0000_01b3 }
+        for example in examples {
+            mix(example.targetStart)
+            for token in example.tokens { mix(Int(token)) }
+        }
+        return hash
+    }
+
     /// Steps done.
     public var stepCount: Int { optimizer.stepCount }
     /// Whether all steps are done.
@@ -159,23 +170,12 @@ import Tensors
         return (total, perTarget)
     }
 
-    /// The remaining steps, one at a time; stops at the end, at an error, or when its task is cancelled.
+    /// The remaining steps, each done when it is asked for; ends early where the asking task is cancelled.
     public nonisolated func steps() -> AsyncThrowingStream<Step, any Error> {
-        AsyncThrowingStream { continuation in
-            let task = Task { @Compute in
-                do {
-                    while !isFinished, !Task.isCancelled {
-                        continuation.yield(try step())
-                        await Task.yield()
-                    }
-                    continuation.finish()
-                } catch {
-                    continuation.finish(throwing: error)
-                }
-            }
-            continuation.onTermination = { _ in task.cancel() }
-        }
+        AsyncThrowingStream { try await self.nextStep() }
     }
+
+    private func nextStep() throws -> Step? { isFinished || Task.isCancelled ? nil : try step() }
 
     /// Mean loss per target token over other examples, without dropout; e to its power is the perplexity.
     ///

@@ -122,14 +122,14 @@ import TextMetrics
             trainer, validation: try method.tokenize(validation, format: .plain),
             folder: output.appendingPathComponent(method.name),
             resumes: false)
-        let (_, summary) = try run.run(report: { event in
+        let (_, summary) = try run.run { event in
             switch event {
             case .step(let step, let rate, let left):
                 self.report(.step(step, total: trainer.totalSteps, tokensPerSecond: rate, secondsLeft: left))
             case .validation(let step, let loss, _): self.report(.validation(step: step, loss: loss))
             case .saved: break
             }
-        })
+        }
         return summary
     }
 
