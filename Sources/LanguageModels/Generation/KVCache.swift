@@ -82,20 +82,19 @@ public final class KVCache {
     /// - Parameter batch: One run of new tokens per sequence.
     public func extend(by batch: TokenBatch) -> CacheStep {
         precondition(batch.lengths.count == sequences.count, "\(batch.lengths.count) for \(sequences.count) sequences")
-        var positions: [Int32] = [], past: [[KeyValues]] = [], newRows: [Int32] = []
+        var positions: [Int32] = [], newRows: [Int32] = []
         for (index, length) in batch.lengths.enumerated() {
-            let sequence = sequences[index]
-            for offset in 0..<length { positions.append(Int32(sequence.nextPosition + offset)) }
+            let next = sequences[index].nextPosition
+            positions += (next..<next + length).map(Int32.init)
             sequences[index].nextPosition += length
-            past.append(keyValues(of: sequence))
         }
         if let pool {
             newRows = pool.take(batch.tokens.count, keeping: sequences)
             for (index, range) in batch.ranges.enumerated() { sequences[index].append(newRows[range]) }
-            // The pool may have moved to larger memory: ask again where the past lies, new tokens included.
-            past = sequences.map(keyValues)
         }
-        return CacheStep(positions: positions, ranges: batch.ranges, past: past, newRows: newRows, pool: pool)
+        // Asked last: the pool may just have moved to larger memory, and what was appended is attended to as well.
+        return CacheStep(
+            positions: positions, ranges: batch.ranges, past: sequences.map(keyValues), newRows: newRows, pool: pool)
     }
 
     private func keyValues(of sequence: Sequence) -> [KeyValues] {
