@@ -15,7 +15,7 @@ import TextMetrics
         /// Hidden width of its reparametrisation.
         public var hiddenWidth = 256
         /// Steps of prefix-tuning.
-        public var prefixSteps = 700
+        public var prefixSteps = 1200
         /// Peak rate of prefix-tuning.
         public var prefixLearningRate = 5e-3
         /// Steps of fine-tuning.
