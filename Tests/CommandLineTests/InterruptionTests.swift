@@ -136,7 +136,8 @@ import Testing
 
     @Test func generationThatIsInterruptedLeavesNothing() async throws {
         let workspace = try Workspace()
-        try workspace.write(String(repeating: Workspace.data, count: 800), to: "many.jsonl")
+        // Enough for a minute: the signal must come first, however late this test is woken.
+        try workspace.write(String(repeating: Workspace.data, count: 12_000), to: "many.jsonl")
         try workspace.write("what was there before", to: "texts.jsonl")
         let before = try workspace.snapshot()
         let running = try Tool.start(
