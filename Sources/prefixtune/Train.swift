@@ -99,7 +99,7 @@ struct Train: AsyncParsableCommand {
                     format: "%d steps, %.0f tokens/s, %.2f GB at most; written to %@", summary.steps,
                     summary.tokens_per_second, Double(summary.peak_memory_bytes) / 1e9, output.path))
         case .interrupted:
-            common.note("stopped at step \(summary.steps) and saved; continue with the same command and --resume")
+            display.note("stopped at step \(summary.steps) and saved; continue with the same command and --resume")
         }
     }
 }
