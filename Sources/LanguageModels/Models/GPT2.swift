@@ -23,8 +23,7 @@ public final class GPT2: CausalModel {
         self.configuration = configuration
         let d = configuration.width
         let all = WeightLoader(reader, use: use)
-        let isNested = all.contains("transformer.wte.weight")
-        let weights = isNested ? all.scoped("transformer") : all
+        let weights = all.contains("transformer.wte.weight") ? all.scoped("transformer") : all
         tokenTable = try weights.tensor("wte.weight", shape: [configuration.vocabularySize, d])
         positionTable = try weights.tensor("wpe.weight", shape: [configuration.positionCount, d])
         blocks = try (0..<configuration.layerCount).map {
@@ -39,8 +38,12 @@ public final class GPT2: CausalModel {
             : try weights.tiedHead(tokenTable)
         // Causal masks, which old checkpoints carry as tensors.
         try all.finish(ignoring: ["*attn.bias", "*attn.masked_bias"])
-        parameters = all.registry.parameters.map { (isNested ? $0.name : "transformer.\($0.name)", $0.value) }
-            .map { ($0.0.hasSuffix("lm_head.weight") ? "lm_head.weight" : $0.0, $0.1) }
+        parameters = all.registry.parameters.map { (Self.savedName($0.name), $0.value) }
+    }
+
+    /// The name that `transformers` saves a parameter under: all but the head's lie below `transformer.`.
+    private static func savedName(_ name: String) -> String {
+        name.hasPrefix("transformer.") || name.hasPrefix("lm_head.") ? name : "transformer." + name
     }
 
     /// Sizes that caches and prefixes have.
