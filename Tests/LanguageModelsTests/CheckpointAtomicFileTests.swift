@@ -88,4 +88,20 @@ import Testing
         try small.write([1, 2, 3])
         #expect(throws: CheckpointError.self) { try small.flush() }
     }
+
+    @Test func writesToAPipeInsteadOfReplacingIt() throws {
+        try withCheckpointFolder { folder in
+            let pipe = folder.appendingPathComponent("pipe")
+            #expect(mkfifo(pipe.path, 0o600) == 0)
+            let reader = open(pipe.path, O_RDONLY | O_NONBLOCK)
+            defer { close(reader) }
+            try AtomicFile.write([1, 2, 3], to: pipe)
+            var bytes = [UInt8](repeating: 0, count: 8)
+            #expect(read(reader, &bytes, 8) == 3)
+            #expect(bytes.prefix(3) == [1, 2, 3])
+            var status = stat()
+            #expect(stat(pipe.path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+            #expect(try contents(folder) == ["pipe"])
+        }
+    }
 }

@@ -17,6 +17,7 @@ public enum AtomicFile {
     /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``, and what `body` throws.
     public static func write(to url: URL, _ body: (inout Output) throws -> Void) throws {
         let target = url.resolvingSymlinksInPath()
+        if isDevice(target) { return try writeThrough(to: target, body) }
         let folder = target.deletingLastPathComponent()
         let unique = "\(getpid())-" + String(UInt64.random(in: 0...UInt64.max), radix: 36)
         let temporary = folder.appendingPathComponent(".\(target.lastPathComponent).\(unique).tmp").path
@@ -40,6 +41,23 @@ public enum AtomicFile {
         synchronize(folder: folder)
     }
 
+    /// Whether something other than a file or a folder has this name: a device or a pipe. It is written to, not replaced:
+    /// an administrator's `--output /dev/null` must not turn that into a file.
+    private static func isDevice(_ target: URL) -> Bool {
+        var status = stat()
+        guard stat(target.path, &status) == 0 else { return false }
+        return status.st_mode & S_IFMT != S_IFREG && status.st_mode & S_IFMT != S_IFDIR
+    }
+
+    private static func writeThrough(to target: URL, _ body: (inout Output) throws -> Void) throws {
+        let descriptor = open(target.path, O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Output.failure(errno, file: target.path) }
+        defer { close(descriptor) }
+        var output = Output(descriptor: descriptor, file: target.path)
+        try body(&output)
+        try output.flush()
+    }
+
     /// Writes `bytes`.
     ///
     /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``.
@@ -52,7 +70,7 @@ public enum AtomicFile {
     /// To be called where no other process writes there.
     public static func removeLeftovers(in folder: URL) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        where name.hasPrefix(".") && name.hasSuffix(".tmp") {
+        where name.wholeMatch(of: /\..+\.[0-9]+-[0-9a-z]+\.tmp/) != nil {
             unlink(folder.appendingPathComponent(name).path)
         }
     }
