@@ -35,6 +35,19 @@ struct Pretrain: AsyncParsableCommand {
     @Flag(help: "Write 32-bit instead of 16-bit weights.") var float32 = false
     @OptionGroup(title: "General") var common: CommonOptions
 
+    func validate() throws {
+        func check(_ isRight: Bool, _ name: String, _ value: some CustomStringConvertible, _ needed: String) throws {
+            guard isRight else { throw ValidationError("--\(name) is \(value), but \(needed) is needed.") }
+        }
+        try check(megatokens > 0 && megatokens < 1e9, "megatokens", megatokens, "a positive number")
+        try check((2...max(2, positions)).contains(rowLength), "row-length", rowLength, "2 to --positions")
+        try check(batchSize > 0, "batch-size", batchSize, "at least 1")
+        try check(learningRate >= 0 && learningRate.isFinite, "learning-rate", learningRate, "a number from 0 on")
+        try check(warmup >= 0, "warmup", warmup, "a number of steps from 0 on")
+        try check((0...1).contains(backgroundShare), "background-share", backgroundShare, "a number from 0 to 1")
+        try check(stopAfter ?? 1 > 0, "stop-after", stopAfter ?? 1, "at least 1")
+    }
+
     func run() async throws {
         var settings = Pretrainer.Settings()
         settings.rowLength = rowLength
@@ -56,6 +69,11 @@ struct Pretrain: AsyncParsableCommand {
         command.common.apply()
         let folder = URL(fileURLWithPath: command.output)
         try ModelFolder.makeFolder(folder)
+        for name in ["config.json", "model.safetensors"]
+        where FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path) {
+            throw CheckpointError.cannotWrite(
+                file: folder.path, reason: "it already holds a model (\(name)); choose another folder")
+        }
         let text = try command.text.flatMap { try TextFiles.documents(of: URL(fileURLWithPath: $0)) }
         let background = try command.background.flatMap { try TextFiles.documents(of: URL(fileURLWithPath: $0)) }
         let sample = Self.sample(text, bytes: 12_000_000) + Self.sample(background, bytes: 6_000_000)
@@ -84,10 +102,12 @@ struct Pretrain: AsyncParsableCommand {
         encoder.outputFormatting = .sortedKeys
         let start = Date(), last = min(settings.steps, command.stopAfter ?? .max)
         for step in 1...last {
-            let report = trainer.step()
+            let report = try trainer.step()
             tokens += report.tokens
-            sum += report.loss
-            count += 1
+            if let loss = report.loss {
+                sum += loss
+                count += 1
+            }
             if let loss = report.backgroundLoss {
                 backgroundSum += loss
                 backgroundCount += 1
@@ -96,11 +116,11 @@ struct Pretrain: AsyncParsableCommand {
             let seconds = Date().timeIntervalSince(start)
             let gate = step % 1000 == 0 || step == last ? trainer.gate() : nil
             struct Line: Encodable {
-                let step: Int, loss: Double, backgroundLoss: Double?, learningRate: Double, tokens: Int
+                let step: Int, loss: Double?, backgroundLoss: Double?, learningRate: Double, tokens: Int
                 let seconds: Double, copy: Double?, value: Double?
             }
             let line = Line(
-                step: step, loss: sum / Double(count),
+                step: step, loss: count == 0 ? nil : sum / Double(count),
                 backgroundLoss: backgroundCount == 0 ? nil : backgroundSum / Double(backgroundCount),
                 learningRate: report.learningRate, tokens: tokens, seconds: (seconds * 100).rounded() / 100,
                 copy: gate?.copy, value: gate?.value)

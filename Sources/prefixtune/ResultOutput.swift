@@ -8,25 +8,18 @@ enum ResultOutput {
     ///
     /// - Parameter file: nil for standard output.
     static func write(to file: URL?, _ body: ((String) throws -> Void) throws -> Void) throws {
-        guard let file else { return try body { try print($0, on: .standardOutput, name: "standard output") } }
-        // A device or a pipe (/dev/null, /dev/stdout) is written to, not replaced.
-        var status = stat()
-        if stat(file.path, &status) == 0, status.st_mode & S_IFMT != S_IFREG, status.st_mode & S_IFMT != S_IFDIR {
-            guard let handle = FileHandle(forWritingAtPath: file.path) else {
-                throw CommandError.cannotPrint(to: file.path, reason: "it cannot be opened for writing")
-            }
-            return try body { try print($0, on: handle, name: file.path) }
-        }
+        guard let file else { return try body { try print($0) } }
         try AtomicFile.write(to: file) { output in
             try withoutActuallyEscaping(body) { body in try body { try output.write($0.utf8) } }
         }
     }
 
-    private static func print(_ text: String, on handle: FileHandle, name: String) throws {
+    private static func print(_ text: String) throws {
         do {
-            try handle.write(contentsOf: Data(text.utf8))
+            try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
         } catch {
-            throw CommandError.cannotPrint(to: name, reason: "the disk may be full or the other end closed")
+            throw CommandError.cannotPrint(
+                to: "standard output", reason: "the disk may be full or the other end closed")
         }
     }
 }

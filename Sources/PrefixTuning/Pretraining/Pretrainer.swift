@@ -47,8 +47,8 @@ import Tokenizers
     public struct Report: Codable, Sendable {
         /// 1 for the first.
         public let step: Int
-        /// Mean cross-entropy of the step's main text, nats per token.
-        public let loss: Double
+        /// Mean cross-entropy of the step's main text, nats per token; nil where all its rows were background text.
+        public let loss: Double?
         /// The same of its background text, where it had any.
         public let backgroundLoss: Double?
         /// η of the step.
@@ -112,7 +112,9 @@ import Tokenizers
     }
 
     /// Trains on one batch.
-    public func step() -> Report {
+    ///
+    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:)``; the weights are then as before the step.
+    public func step() throws -> Report {
         let done = optimizer.stepCount
         let share = done < settings.backgroundDelay ? settings.initialBackgroundShare : settings.backgroundShare
         var rows: [[Int32]] = [], isBackground: [Bool] = []
@@ -127,6 +129,10 @@ import Tokenizers
         tape.backward(from: loss)
         let rate = settings.learningRate * schedule.factor(at: done + 1)
         let norm = optimizer.step(learningRate: rate)
+        guard norm.isFinite else {
+            throw TrainingError.diverged(
+                step: done + 1, loss: Double(loss.values[0]), gradientNorm: norm, learningRate: rate)
+        }
         let perRow = settings.rowLength - 1
         func mean(_ wanted: Bool) -> Double? {
             let chosen = isBackground.indices.filter { isBackground[$0] == wanted }
@@ -134,7 +140,7 @@ import Tokenizers
             return chosen.isEmpty ? nil : chosen.reduce(0) { $0 + Double($1) } / Double(chosen.count)
         }
         return Report(
-            step: done + 1, loss: mean(false) ?? .nan, backgroundLoss: mean(true), learningRate: rate,
+            step: done + 1, loss: mean(false), backgroundLoss: mean(true), learningRate: rate,
             gradientNorm: norm, tokens: rows.count * settings.rowLength)
     }
 
