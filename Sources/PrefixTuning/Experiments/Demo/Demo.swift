@@ -156,20 +156,20 @@ import TextMetrics
             seen: try score(.testSeen), unseen: try score(.testUnseen))
     }
 
+    /// Empties the folder of what an earlier demonstration left, finished or not; anybody else's files are not touched.
     private func prepareFolder() throws {
-        let files = FileManager.default
-        if files.fileExists(atPath: output.path),
-            let content = try? files.contentsOfDirectory(atPath: output.path), !content.isEmpty
-        {
-            // Only what an earlier demonstration left is replaced.
-            guard files.fileExists(atPath: output.appendingPathComponent("results.json").path) else {
-                throw TrainingError.folderInUse(folder: output.path)
-            }
-            for name in ["prefix", "fine-tune", "results.json", "report.html"] {
-                try? files.removeItem(at: output.appendingPathComponent(name))
-            }
+        let files = FileManager.default, marker = output.appendingPathComponent(".prefixtune-demo")
+        let content = (try? files.contentsOfDirectory(atPath: output.path)) ?? []
+        guard content.isEmpty || files.fileExists(atPath: marker.path) else {
+            throw CheckpointError.cannotWrite(
+                file: output.path,
+                reason: "it is not empty and no demonstration made it; choose another folder with --output")
+        }
+        for name in ["prefix", "fine-tune", "results.json", "report.html"] where content.contains(name) {
+            try files.removeItem(at: output.appendingPathComponent(name))
         }
         try ModelFolder.makeFolder(output)
+        try AtomicFile.write([UInt8](), to: marker)
     }
 
     private func write(_ results: DemoResults) throws {
