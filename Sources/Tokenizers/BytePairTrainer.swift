@@ -61,7 +61,7 @@ public struct BytePairTrainer: Sendable {
             roles.named = [.beginningOfText: end, .endOfText: end, .unknown: end]
         }
         return Tokenizer(
-            core: TokenizerCore(
+            TokenizerCore(
                 model: model, addedTokens: added, preTokenizer: ByteLevel(), postProcessor: .byteLevel, roles: roles))
     }
 

@@ -14,6 +14,7 @@ extension Tokenizer {
             self = try TokenizerDocument(document, file: files.path("tokenizer.json")).tokenizer(beside: files)
         } else if let vocabulary = try files.json("vocab.json"), let merges = try files.contents("merges.txt") {
             self = try files.tokenizer(vocabulary: vocabulary, merges: merges)
+            // SentencePiece model files go here: `} else if let codec = try SentencePieceCodec.load(files) { self.init(codec)`.
         } else {
             throw TokenizerError.noTokenizer(folder: folder.path)
         }

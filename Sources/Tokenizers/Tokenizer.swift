@@ -11,9 +11,9 @@ import Foundation
 ///
 /// Immutable, safe to share between tasks, and as cheap to copy as a reference.
 public struct Tokenizer: Sendable {
-    let core: TokenizerCore
+    let codec: any TextCodec
 
-    init(core: TokenizerCore) { self.core = core }
+    init(_ codec: any TextCodec) { self.codec = codec }
 
     /// The token ids of `text`.
     ///
@@ -24,9 +24,10 @@ public struct Tokenizer: Sendable {
     ///   for instance `</s>` in front for OPT, `<s>` and `</s>` around it for BART; nothing for GPT-2.
     public func encode(_ text: String, addingSpecialTokens: Bool = false) -> [Int32] {
         var text = text
-        let tokens = text.withUTF8 { core.encode($0) }
+        let tokens = text.withUTF8 { codec.encode($0) }
         guard addingSpecialTokens else { return tokens }
-        return core.postProcessor.before + tokens + core.postProcessor.after
+        let (before, after) = codec.specialTokensAround
+        return before + tokens + after
     }
 
     /// The token ids of text given as UTF-8.
@@ -39,29 +40,29 @@ public struct Tokenizer: Sendable {
     /// The text of token ids. Ill-formed UTF-8 becomes U+FFFD; no white space is tidied up; ids that are not in the
     /// vocabulary stand for nothing.
     public func decode(_ ids: some Sequence<Int32>, skippingSpecialTokens: Bool = false) -> String {
-        var bytes: [UInt8] = []
-        for id in ids where !(skippingSpecialTokens && isSpecial(id)) { bytes += core.bytes(of: id) }
-        return String(decoding: bytes, as: UTF8.self)
+        var text: [UInt8] = []
+        var stream = codec.decodingStream()
+        for id in ids where !(skippingSpecialTokens && isSpecial(id)) { stream.append(id, to: &text) }
+        stream.finish(to: &text)
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// The bytes that a token stands for, which need not be whole characters; empty for an id that is not in use.
-    public func bytes(of id: Int32) -> [UInt8] { Array(core.bytes(of: id)) }
+    public func bytes(of id: Int32) -> [UInt8] { codec.bytes(of: id) }
 
     /// One more than the greatest token id.
-    public var vocabularySize: Int { core.vocabulary.size }
+    public var vocabularySize: Int { codec.vocabularySize }
 
     /// A token as the vocabulary spells it (with "Ġ" for a blank); nil for an id that is not in use.
     public func token(for id: Int32) -> String? {
-        core.vocabulary.spelling(of: id).map { String(decoding: $0, as: UTF8.self) }
+        codec.spelling(of: id).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The id of a token as the vocabulary spells it; nil where it is not in the vocabulary.
-    public func id(of token: String) -> Int32? { core.vocabulary.identifier(of: Array(token.utf8)) }
+    public func id(of token: String) -> Int32? { codec.identifier(of: Array(token.utf8)) }
 
     /// Whether decoding with `skippingSpecialTokens` leaves this id out.
-    public func isSpecial(_ id: Int32) -> Bool {
-        core.isSpecial.indices.contains(Int(id)) && core.isSpecial[Int(id)]
-    }
+    public func isSpecial(_ id: Int32) -> Bool { codec.isSpecial(id) }
 
     /// The id that ends a text: the configured `eos_token`, else `<|endoftext|>`; nil where there is neither.
     public var endOfText: Int32? { id(ofRole: .endOfText) ?? id(of: "<|endoftext|>") }
@@ -73,11 +74,9 @@ public struct Tokenizer: Sendable {
     public var padding: Int32? { id(ofRole: .padding) }
 
     private func id(ofRole role: TokenRoles.Role) -> Int32? {
-        core.roles.named[role].flatMap { core.vocabulary.identifier(of: $0.content) }
+        codec.roles.named[role].flatMap { codec.identifier(of: $0.content) }
     }
 
     /// The ids that ``encode(_:addingSpecialTokens:)`` puts before and after a text when adding special tokens.
-    public var specialTokensAround: (before: [Int32], after: [Int32]) {
-        (core.postProcessor.before, core.postProcessor.after)
-    }
+    public var specialTokensAround: (before: [Int32], after: [Int32]) { codec.specialTokensAround }
 }

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// What a ``Tokenizer`` shares between its copies: the components, in the order in which text passes through them.
-final class TokenizerCore: Sendable {
+final class TokenizerCore: TextCodec {
     let addedTokens: AddedTokens
     let preTokenizer: ByteLevel
     let model: BytePairModel
@@ -15,7 +15,7 @@ final class TokenizerCore: Sendable {
     let tokenBytes: [UInt8]
     let byteOffsets: [Int]
     /// Whether an id is a special token.
-    let isSpecial: [Bool]
+    private let specialFlags: [Bool]
     private let workspace = Mutex(EncodingWorkspace())
 
     init(
@@ -37,14 +37,26 @@ final class TokenizerCore: Sendable {
         }
         tokenBytes = bytes
         byteOffsets = offsets
-        isSpecial = vocabulary.spellings.indices.map { addedTokens.tokens[Int32($0)]?.special ?? false }
+        specialFlags = vocabulary.spellings.indices.map { addedTokens.tokens[Int32($0)]?.special ?? false }
+    }
+
+    var vocabularySize: Int { vocabulary.size }
+    var specialTokensAround: (before: [Int32], after: [Int32]) { (postProcessor.before, postProcessor.after) }
+    func spelling(of identifier: Int32) -> [UInt8]? { vocabulary.spelling(of: identifier) }
+    func identifier(of spelling: [UInt8]) -> Int32? { vocabulary.identifier(of: spelling) }
+    func bytes(of identifier: Int32) -> [UInt8] { Array(byteSlice(of: identifier)) }
+
+    func isSpecial(_ identifier: Int32) -> Bool {
+        specialFlags.indices.contains(Int(identifier)) && specialFlags[Int(identifier)]
     }
 
     /// The bytes of a token; empty for an id that is not in use.
-    func bytes(of identifier: Int32) -> ArraySlice<UInt8> {
-        guard isSpecial.indices.contains(Int(identifier)) else { return [] }
+    func byteSlice(of identifier: Int32) -> ArraySlice<UInt8> {
+        guard specialFlags.indices.contains(Int(identifier)) else { return [] }
         return tokenBytes[byteOffsets[Int(identifier)]..<byteOffsets[Int(identifier) + 1]]
     }
+
+    func decodingStream() -> any DecodingStream { ByteLevelStream(core: self) }
 
     /// The tokens of valid UTF-8, without those of the post-processor.
     func encode(_ text: UnsafeBufferPointer<UInt8>) -> [Int32] {
@@ -90,4 +102,17 @@ final class TokenizerCore: Sendable {
             }
         }
     }
+}
+
+/// The bytes of all tokens, one after the other.
+private struct ByteLevelStream: DecodingStream {
+    let core: TokenizerCore
+    var buffer = UTF8Buffer()
+
+    mutating func append(_ identifier: Int32, to text: inout [UInt8]) {
+        buffer.append(core.byteSlice(of: identifier))
+        buffer.takeComplete(to: &text)
+    }
+
+    mutating func finish(to text: inout [UInt8]) { buffer.takeAll(to: &text) }
 }

@@ -26,7 +26,7 @@ struct TokenizerDocument {
         let stored = try postProcessor(vocabulary: added.vocabulary)
         let configured = try files.configuredPostProcessor(roles: roles, vocabulary: added.vocabulary)
         return Tokenizer(
-            core: TokenizerCore(
+            TokenizerCore(
                 model: model, addedTokens: added, preTokenizer: preTokenizer, postProcessor: configured ?? stored,
                 roles: roles))
     }

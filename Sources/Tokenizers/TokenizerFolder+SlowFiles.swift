@@ -55,7 +55,7 @@ extension TokenizerFolder {
             postProcessor = configured
         }
         return Tokenizer(
-            core: TokenizerCore(
+            TokenizerCore(
                 model: model, addedTokens: added, preTokenizer: preTokenizer, postProcessor: postProcessor,
                 roles: roles))
     }

@@ -4,12 +4,21 @@ import Testing
 
 @testable import Tokenizers
 
+extension Tokenizer {
+    /// What a byte-pair tokenizer merges with.
+    var bytePairModel: BytePairModel {
+        get throws { try #require(codec as? TokenizerCore).model }
+    }
+}
+
 @Suite("Encoding and decoding")
 struct EncodingTests {
     let tokenizer: Tokenizer
+    let model: BytePairModel
 
     init() throws {
         tokenizer = try Tokenizer(folder: TokenizerGolden.folder.appendingPathComponent("plain"))
+        model = try tokenizer.bytePairModel
     }
 
     /// Ill-formed UTF-8 with what Python's `errors="replace"` makes of it.
@@ -23,7 +32,7 @@ struct EncodingTests {
     @Test("ill-formed UTF-8 is replaced", arguments: illFormedSamples)
     func illFormed(bytes: [UInt8], expected: String) {
         #expect(tokenizer.encode(bytes: bytes) == tokenizer.encode(expected))
-        let ids = bytes.map { tokenizer.core.model.byteIdentifiers[Int($0)] }
+        let ids = bytes.map { model.byteIdentifiers[Int($0)] }
         #expect(same(tokenizer.decode(ids), expected))
     }
 
@@ -35,7 +44,7 @@ struct EncodingTests {
             let ids = (0..<Int.random(in: 1...12, using: &generator)).map { _ in
                 let byte =
                     [0x61, 0x80, 0x9F, 0xA0, 0xBF, 0xC2, 0xE0, 0xE2, 0xED, 0xF0, 0xF4, 0xFF].randomElement() ?? 0
-                return tokenizer.core.model.byteIdentifiers[byte]
+                return model.byteIdentifiers[byte]
             }
             var decoder = tokenizer.streamingDecoder()
             var text = ""
@@ -48,11 +57,11 @@ struct EncodingTests {
     @Test("a stream holds back what is incomplete and nothing else")
     func holdingBack() {
         var decoder = tokenizer.streamingDecoder(skippingSpecialTokens: true)
-        let pieces = Array("a👍é".utf8).map { decoder.append(tokenizer.core.model.byteIdentifiers[Int($0)]) }
+        let pieces = Array("a👍é".utf8).map { decoder.append(model.byteIdentifiers[Int($0)]) }
         #expect(pieces == ["a", "", "", "", "👍", "", "é"])
         #expect(tokenizer.endOfText.map { decoder.append($0) } == "")
         #expect(decoder.finish() == "")
-        #expect(decoder.append(tokenizer.core.model.byteIdentifiers[0xE2]) == "")
+        #expect(decoder.append(model.byteIdentifiers[0xE2]) == "")
         #expect(decoder.finish() == "\u{FFFD}")
         #expect(decoder.finish() == "")
     }
@@ -62,14 +71,14 @@ struct EncodingTests {
         let letters = Array("the  aeinorst,é".utf8)
         for _ in 0..<500 {
             let symbols = (0..<Int.random(in: 1...64)).map { _ in
-                tokenizer.core.model.byteIdentifiers[Int(letters.randomElement() ?? 0x61)]
+                model.byteIdentifiers[Int(letters.randomElement() ?? 0x61)]
             }
             var scanned = EncodingWorkspace()
             scanned.symbols = symbols
-            tokenizer.core.model.mergeByScanning(&scanned)
+            model.mergeByScanning(&scanned)
             var queued = EncodingWorkspace()
             queued.symbols = symbols
-            tokenizer.core.model.mergeByQueue(&queued)
+            model.mergeByQueue(&queued)
             #expect(scanned.symbols == queued.symbols)
         }
     }

@@ -18,8 +18,8 @@ struct TrainerTests {
     @Test func equalsHuggingFace() throws {
         let golden = try Tokenizer(folder: TokenizerGolden.folder.appendingPathComponent("plain"))
         let trained = try BytePairTrainer(vocabularySize: 600).train(on: lines)
-        #expect(trained.core.model.merges == golden.core.model.merges)
-        #expect(trained.core.model.vocabulary.spellings == golden.core.model.vocabulary.spellings)
+        #expect(try trained.bytePairModel.merges == golden.bytePairModel.merges)
+        #expect(try trained.bytePairModel.vocabulary.spellings == golden.bytePairModel.vocabulary.spellings)
         #expect(trained.endOfText == 0)
     }
 
@@ -34,7 +34,7 @@ struct TrainerTests {
     @Test func neverLearnsFromSpecialTokens() throws {
         let text = Array(repeating: "x<|endoftext|>y", count: 50)
         let trained = try BytePairTrainer(vocabularySize: 300).train(on: text)
-        #expect(trained.core.model.merges.isEmpty)
+        #expect(try trained.bytePairModel.merges.isEmpty)
         #expect(trained.encode("x<|endoftext|>y").count == 3)
     }
 
