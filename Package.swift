@@ -25,9 +25,13 @@ let package = Package(
         // zlib, for gzip-compressed data sets.
         .systemLibrary(
             name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        // Oniguruma, for the regular expressions in tokenizer files.
+        .systemLibrary(
+            name: "COniguruma", path: "Sources/COniguruma", pkgConfig: "oniguruma",
+            providers: [.apt(["libonig-dev"]), .brew(["oniguruma"])]),
 
         .target(name: "Tensors", dependencies: ["CKernels", "COneDNN"], swiftSettings: strict),
-        .target(name: "Tokenizers", swiftSettings: strict),
+        .target(name: "Tokenizers", dependencies: ["COniguruma"], swiftSettings: strict),
         .target(name: "TextMetrics", swiftSettings: strict),
         .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers", "CKernels"], swiftSettings: strict),
         .target(

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks for Swift and for the two C libraries; installs the libraries where apt-get can, asking for nothing. Does nothing, and
+# Checks for Swift and for the C libraries; installs the libraries where apt-get can, asking for nothing. Does nothing, and
 # needs no network, where all is there.
 set -euo pipefail
 
@@ -35,6 +35,7 @@ has_header() {
 
 missing=()
 has_header dnnl.h || missing+=(libdnnl-dev)
+has_header oniguruma.h || missing+=(libonig-dev)
 case $(uname -s) in
 Darwin) ;;  # zlib comes with macOS
 *) has_header zlib.h || missing+=(zlib1g-dev) ;;
@@ -42,10 +43,10 @@ esac
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(uname -s)" = Darwin ]; then
-    fail "oneDNN is missing. Run: brew install onednn"
+    fail "missing here: ${missing[*]} (Debian's names). Run: brew install onednn oniguruma"
 elif ! command -v apt-get >/dev/null; then
-    fail "missing here: the development files of ${missing[*]} (Debian's names; elsewhere oneDNN and zlib)." \
-        "install them with your package manager, such as: brew install onednn zlib"
+    fail "missing here: the development files of ${missing[*]} (Debian's names; elsewhere oneDNN, zlib and Oniguruma)." \
+        "install them with your package manager, such as: brew install onednn zlib oniguruma"
 fi
 
 as_root=()
