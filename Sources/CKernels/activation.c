@@ -45,6 +45,9 @@ INLINE float value(ptk_activation kind, float x) {
         return 0.5f * x * (1.0f + erf_fast(x * 0.70710678118654752f));
     case ptk_relu: return x < 0 ? 0 : x;  // In this form a NaN stays one.
     case ptk_tanh: return 1.0f - 2.0f * sigmoid(-2.0f * x);
+    case ptk_silu:
+        x = at_least(x, -80);
+        return x * sigmoid(x);
     }
 }
 
@@ -65,6 +68,11 @@ INLINE float derivative(ptk_activation kind, float x) {
         float y = 1.0f - 2.0f * sigmoid(-2.0f * x);
         return 1.0f - y * y;
     }
+    case ptk_silu: {
+        x = at_most(at_least(x, -80), 80);
+        float e = exp_fast(-x), s = 1.0f / (1.0f + e);  // s (1 - s) is e s², as above.
+        return s + x * (e * s * s);
+    }
     }
 }
 
@@ -72,6 +80,7 @@ struct arguments {
     const float *x, *dy;
     float *out;
     int64_t count;
+    int64_t width;  // Of the gate; 0 where there is none.
     bool accumulate;
 };
 
@@ -100,16 +109,89 @@ struct arguments {
         kind##_backward(a, begin, end);                                                                         \
     }
 
+// Elements begin..<end of the gated product, a piece of a row at a time; n of them from column i of row r.
+#define PIECES(begin, end, width) \
+    for (int64_t at = begin, r, i, n; \
+         at < end && (r = at / width, i = at % width, n = width - i < end - at ? width - i : end - at, true); at += n)
+
+#define GATE_LOOPS(kind)                                                                          \
+    DISPATCHED static void kind##_gate_forward(struct arguments *a, int64_t begin, int64_t end) { \
+        _Pragma("clang fp contract(fast)") PIECES(begin, end, a->width) {                         \
+            const float *gate = a->x + r * 2 * a->width + i, *up = gate + a->width;               \
+            float *y = a->out + at;                                                               \
+            for (int64_t j = 0; j < n; j++) y[j] = value(kind, gate[j]) * up[j];                  \
+        }                                                                                         \
+    }                                                                                             \
+    DISPATCHED static void kind##_gate_backward(struct arguments *a, int64_t begin, int64_t end) { \
+        _Pragma("clang fp contract(fast)") PIECES(begin, end, a->width) {                         \
+            const float *gate = a->x + r * 2 * a->width + i, *up = gate + a->width, *dy = a->dy + at; \
+            float *d_gate = a->out + r * 2 * a->width + i, *d_up = d_gate + a->width;             \
+            if (a->accumulate) {                                                                  \
+                for (int64_t j = 0; j < n; j++) {                                                 \
+                    d_gate[j] += dy[j] * up[j] * derivative(kind, gate[j]);                       \
+                    d_up[j] += dy[j] * value(kind, gate[j]);                                      \
+                }                                                                                 \
+            } else {                                                                              \
+                for (int64_t j = 0; j < n; j++) {                                                 \
+                    d_gate[j] = dy[j] * up[j] * derivative(kind, gate[j]);                        \
+                    d_up[j] = dy[j] * value(kind, gate[j]);                                       \
+                }                                                                                 \
+            }                                                                                     \
+        }                                                                                         \
+    }                                                                                             \
+    static void kind##_gate_forward_thread(void *context, int thread, int threads) {              \
+        struct arguments *a = context;                                                            \
+        int64_t begin, end;                                                                       \
+        share(a->count, thread, threads, &begin, &end);                                           \
+        kind##_gate_forward(a, begin, end);                                                       \
+    }                                                                                             \
+    static void kind##_gate_backward_thread(void *context, int thread, int threads) {             \
+        struct arguments *a = context;                                                            \
+        int64_t begin, end;                                                                       \
+        share(a->count, thread, threads, &begin, &end);                                           \
+        kind##_gate_backward(a, begin, end);                                                      \
+    }
+
 LOOPS(ptk_gelu_tanh)
 LOOPS(ptk_gelu_erf)
 LOOPS(ptk_relu)
 LOOPS(ptk_tanh)
+LOOPS(ptk_silu)
+GATE_LOOPS(ptk_gelu_tanh)
+GATE_LOOPS(ptk_gelu_erf)
+GATE_LOOPS(ptk_relu)
+GATE_LOOPS(ptk_tanh)
+GATE_LOOPS(ptk_silu)
 
 typedef void (*loop)(void *, int, int);
 static const loop forward_loops[] = {
-    ptk_gelu_tanh_forward_thread, ptk_gelu_erf_forward_thread, ptk_relu_forward_thread, ptk_tanh_forward_thread};
+    [ptk_gelu_tanh] = ptk_gelu_tanh_forward_thread,
+    [ptk_gelu_erf] = ptk_gelu_erf_forward_thread,
+    [ptk_relu] = ptk_relu_forward_thread,
+    [ptk_tanh] = ptk_tanh_forward_thread,
+    [ptk_silu] = ptk_silu_forward_thread,
+};
 static const loop backward_loops[] = {
-    ptk_gelu_tanh_backward_thread, ptk_gelu_erf_backward_thread, ptk_relu_backward_thread, ptk_tanh_backward_thread};
+    [ptk_gelu_tanh] = ptk_gelu_tanh_backward_thread,
+    [ptk_gelu_erf] = ptk_gelu_erf_backward_thread,
+    [ptk_relu] = ptk_relu_backward_thread,
+    [ptk_tanh] = ptk_tanh_backward_thread,
+    [ptk_silu] = ptk_silu_backward_thread,
+};
+static const loop gate_forward_loops[] = {
+    [ptk_gelu_tanh] = ptk_gelu_tanh_gate_forward_thread,
+    [ptk_gelu_erf] = ptk_gelu_erf_gate_forward_thread,
+    [ptk_relu] = ptk_relu_gate_forward_thread,
+    [ptk_tanh] = ptk_tanh_gate_forward_thread,
+    [ptk_silu] = ptk_silu_gate_forward_thread,
+};
+static const loop gate_backward_loops[] = {
+    [ptk_gelu_tanh] = ptk_gelu_tanh_gate_backward_thread,
+    [ptk_gelu_erf] = ptk_gelu_erf_gate_backward_thread,
+    [ptk_relu] = ptk_relu_gate_backward_thread,
+    [ptk_tanh] = ptk_tanh_gate_backward_thread,
+    [ptk_silu] = ptk_silu_gate_backward_thread,
+};
 
 void ptk_activation_forward(ptk_activation kind, const float *x, int64_t count, float *y) {
     struct arguments a = {.x = x, .out = y, .count = count};
@@ -120,4 +202,16 @@ void ptk_activation_backward(
     ptk_activation kind, const float *dy, const float *x, int64_t count, bool accumulate, float *dx) {
     struct arguments a = {.x = x, .dy = dy, .out = dx, .count = count, .accumulate = accumulate};
     ptk_parallel(backward_loops[kind], &a);
+}
+
+void ptk_gate_forward(ptk_activation kind, const float *x, int64_t rows, int64_t width, float *y) {
+    struct arguments a = {.x = x, .out = y, .count = rows * width, .width = width};
+    ptk_parallel(gate_forward_loops[kind], &a);
+}
+
+void ptk_gate_backward(
+    ptk_activation kind, const float *dy, const float *x, int64_t rows, int64_t width, bool accumulate, float *dx) {
+    struct arguments a = {.x = x, .dy = dy, .out = dx, .count = rows * width, .width = width,
+                          .accumulate = accumulate};
+    ptk_parallel(gate_backward_loops[kind], &a);
 }

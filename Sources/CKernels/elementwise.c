@@ -62,6 +62,38 @@ void ptk_gather_rows(const float *table, const int32_t *indices, int64_t rows, i
     RUN(gather, rows * width);
 }
 
+struct columns {
+    const float *x;
+    float *y;
+    int64_t x_stride, y_stride, rows, width;
+    bool accumulate;
+};
+
+DISPATCHED static void columns_range(struct columns *a, int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; r++) {
+        const float *restrict x = a->x + r * a->x_stride;
+        float *restrict y = a->y + r * a->y_stride;
+        if (a->accumulate)
+            for (int64_t i = 0; i < a->width; i++) y[i] += x[i];
+        else
+            for (int64_t i = 0; i < a->width; i++) y[i] = x[i];
+    }
+}
+
+static void columns_thread(void *context, int thread, int threads) {
+    struct columns *a = context;
+    int64_t begin, end;
+    share(a->rows, thread, threads, &begin, &end);
+    columns_range(a, begin, end);
+}
+
+void ptk_copy_columns(
+    const float *x, int64_t x_stride, int64_t rows, int64_t width, bool accumulate, float *y, int64_t y_stride) {
+    struct columns a = {.x = x, .y = y, .x_stride = x_stride, .y_stride = y_stride, .rows = rows, .width = width,
+                        .accumulate = accumulate};
+    RUN(columns, rows * width);
+}
+
 DISPATCHED static void row_sums_range(struct arguments *a, int64_t begin, int64_t end) {
     for (int64_t r = 0; r < a->count; r++)
         for (int64_t i = begin; i < end; i++) a->out[i] += a->x[r * a->width + i];

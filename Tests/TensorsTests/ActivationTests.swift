@@ -4,21 +4,22 @@ import Testing
 @testable import Tensors
 
 extension Activation {
-    static let all: [Activation] = [.geluTanh, .geluErf, .relu, .tanh]
+    static let all: [Activation] = [.geluTanh, .geluErf, .relu, .tanh, .silu]
 
     /// f(x) in double precision.
-    fileprivate func reference(_ x: Double) -> Double {
+    func reference(_ x: Double) -> Double {
         switch self {
         case .geluTanh: x / 2 * (1 + Foundation.tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
         // 1 + erf(x) = erfc(−x), which keeps its digits where erf(x) is near −1.
         case .geluErf: x / 2 * erfc(-x / 2.0.squareRoot())
         case .relu: max(x, 0)
         case .tanh: Foundation.tanh(x)
+        case .silu: x / (1 + exp(-x))
         }
     }
 
     /// f′(x) in double precision.
-    fileprivate func referenceSlope(_ x: Double) -> Double {
+    func referenceSlope(_ x: Double) -> Double {
         switch self {
         case .geluTanh:
             let root = (2 / Double.pi).squareRoot(), t = Foundation.tanh(root * (x + 0.044715 * x * x * x))
@@ -26,6 +27,9 @@ extension Activation {
         case .geluErf: return erfc(-x / 2.0.squareRoot()) / 2 + x * exp(-x * x / 2) / (2 * Double.pi).squareRoot()
         case .relu: return x > 0 ? 1 : 0
         case .tanh: return 1 - Foundation.tanh(x) * Foundation.tanh(x)
+        case .silu:
+            let sigmoid = 1 / (1 + exp(-x))
+            return sigmoid + x * sigmoid / (1 + exp(x))
         }
     }
 }

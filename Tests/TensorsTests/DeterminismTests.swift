@@ -7,7 +7,8 @@ import Testing
 @Compute @Suite struct DeterminismTests {
     /// An operation and the way back through it; what it returns is compared bit by bit.
     enum Operation: CaseIterable, Sendable {
-        case layerNorm, geluTanh, geluErf, relu, tanh, add, dropout, embedding, attention, fewQueries
+        case layerNorm, rmsNorm, headNorms, rotary, geluTanh, geluErf, relu, tanh, silu, gate, add, dropout
+        case embedding, attention, fewQueries
         case logSoftmax, adamW, sumOfSquares
         case frozen, trainable, crossEntropy
 
@@ -25,6 +26,20 @@ import Testing
             }
             switch self {
             case .layerNorm: return play(x.layerNormalized(gain: gain, bias: bias, epsilon: 1e-5), [x, gain, bias])
+            case .rmsNorm: return play(x.rmsNormalized(gain: gain, epsilon: 1e-5), [x, gain])
+            case .headNorms:
+                let gains = (0..<2).map { _ in Tensor(random.values(10), shape: [10], tape: tape) }
+                return play(
+                    x.headsNormalized(
+                        queryGain: gains[0], keyGain: gains[1], heads: 4, keyHeads: 3, headWidth: 10, epsilon: 1e-5),
+                    [x] + gains)
+            case .rotary:
+                return play(
+                    x.rotated(
+                        positions: random.indices(rows, below: 40), heads: 4, headWidth: 20, rotaryWidth: 14,
+                        frequencies: random.values(7)), [x])
+            case .silu: return play(x.applying(.silu), [x])
+            case .gate: return play(x.gated(.silu), [x])
             case .geluTanh: return play(x.applying(.geluTanh), [x])
             case .geluErf: return play(x.applying(.geluErf), [x])
             case .relu: return play(x.applying(.relu), [x])

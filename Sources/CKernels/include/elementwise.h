@@ -2,6 +2,7 @@
 #ifndef PREFIXTUNE_ELEMENTWISE_H
 #define PREFIXTUNE_ELEMENTWISE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /// z = x + y; z may be x or y.
@@ -24,6 +25,10 @@ void ptk_gather_rows(const float *table, const int32_t *indices, int64_t rows, i
 
 /// table[indices[r]] += x[r]. Each thread owns a range of columns: the order of additions never depends on timing.
 void ptk_scatter_add_rows(const float *x, const int32_t *indices, int64_t rows, int64_t width, float *table);
+
+/// y = x, or y += x where `accumulate`, for blocks of columns: row r of x at x + r * x_stride, of y at y + r * y_stride.
+void ptk_copy_columns(
+    const float *x, int64_t x_stride, int64_t rows, int64_t width, bool accumulate, float *y, int64_t y_stride);
 
 /// The sum of squares, in double precision over fixed blocks, so that it does not depend on the number of threads.
 double ptk_sum_of_squares(const float *x, int64_t count);

@@ -27,15 +27,37 @@ protocol Backend {
         _ dy: Floats, x: Floats, mean: Floats, scale: Floats, rows: Int, width: Int, gain: MutableFloats,
         bias: MutableFloats)
 
+    /// Normalises heads of rows of `stride` columns; `scale` [rows × heads] is kept for the way back.
+    func rmsNorm(
+        _ x: Floats, gain: Floats, epsilon: Float, heads: HeadColumns, into y: MutableFloats, scale: MutableFloats)
+    func rmsNormBackward(
+        _ dy: Floats, x: Floats, gain: Floats, scale: Floats, heads: HeadColumns, accumulate: Bool,
+        into dx: MutableFloats)
+    func rmsNormGain(_ dy: Floats, x: Floats, scale: Floats, heads: HeadColumns, into gain: MutableFloats)
+
+    /// Turns x by the angles of the table, or by their opposites on the way back.
+    func rotate(_ x: Floats, by angles: RotaryAngles, rows: Int, width: Int, into y: MutableFloats)
+    func rotateBack(
+        _ dy: Floats, by angles: RotaryAngles, rows: Int, width: Int, accumulate: Bool, into dx: MutableFloats)
+    /// Scaled cosines, then scaled sines, of each position.
+    func rotaryTable(_ positions: [Int32], frequencies: [Float], scale: Float, into table: MutableFloats)
+
     func activation(_ kind: Activation, _ x: Floats, count: Int, into y: MutableFloats)
     func activationBackward(
         _ kind: Activation, _ dy: Floats, x: Floats, count: Int, accumulate: Bool, into dx: MutableFloats)
+    /// y = f(gate) · up for rows [gate | up] of 2·width columns.
+    func gate(_ kind: Activation, _ x: Floats, rows: Int, width: Int, into y: MutableFloats)
+    func gateBackward(
+        _ kind: Activation, _ dy: Floats, x: Floats, rows: Int, width: Int, accumulate: Bool, into dx: MutableFloats)
 
     func add(_ x: Floats, _ y: Floats, count: Int, into z: MutableFloats)
     func addScaled(_ x: Floats, by factor: Float, count: Int, into y: MutableFloats)
     func scale(_ x: MutableFloats, by factor: Float, count: Int)
     func multiply(_ x: Floats, _ y: Floats, count: Int, into z: MutableFloats)
     func addRowSums(_ x: Floats, rows: Int, columns: Int, into sums: MutableFloats)
+    /// y (+)= x, where the rows of x and y begin every `stride` and `yStride` elements.
+    func copyColumns(
+        _ x: Floats, stride: Int, rows: Int, width: Int, accumulate: Bool, into y: MutableFloats, stride yStride: Int)
     func gatherRows(_ table: Floats, _ indices: [Int32], width: Int, into out: MutableFloats)
     func scatterAddRows(_ x: Floats, _ indices: [Int32], width: Int, into table: MutableFloats)
     func sumOfSquares(_ x: Floats, count: Int) -> Double

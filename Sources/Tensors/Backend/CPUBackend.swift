@@ -118,12 +118,13 @@ struct CPUBackend: Backend, Sendable {
 }
 
 extension Activation {
-    fileprivate var kernel: ptk_activation {
+    var kernel: ptk_activation {
         switch self {
         case .geluTanh: ptk_gelu_tanh
         case .geluErf: ptk_gelu_erf
         case .relu: ptk_relu
         case .tanh: ptk_tanh
+        case .silu: ptk_silu
         }
     }
 }

@@ -8,6 +8,8 @@ public enum Activation: String, Sendable {
     case relu
     /// tanh x: between the layers of the prefix's reparametrisation.
     case tanh
+    /// x / (1 + e⁻ˣ): `silu`, the gate of SwiGLU (Elfwing et al. 2018).
+    case silu
 }
 
 extension Tensor {
