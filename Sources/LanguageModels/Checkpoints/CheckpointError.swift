@@ -8,6 +8,10 @@ public enum CheckpointError: Error, Equatable, Sendable {
     case unreadable(file: String, reason: String)
     /// The file is no safetensors file, or a damaged one. Nothing of it was used.
     case malformed(file: String, problem: String)
+    /// The file is no file of `torch.save`, or a damaged one. Nothing of it was used.
+    case malformedArchive(file: String, problem: String)
+    /// A file of `torch.save` names a class or function that no tensor needs. Nothing of it was run.
+    case refusedClass(file: String, name: String)
     /// The description of one tensor contradicts itself or the file.
     case malformedTensor(file: String, key: String, problem: String)
     /// A tensor that the model needs is not in the file.
@@ -38,6 +42,11 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
             "cannot read \(file): \(reason)"
         case .malformed(let file, let problem):
             "\(file) is not a valid safetensors file: \(problem); fetch or export the file again"
+        case .malformedArchive(let file, let problem):
+            "\(file) is not a valid PyTorch checkpoint: \(problem); fetch or export the file again"
+        case .refusedClass(let file, let name):
+            "\(file) names \"\(name)\", which no tensor needs and which could run code, so it was not read; "
+                + "save only the state_dict, or use a safetensors file"
         case .malformedTensor(let file, let key, let problem):
             "\(file) is damaged at tensor \"\(key)\": \(problem); fetch or export the file again"
         case .missingTensor(let file, let key, let similar):
