@@ -56,6 +56,9 @@ public struct CheckpointReader: Sendable {
     /// The shape of a tensor, or nil where there is none of this name in this scope.
     public func shape(of name: String) -> [Int]? { source.shape(of: scope + name) }
 
+    /// How a tensor is stored, or nil where there is none of this name in this scope.
+    public func storedType(of name: String) -> StoredType? { source.storedType(of: scope + name) }
+
     /// A tensor as float32, row-major.
     ///
     /// - Throws: ``CheckpointError`` where it is missing, has another shape, was taken before, is stored in another
@@ -82,6 +85,36 @@ public struct CheckpointReader: Sendable {
         finishTaking(key)
     }
 
+    /// Copies the elements of a tensor as they are stored, row-major, into memory of the caller's.
+    ///
+    /// - Parameters:
+    ///   - type: how the tensor must be stored.
+    ///   - destination: as many bytes as `shape` has elements, times the size of `type`.
+    /// - Throws: ``CheckpointError`` where it is missing, has another shape, is stored otherwise, or was taken before.
+    public func readBytes(
+        _ name: String, shape: [Int], type: StoredType, into destination: UnsafeMutableRawBufferPointer
+    ) throws {
+        let key = try check(name, shape: shape, type: type)
+        try source.copyBytes(key, into: destination)
+        finishTaking(key)
+    }
+
+    /// The elements of a tensor as they are stored, row-major.
+    ///
+    /// - Parameter type: how the tensor must be stored.
+    /// - Throws: as ``readBytes(_:shape:type:into:)``.
+    public func readBytes(_ name: String, shape: [Int], type: StoredType) throws -> [UInt8] {
+        let key = try check(name, shape: shape, type: type)
+        let count = shape.reduce(type.size, *)
+        let bytes = try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            let memory = UnsafeMutableRawBufferPointer(buffer)
+            try source.copyBytes(key, into: UnsafeMutableRawBufferPointer(rebasing: memory[..<count]))
+            initialized = count
+        }
+        finishTaking(key)
+        return bytes
+    }
+
     /// A tensor that a checkpoint may lack: nil where it is absent, else as ``read(_:shape:)``.
     public func readIfPresent(_ name: String, shape: [Int]) throws -> [Float]? {
         contains(name) ? try read(name, shape: shape) : nil
@@ -103,7 +136,7 @@ public struct CheckpointReader: Sendable {
         }
     }
 
-    private func check(_ name: String, shape: [Int]) throws -> String {
+    private func check(_ name: String, shape: [Int], type: StoredType? = nil) throws -> String {
         let key = scope + name
         let file = source.file(of: key)
         guard let found = source.shape(of: key) else {
@@ -111,6 +144,11 @@ public struct CheckpointReader: Sendable {
         }
         guard found == shape else {
             throw CheckpointError.wrongShape(file: file, key: key, expected: shape, found: found)
+        }
+        if let type, let found = source.storedType(of: key), found != type {
+            throw CheckpointError.malformedTensor(
+                file: file, key: key,
+                problem: "its elements are stored as \(found.rawValue), where \(type.rawValue) belongs")
         }
         guard record.taken.withLock({ $0.insert(key).inserted }) else {
             throw CheckpointError.takenTwice(file: file, key: key)

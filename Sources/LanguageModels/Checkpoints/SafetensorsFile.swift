@@ -84,6 +84,14 @@ public final class SafetensorsFile: TensorSource {
         }
     }
 
+    /// Copies the elements of a tensor as they are stored, in row-major order; see ``TensorSource``.
+    public func copyBytes(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws {
+        try withBytes(of: name) { bytes in
+            precondition(destination.count == bytes.count, "the destination must have the tensor's size")
+            destination.copyMemory(from: bytes)
+        }
+    }
+
     /// Gives the memory behind a tensor's file pages back, to keep the peak low while a model is loaded.
     public func releasePages(of name: String) {
         guard let entry = entries[name] else { return }

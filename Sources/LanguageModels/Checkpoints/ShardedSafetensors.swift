@@ -68,6 +68,14 @@ public struct ShardedSafetensors: TensorSource {
         try file.copy(name, into: destination, checkingFinite: checkingFinite)
     }
 
+    /// Copies the elements of a tensor as they are stored; see ``TensorSource``.
+    public func copyBytes(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws {
+        guard let file = fileOfName[name] else {
+            throw CheckpointError.missingTensor(file: index, key: name, similar: [])
+        }
+        try file.copyBytes(name, into: destination)
+    }
+
     /// Gives the memory behind a tensor's file pages back.
     public func releasePages(of name: String) { fileOfName[name]?.releasePages(of: name) }
 }

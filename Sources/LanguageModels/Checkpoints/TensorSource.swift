@@ -23,6 +23,14 @@ public protocol TensorSource: Sendable {
     /// - Throws: ``CheckpointError`` where the tensor is missing, cannot be converted or fails the check.
     func copy(_ name: String, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool) throws
 
+    /// Copies the elements of a tensor as they are stored, in row-major order.
+    ///
+    /// - Parameters:
+    ///   - name: the tensor's key.
+    ///   - destination: as many bytes as the tensor has elements, times the size of its type.
+    /// - Throws: ``CheckpointError/missingTensor(file:key:similar:)``.
+    func copyBytes(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws
+
     /// Gives the memory behind a tensor's file pages back. Its values can still be read (from the file again).
     func releasePages(of name: String)
 }

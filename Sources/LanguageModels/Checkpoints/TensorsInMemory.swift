@@ -29,4 +29,15 @@ public struct TensorsInMemory: TensorSource {
         }
         _ = destination.update(from: tensor.values)
     }
+
+    /// Copies the 32-bit floats of a tensor.
+    public func copyBytes(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws {
+        guard let tensor = tensors[name] else {
+            throw CheckpointError.missingTensor(file: file(of: name), key: name, similar: [])
+        }
+        tensor.values.withUnsafeBytes { bytes in
+            precondition(destination.count == bytes.count, "the destination must have the tensor's size")
+            destination.copyMemory(from: bytes)
+        }
+    }
 }
