@@ -1,0 +1,79 @@
+/// Several maps of the same x whose results lie side by side: y = [m₁(x) | m₂(x) | …].
+///
+/// Queries, keys and values that a checkpoint holds as three matrices are one map to a model file, and each of the
+/// three may be frozen, trained, or adapted on its own. Columns go through scratch memory, since a ``LinearMap`` works
+/// on contiguous rows.
+public final class StackedMap: LinearMap {
+    /// The maps, from the first column on.
+    public let parts: [any LinearMap]
+    /// Width of x.
+    public let inputWidth: Int
+    /// Width of y: the sum of the parts'.
+    public let outputWidth: Int
+
+    /// Lays maps side by side.
+    ///
+    /// - Parameter parts: At least one; all take the same width.
+    public init(_ parts: [any LinearMap]) {
+        guard let first = parts.first else { preconditionFailure("nothing to stack") }
+        precondition(
+            parts.allSatisfy { $0.inputWidth == first.inputWidth },
+            "maps of \(parts.map(\.inputWidth)) columns do not take the same x")
+        self.parts = parts
+        inputWidth = first.inputWidth
+        outputWidth = parts.reduce(0) { $0 + $1.outputWidth }
+    }
+
+    /// The slot of the first part that has one; nil where all are frozen.
+    public var parameterGradient: Gradient? {
+        // The slot of a tape that does not record must not hide one of a tape that does.
+        let slots = parts.compactMap(\.parameterGradient)
+        return slots.first { $0.tape.isRecording } ?? slots.first
+    }
+
+    /// y = [m₁(x) | m₂(x) | …].
+    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+        forEachPart { part, column in
+            let scratch = Tensor(shape: [rows, part.outputWidth])
+            part.apply(x, rows: rows, into: scratch.floats)
+            backend.copyColumns(
+                scratch.floats, stride: part.outputWidth, rows: rows, width: part.outputWidth, accumulate: false,
+                into: y + column, stride: outputWidth)
+        }
+    }
+
+    /// dx (+)= Σ dyᵢ·Wᵢᵀ.
+    public func pullBack(
+        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
+    ) {
+        forEachPart { part, column in
+            let columns = columns(column, of: dy, rows: rows, width: part.outputWidth)
+            part.pullBack(columns.floats, rows: rows, accumulate: accumulate || column > 0, into: dx)
+        }
+    }
+
+    /// Each part collects from its own columns of dy.
+    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {
+        forEachPart { part, column in
+            guard part.parameterGradient != nil else { return }
+            let columns = columns(column, of: dy, rows: rows, width: part.outputWidth)
+            part.collectGradient(columns.floats, x: x, rows: rows)
+        }
+    }
+
+    private func forEachPart(_ body: (_ part: any LinearMap, _ column: Int) -> Void) {
+        var column = 0
+        for part in parts {
+            body(part, column)
+            column += part.outputWidth
+        }
+    }
+
+    private func columns(_ column: Int, of dy: UnsafePointer<Float>, rows: Int, width: Int) -> Tensor {
+        let scratch = Tensor(shape: [rows, width])
+        backend.copyColumns(
+            dy + column, stride: outputWidth, rows: rows, width: width, accumulate: false, into: scratch.floats,
+            stride: width)
+        return scratch
+    }
+}
