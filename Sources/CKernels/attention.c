@@ -63,13 +63,26 @@ static int64_t positions(const ptk_attention *call, const ptk_sequence *sequence
     return total;
 }
 
+/// The first of a segment's positions to look at, where those of the sequence before `start` are skipped and `before`
+/// positions lie in earlier segments; the segment's count where there is none.
+INLINE int64_t first_of(const ptk_segment *segment, int64_t start, int64_t before) {
+    int64_t first = start > before ? start - before : 0;
+    return first < segment->count ? first : segment->count;
+}
+
 /// Copies one head of a sequence's keys or values next to each other: [positions × width], zero beyond head_width.
+/// Positions before `start` keep their place, and are not touched.
 INLINE void gather(
-    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, bool keys, int64_t width, float *out) {
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, bool keys, int64_t start, int64_t width,
+    float *out) {
+    int64_t before = 0;
     for (int64_t s = 0; s < sequence->segments; s++) {
         const ptk_segment *segment = call->segments + sequence->segment + s;
         const float *source = (keys ? segment->keys : segment->values) + head * call->head_width;
-        for (int64_t i = 0; i < segment->count; i++, out += width) {
+        const int64_t first = first_of(segment, start, before);
+        before += segment->count;
+        out += first * width;
+        for (int64_t i = first; i < segment->count; i++, out += width) {
             const float *row = source + row_of(segment, i) * segment->stride;
             for (int64_t d = 0; d < call->head_width; d++) out[d] = row[d];
             for (int64_t d = call->head_width; d < width; d++) out[d] = 0;
@@ -77,9 +90,11 @@ INLINE void gather(
     }
 }
 
-/// out [head_width × stride] = in [count × width] transposed, zero from `count` to `stride`.
-INLINE void transpose(const float *in, int64_t count, int64_t width, int64_t depth, int64_t stride, float *out) {
-    for (int64_t from = 0; from < count; from += 16) {
+/// out [head_width × stride] = in [count × width] transposed, zero from `count` to `stride`; only the columns from
+/// `start` on.
+INLINE void transpose(
+    const float *in, int64_t start, int64_t count, int64_t width, int64_t depth, int64_t stride, float *out) {
+    for (int64_t from = start; from < count; from += 16) {
         int64_t to = from + 16 < count ? from + 16 : count;
         for (int64_t d = 0; d < depth; d++)
             for (int64_t i = from; i < to; i++) out[d * stride + i] = in[i * width + d];
@@ -88,17 +103,23 @@ INLINE void transpose(const float *in, int64_t count, int64_t width, int64_t dep
         for (int64_t i = count; i < stride; i++) out[d * stride + i] = 0;
 }
 
+/// Adds to the gradients of the positions from `start` on.
 INLINE void scatter(
-    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, bool keys, int64_t width, const float *in) {
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, bool keys, int64_t start, int64_t width,
+    const float *in) {
+    int64_t before = 0;
     for (int64_t s = 0; s < sequence->segments; s++) {
         const ptk_segment *segment = call->segments + sequence->segment + s;
+        const int64_t first = first_of(segment, start, before);
+        before += segment->count;
         float *target = keys ? segment->key_gradients : segment->value_gradients;
         if (!target) {
             in += segment->count * width;
             continue;
         }
         target += head * call->head_width;
-        for (int64_t i = 0; i < segment->count; i++, in += width) {
+        in += first * width;
+        for (int64_t i = first; i < segment->count; i++, in += width) {
             float *row = target + row_of(segment, i) * segment->gradient_stride;
             for (int64_t d = 0; d < call->head_width; d++) row[d] += in[d];
         }
@@ -108,6 +129,14 @@ INLINE void scatter(
 INLINE int64_t visible(const ptk_attention *call, const ptk_sequence *sequence, int64_t total, int64_t query) {
     return call->causal ? total - (sequence->queries - 1 - query) : total;
 }
+
+/// The first position that a query sees which sees none from `seen` on: key j of query i where j > i - window.
+INLINE int64_t first_seen(const ptk_attention *call, int64_t seen) {
+    return seen > call->window ? seen - call->window : 0;
+}
+
+/// The same, rounded down to where a vector of positions begins.
+INLINE int64_t first_vector(const ptk_attention *call, int64_t seen) { return first_seen(call, seen) & ~(int64_t)15; }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Forward.
@@ -120,13 +149,15 @@ INLINE void forward_few(
     const int64_t depth = call->head_width, kv_head = head / (call->heads / call->key_heads);
     for (int64_t i = 0; i < sequence->queries; i++) {
         const int64_t row = sequence->query + i, seen = visible(call, sequence, total, i);
+        const int64_t first = first_seen(call, seen);
         const float *q = call->queries + row * call->query_stride + head * depth;
         float *out = output + row * call->heads * depth + head * depth;
         int64_t t = 0;
         float greatest = -INFINITY, sum = 0;
         for (int64_t s = 0; s < sequence->segments; s++) {
             const ptk_segment *segment = call->segments + sequence->segment + s;
-            for (int64_t j = 0; j < segment->count && t < seen; j++, t++) {
+            int64_t j = first_of(segment, first, t);
+            for (t += j; j < segment->count && t < seen; j++, t++) {
                 const float *k = segment->keys + row_of(segment, j) * segment->stride + kv_head * depth;
                 float dot = 0;
                 for (int64_t d = 0; d < depth; d++) dot += q[d] * k[d];
@@ -134,13 +165,14 @@ INLINE void forward_few(
                 greatest = scores[t] > greatest ? scores[t] : greatest;
             }
         }
-        for (t = 0; t < seen; t++) scores[t] = exp_fast(scores[t] - greatest);
-        for (t = 0; t < seen; t++) sum += scores[t];
+        for (t = first; t < seen; t++) scores[t] = exp_fast(scores[t] - greatest);
+        for (t = first; t < seen; t++) sum += scores[t];
         for (int64_t d = 0; d < depth; d++) out[d] = 0;
         t = 0;
         for (int64_t s = 0; s < sequence->segments; s++) {
             const ptk_segment *segment = call->segments + sequence->segment + s;
-            for (int64_t j = 0; j < segment->count && t < seen; j++, t++) {
+            int64_t j = first_of(segment, first, t);
+            for (t += j; j < segment->count && t < seen; j++, t++) {
                 const float *v = segment->values + row_of(segment, j) * segment->stride + kv_head * depth;
                 for (int64_t d = 0; d < depth; d++) out[d] += scores[t] * v[d];
             }
@@ -159,28 +191,33 @@ INLINE void forward_many(
     const int64_t kv_head = head / (call->heads / call->key_heads);
     float *values = scratch, *transposed = values + total * width, *scores = transposed + depth * columns;
     float *result = scores + block * columns;
-    gather(call, sequence, kv_head, true, width, values);
-    transpose(values, total, width, depth, columns, transposed);
-    gather(call, sequence, kv_head, false, width, values);
+    const int64_t start = first_vector(call, visible(call, sequence, total, 0));
+    gather(call, sequence, kv_head, true, start, width, values);
+    transpose(values, start, total, width, depth, columns, transposed);
+    gather(call, sequence, kv_head, false, start, width, values);
     for (int64_t from = 0; from < sequence->queries; from += block) {
         const int64_t rows = sequence->queries - from < block ? sequence->queries - from : block;
         const int64_t row = sequence->query + from, most = visible(call, sequence, total, from + rows - 1);
+        // No query of the block sees what lies before `least`.
+        const int64_t least = first_vector(call, visible(call, sequence, total, from));
         product(
-            rows, padded(most), depth, call->queries + row * call->query_stride + head * depth, call->query_stride, 1,
-            transposed, columns, false, scores, columns);
+            rows, padded(most) - least, depth, call->queries + row * call->query_stride + head * depth,
+            call->query_stride, 1, transposed + least, columns, false, scores + least, columns);
         float sums[block];
         for (int64_t i = 0; i < rows; i++) {
-            const int64_t seen = visible(call, sequence, total, from + i);
+            const int64_t seen = visible(call, sequence, total, from + i), first = first_seen(call, seen);
             float *s = scores + i * columns, greatest = -INFINITY, sum = 0;
-            for (int64_t t = 0; t < seen; t++) greatest = s[t] > greatest ? s[t] : greatest;
+            for (int64_t t = first; t < seen; t++) greatest = s[t] > greatest ? s[t] : greatest;
             greatest *= call->scale;
-            for (int64_t t = 0; t < seen; t++) s[t] = exp_fast(s[t] * call->scale - greatest);
-            for (int64_t t = 0; t < seen; t++) sum += s[t];
+            for (int64_t t = first; t < seen; t++) s[t] = exp_fast(s[t] * call->scale - greatest);
+            for (int64_t t = first; t < seen; t++) sum += s[t];
+            for (int64_t t = least; t < first; t++) s[t] = 0;
             for (int64_t t = seen; t < most; t++) s[t] = 0;
             sums[i] = sum;
             log_sums[(row + i) * call->heads + head] = greatest + logf(sum);
         }
-        product(rows, width, most, scores, columns, 1, values, width, false, result, width);
+        product(
+            rows, width, most - least, scores + least, columns, 1, values + least * width, width, false, result, width);
         for (int64_t i = 0; i < rows; i++) {
             float *out = output + (row + i) * call->heads * depth + head * depth;
             for (int64_t d = 0; d < depth; d++) out[d] = result[i * width + d] / sums[i];
@@ -209,6 +246,7 @@ INLINE void backward_head(
     for (int64_t from = 0; from < sequence->queries; from += block) {
         const int64_t rows = sequence->queries - from < block ? sequence->queries - from : block;
         const int64_t row = sequence->query + from, most = visible(call, sequence, total, from + rows - 1);
+        const int64_t least = first_vector(call, visible(call, sequence, total, from)), span = padded(most) - least;
         for (int64_t i = 0; i < rows; i++) {
             const float *from_q = call->queries + (row + i) * call->query_stride + head * depth;
             const float *from_o = g->output_gradients + (row + i) * all + head * depth;
@@ -216,22 +254,24 @@ INLINE void backward_head(
             for (int64_t d = 0; d < depth; d++) d_out[i * width + d] = from_o[d];
             for (int64_t d = depth; d < width; d++) q[i * width + d] = d_out[i * width + d] = 0;
         }
-        product(rows, padded(most), depth, q, width, 1, keys_transposed, columns, false, p, columns);
-        product(rows, padded(most), depth, d_out, width, 1, values_transposed, columns, false, ds, columns);
+        product(rows, span, depth, q, width, 1, keys_transposed + least, columns, false, p + least, columns);
+        product(rows, span, depth, d_out, width, 1, values_transposed + least, columns, false, ds + least, columns);
         for (int64_t i = 0; i < rows; i++) {
-            const int64_t seen = visible(call, sequence, total, from + i);
+            const int64_t seen = visible(call, sequence, total, from + i), first = first_seen(call, seen);
             const float log_sum = g->log_sums[(row + i) * call->heads + head];
             const float *out = g->output + (row + i) * all + head * depth;
             float *pi = p + i * columns, *dsi = ds + i * columns, dot = 0;
             for (int64_t d = 0; d < depth; d++) dot += d_out[i * width + d] * out[d];
-            for (int64_t t = 0; t < seen; t++) pi[t] = exp_fast(pi[t] - log_sum);
-            for (int64_t t = 0; t < seen; t++) dsi[t] = pi[t] * (dsi[t] - dot);
+            for (int64_t t = first; t < seen; t++) pi[t] = exp_fast(pi[t] - log_sum);
+            for (int64_t t = first; t < seen; t++) dsi[t] = pi[t] * (dsi[t] - dot);
+            for (int64_t t = least; t < first; t++) pi[t] = dsi[t] = 0;
             for (int64_t t = seen; t < most; t++) pi[t] = dsi[t] = 0;
         }
-        product(most, width, rows, p, 1, columns, d_out, width, true, value_gradients, width);
-        product(most, width, rows, ds, 1, columns, q, width, true, key_gradients, width);
+        const int64_t count = most - least, place = least * width;
+        product(count, width, rows, p + least, 1, columns, d_out, width, true, value_gradients + place, width);
+        product(count, width, rows, ds + least, 1, columns, q, width, true, key_gradients + place, width);
         if (!g->query_gradients) continue;
-        product(rows, width, most, ds, columns, 1, keys, width, false, dq, width);
+        product(rows, width, count, ds + least, columns, 1, keys + place, width, false, dq, width);
         for (int64_t i = 0; i < rows; i++) {
             float *to = g->query_gradients + (row + i) * g->query_gradient_stride + head * depth;
             for (int64_t d = 0; d < depth; d++) to[d] += dq[i * width + d] * call->scale;
@@ -248,17 +288,20 @@ INLINE void backward_group(
     float *keys = scratch, *key_gradients = keys + total * width, *value_gradients = key_gradients + total * width;
     float *keys_transposed = value_gradients + total * width, *values_transposed = keys_transposed + depth * columns;
     float *rest = values_transposed + depth * columns;
-    gather(call, sequence, kv_head, false, width, keys);
-    transpose(keys, total, width, depth, columns, values_transposed);
-    gather(call, sequence, kv_head, true, width, keys);
-    transpose(keys, total, width, depth, columns, keys_transposed);
-    memset(key_gradients, 0, (size_t)(2 * total * width) * sizeof(float));
+    const int64_t start = first_vector(call, visible(call, sequence, total, 0));
+    const size_t gradient_bytes = (size_t)((total - start) * width) * sizeof(float);
+    gather(call, sequence, kv_head, false, start, width, keys);
+    transpose(keys, start, total, width, depth, columns, values_transposed);
+    gather(call, sequence, kv_head, true, start, width, keys);
+    transpose(keys, start, total, width, depth, columns, keys_transposed);
+    memset(key_gradients + start * width, 0, gradient_bytes);
+    memset(value_gradients + start * width, 0, gradient_bytes);
     for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++)
         backward_head(
             call, sequence, head, total, keys, keys_transposed, values_transposed, key_gradients, value_gradients, rest,
             g);
-    scatter(call, sequence, kv_head, true, width, key_gradients);
-    scatter(call, sequence, kv_head, false, width, value_gradients);
+    scatter(call, sequence, kv_head, true, start, width, key_gradients);
+    scatter(call, sequence, kv_head, false, start, width, value_gradients);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -87,4 +87,37 @@ import Testing
         #expect(before.dropLast(8) == after.dropLast(8))
         #expect(before.suffix(8) != after.suffix(8))
     }
+
+    /// Beyond the window nothing is read: infinities there change neither the output nor a gradient.
+    @Test(arguments: [1, 3, 4, 30])
+    func looksNoFurtherThanItsWindow(length: Int) {
+        let subject = AttentionCase(
+            testDescription: "", tensors: [[length, 24], [100, 16]],
+            sequences: [
+                (
+                    0..<length,
+                    [
+                        SegmentCase(tensor: 1, rows: .range(0..<100), key: 0, value: 8),
+                        SegmentCase(tensor: 0, rows: .range(0..<length), key: 8, value: 16),
+                    ]
+                )
+            ], geometry: AttentionGeometry(heads: 1, headWidth: 8, scale: 0.5, window: 20))
+        var elements = subject.elements(seed: 48)
+        var random = SeededGenerator(49)
+        let c = random.values(length * 8)
+        func run() -> [[Float]?] {
+            let tape = Tape(), tensors = zip(elements, subject.tensors).map { Tensor($0, shape: $1, tape: tape) }
+            let output = subject.attend(tensors)
+            output.backward(c)
+            return [output.values] + tensors.map { $0.gradient?.value?.values }
+        }
+        let before = run()
+        // The first query sees the 19 positions before it: those from 81 of the past on.
+        for i in 0..<80 * 16 { elements[1][i] = 1e30 }
+        #expect(run() == before)
+        #expect(before[2]?.prefix(81 * 16).allSatisfy { $0 == 0 } == true)
+        #expect(before[2]?[81 * 16] != 0)
+        elements[1][81 * 16 + 8] += 1
+        #expect(run()[0] != before[0])
+    }
 }

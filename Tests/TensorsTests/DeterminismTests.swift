@@ -8,7 +8,7 @@ import Testing
     /// An operation and the way back through it; what it returns is compared bit by bit.
     enum Operation: CaseIterable, Sendable {
         case layerNorm, rmsNorm, headNorms, rotary, geluTanh, geluErf, relu, tanh, silu, gate, add, dropout
-        case embedding, attention, fewQueries
+        case embedding, attention, fewQueries, window
         case logSoftmax, adamW, sumOfSquares
         case frozen, trainable, crossEntropy
 
@@ -49,6 +49,7 @@ import Testing
             case .embedding: return play(x.rows(at: random.indices(500, below: rows)), [x])
             case .attention, .fewQueries:
                 return Self.attention(lengths: self == .attention ? [17, 64, 5] : [1, 2, 3, 1], play)
+            case .window: return Self.attention(lengths: [17, 64, 5, 1], window: 20, play)
             case .logSoftmax:
                 backend.logSoftmax(x.floats, rows: rows, vocabulary: width)
                 return x.values.bits
@@ -77,7 +78,9 @@ import Testing
             }
         }
 
-        @Compute private static func attention(lengths: [Int], _ play: (Tensor, [Tensor]) -> [UInt32]) -> [UInt32] {
+        @Compute private static func attention(
+            lengths: [Int], window: Int? = nil, _ play: (Tensor, [Tensor]) -> [UInt32]
+        ) -> [UInt32] {
             var random = SeededGenerator(61), start = 0
             let rows = lengths.reduce(0, +), tape = Tape()
             let x = Tensor(random.values(rows * 180), shape: [rows, 180], tape: tape)
@@ -92,7 +95,7 @@ import Testing
                             source: x, rows: .range(start..<start + length), keyColumn: 60, valueColumn: 120),
                     ])
             }
-            let geometry = AttentionGeometry(heads: 5, headWidth: 12, scale: 0.3)
+            let geometry = AttentionGeometry(heads: 5, headWidth: 12, scale: 0.3, window: window)
             return play(Tensors.attention(queries: x, sequences: sequences, geometry: geometry), [x, prefix])
         }
     }

@@ -34,7 +34,8 @@ typedef struct {
     int64_t heads, key_heads;  // key_heads divides heads: grouped queries (Ainslie et al. 2023)
     int64_t head_width;
     float scale;
-    bool causal;  // query i of n sees all positions but the last n - 1 - i
+    bool causal;     // query i of n sees all positions but the last n - 1 - i
+    int64_t window;  // and of those the last `window` only; INT64_MAX for all
 } ptk_attention;
 
 /// output [rows × heads*head_width] = softmax(scale q kᵀ) v; log_sums [rows × heads] is kept for the way back.

@@ -65,14 +65,24 @@ public struct AttentionGeometry: Sendable {
     public let scale: Float
     /// Whether the i-th of n queries is blind to the last n − 1 − i positions.
     public let isCausal: Bool
+    /// How many positions a query sees at most, itself and those just before it: the query at position i, counted over
+    /// all segments, sees j where i − window < j ≤ i (Mistral 7B, Jiang et al. 2023). All of them where nil.
+    public let window: Int?
 
     /// A form with as many key heads as query heads, unless stated.
-    public init(heads: Int, keyHeads: Int? = nil, headWidth: Int, scale: Float, isCausal: Bool = true) {
+    ///
+    /// - Parameter window: 1 or more, and only with `isCausal`; nil for none.
+    public init(
+        heads: Int, keyHeads: Int? = nil, headWidth: Int, scale: Float, isCausal: Bool = true, window: Int? = nil
+    ) {
+        precondition(
+            window.map { $0 > 0 && isCausal } ?? true, "a window of \(window ?? 0), causal: \(isCausal)")
         self.heads = heads
         self.keyHeads = keyHeads ?? heads
         self.headWidth = headWidth
         self.scale = scale
         self.isCausal = isCausal
+        self.window = window
     }
 }
 
@@ -164,7 +174,8 @@ struct AttentionCall {
                         queries: queries.floats, query_stride: Int64(queries.width), sequences: sequences.baseAddress,
                         sequence_count: Int64(sequences.count), segments: segments.baseAddress,
                         heads: Int64(geometry.heads), key_heads: Int64(geometry.keyHeads),
-                        head_width: Int64(geometry.headWidth), scale: geometry.scale, causal: geometry.isCausal)
+                        head_width: Int64(geometry.headWidth), scale: geometry.scale, causal: geometry.isCausal,
+                        window: geometry.window.map(Int64.init) ?? .max)
                     body(&call)
                 }
             }

@@ -6,7 +6,7 @@ extension AttentionCase {
     /// - Parameter past: What each sequence attends to before its own tokens.
     private static func causal(
         _ name: String, lengths: [Int], heads: Int, keyHeads: Int? = nil, width: Int, others: [[Int]] = [],
-        constants: Set<Int> = [], past: (Int) -> [SegmentCase] = { _ in [] }
+        constants: Set<Int> = [], window: Int? = nil, past: (Int) -> [SegmentCase] = { _ in [] }
     ) -> AttentionCase {
         let all = heads * width, keys = (keyHeads ?? heads) * width
         var start = 0
@@ -20,7 +20,8 @@ extension AttentionCase {
             testDescription: name, tensors: [[start, all + 2 * keys]] + others, constants: constants,
             sequences: sequences,
             geometry: AttentionGeometry(
-                heads: heads, keyHeads: keyHeads, headWidth: width, scale: 1 / Float(width).squareRoot()))
+                heads: heads, keyHeads: keyHeads, headWidth: width, scale: 1 / Float(width).squareRoot(), window: window
+            ))
     }
 
     /// Layer `layer` of a prefix P [length × 2·layers·width] as PEFT stores it: key and value of a layer side by side.
@@ -60,6 +61,17 @@ extension AttentionCase {
         causal("an empty prefix", lengths: [4], heads: 1, width: 8, others: [[3, 16]]) { _ in
             [prefix(1, length: 0, layer: 0, width: 8)]
         },
+        causal("a window of 3 over own tokens", lengths: [1, 2, 3, 9, 4], heads: 2, width: 8, window: 3),
+        causal("a window of 1: each token sees itself", lengths: [2, 11], heads: 1, width: 8, window: 1),
+        causal(
+            "a window that ends inside a prefix and a list", lengths: [2, 5], heads: 2, keyHeads: 1, width: 8,
+            others: [[20, 16], [9, 16]], window: 7
+        ) { _ in
+            [
+                prefix(1, length: 20, layer: 0, width: 8),
+                SegmentCase(tensor: 2, rows: .list([4, 0, 8, 4, 1]), key: 8, value: 0),
+            ]
+        },
         AttentionCase(
             testDescription: "cross attention to two encoded texts, values before keys",
             tensors: [[8, 16], [9, 40]],
@@ -95,6 +107,15 @@ extension AttentionCase {
                 SegmentCase(tensor: 2, rows: .list(history), key: 0, value: 192),
             ]
         },
+        causal(
+            "a window of 40 over 300 tokens after a prefix of 50", lengths: [3, 300, 1, 60], heads: 4, keyHeads: 2,
+            width: 20, others: [[50, 80]], window: 40
+        ) { _ in [prefix(1, length: 50, layer: 0, width: 40)] },
+        causal(
+            "a window of 16 far on in the past", lengths: [1, 2, 4, 9, 33], heads: 2, width: 12, others: [[200, 48]],
+            window: 16
+        ) { _ in [prefix(1, length: 200, layer: 0, width: 24)] },
+        causal("a window wider than everything", lengths: [1, 20], heads: 1, width: 8, window: 1000),
         causal("lengths around the block of 8", lengths: Array(1...33), heads: 2, width: 20),
         causal(
             "grouped heads of 64 over a long past", lengths: [3, 4, 40], heads: 8, keyHeads: 2, width: 64,

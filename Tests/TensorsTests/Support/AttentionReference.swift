@@ -69,7 +69,7 @@ struct AttentionReference {
             let all = positions(sequence.segments)
             for (i, row) in sequence.queries.enumerated() {
                 let hidden = geometry.isCausal ? sequence.queries.count - 1 - i : 0
-                let seen = all.dropLast(hidden)
+                let seen = all.dropLast(hidden).suffix(geometry.window ?? all.count)
                 for head in 0..<geometry.heads {
                     let query = row * subject.tensors[0][1] + head * depth
                     let keyHead = head * geometry.keyHeads / geometry.heads * depth
