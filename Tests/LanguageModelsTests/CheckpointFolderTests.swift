@@ -70,8 +70,6 @@ import Testing
             let absent = folder.appendingPathComponent("absent")
             #expect { try CheckpointReader(folder: absent) } throws: { "\($0)".contains("no such folder") }
             #expect { try CheckpointReader(folder: folder) } throws: { "\($0)".contains("neither model.safetensors") }
-            try Data([0]).write(to: folder.appendingPathComponent("pytorch_model.bin"))
-            #expect { try CheckpointReader(folder: folder) } throws: { "\($0)".contains("save_pretrained") }
         }
     }
 }

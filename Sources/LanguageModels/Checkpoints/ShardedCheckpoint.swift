@@ -1,9 +1,9 @@
 import Foundation
 
-/// A checkpoint split over several safetensors files, as `model.safetensors.index.json` lists them.
-public struct ShardedSafetensors: TensorSource {
+/// A checkpoint split over several files, as `model.safetensors.index.json` or `pytorch_model.bin.index.json` lists them.
+public struct ShardedCheckpoint: TensorSource {
     private let index: String
-    private let fileOfName: [String: SafetensorsFile]
+    private let fileOfName: [String: any TensorSource]
 
     /// The keys of all tensors, sorted.
     public let names: [String]
@@ -12,7 +12,8 @@ public struct ShardedSafetensors: TensorSource {
         var weight_map: [String: String]
     }
 
-    /// Opens every file of an index; they lie in its folder.
+    /// Opens every file of an index; they lie in its folder. A name that ends in `.safetensors` is a file of that format,
+    /// any other one of PyTorch.
     ///
     /// - Throws: ``CheckpointError`` where the index or a file is missing or damaged, or where they contradict each
     ///   other.
@@ -27,30 +28,33 @@ public struct ShardedSafetensors: TensorSource {
         }
 
         let folder = url.deletingLastPathComponent()
-        var files: [String: SafetensorsFile] = [:]
-        for name in Set(map.values) {
+        var files: [String: any TensorSource] = [:]
+        for name in Set(map.values).sorted() {
             // An index from elsewhere must not reach outside its folder.
             guard !name.isEmpty, name != "..", !name.contains("/") else {
                 throw CheckpointError.invalidConfiguration(
                     file: url.path, path: "weight_map", reason: "\"\(name)\" is not the name of a file in this folder")
             }
-            files[name] = try SafetensorsFile(folder.appendingPathComponent(name))
+            let file = folder.appendingPathComponent(name)
+            files[name] = try name.hasSuffix(".safetensors") ? SafetensorsFile(file) : PyTorchFile(file)
         }
         index = url.path
         names = map.keys.sorted()
         fileOfName = map.compactMapValues { files[$0] }
         for (key, file) in fileOfName where file.shape(of: key) == nil {
-            throw CheckpointError.missingTensor(file: file.path, key: key, similar: [])
+            throw CheckpointError.missingTensor(file: file.file(of: key), key: key, similar: [])
         }
         let listed = Set(map.keys)
         for file in files.values {
             let unlisted = file.names.filter { !listed.contains($0) }
-            if !unlisted.isEmpty { throw CheckpointError.unexpectedTensors(file: file.path, keys: unlisted) }
+            if let first = unlisted.first {
+                throw CheckpointError.unexpectedTensors(file: file.file(of: first), keys: unlisted)
+            }
         }
     }
 
     /// The file that holds `name`, or the index where none does.
-    public func file(of name: String) -> String { fileOfName[name]?.path ?? index }
+    public func file(of name: String) -> String { fileOfName[name]?.file(of: name) ?? index }
 
     /// The shape of a tensor, or nil where there is no such tensor.
     public func shape(of name: String) -> [Int]? { fileOfName[name]?.shape(of: name) }
@@ -78,32 +82,4 @@ public struct ShardedSafetensors: TensorSource {
 
     /// Gives the memory behind a tensor's file pages back.
     public func releasePages(of name: String) { fileOfName[name]?.releasePages(of: name) }
-}
-
-extension CheckpointReader {
-    /// A reader over the weights in a model folder: `model.safetensors`, or the files of
-    /// `model.safetensors.index.json`.
-    ///
-    /// - Throws: ``CheckpointError`` where there are none, or where they are damaged.
-    public init(folder: URL) throws {
-        let single = folder.appendingPathComponent("model.safetensors")
-        let index = folder.appendingPathComponent("model.safetensors.index.json")
-        func exists(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.path) }
-
-        if exists(single) {
-            self.init(try SafetensorsFile(single))
-        } else if exists(index) {
-            self.init(try ShardedSafetensors(index: index))
-        } else if !exists(folder) {
-            throw CheckpointError.unreadable(file: folder.path, reason: "there is no such folder")
-        } else if exists(folder.appendingPathComponent("pytorch_model.bin")) {
-            throw CheckpointError.unreadable(
-                file: folder.path,
-                reason: "its weights are in pytorch_model.bin; convert them to model.safetensors with "
-                    + "save_pretrained of transformers")
-        } else {
-            throw CheckpointError.unreadable(
-                file: folder.path, reason: "it holds neither model.safetensors nor model.safetensors.index.json")
-        }
-    }
 }
