@@ -17,6 +17,12 @@ protocol Backend {
         _ a: Floats, transposed: Bool, _ b: Floats, transposed: Bool, m: Int, n: Int, k: Int, accumulate: Bool,
         into c: MutableFloats)
 
+    /// y = x·Wᵀ (+ bias), and dx (+)= dy·W, for a matrix that stays compressed; results do not depend on `threads`.
+    func multiply(_ x: Floats, by matrix: CompressedMatrix, rows: Int, bias: Floats?, into y: MutableFloats)
+    func multiplyBack(
+        _ dy: Floats, by matrix: CompressedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats)
+    func gatherRows(_ matrix: CompressedMatrix, _ indices: [Int32], into out: MutableFloats)
+
     func layerNorm(
         _ x: Floats, gain: Floats, bias: Floats, epsilon: Float, rows: Int, width: Int, into y: MutableFloats,
         mean: MutableFloats, scale: MutableFloats)
