@@ -29,9 +29,11 @@ let package = Package(
         .systemLibrary(
             name: "COniguruma", path: "Sources/COniguruma", pkgConfig: "oniguruma",
             providers: [.apt(["libonig-dev"]), .brew(["oniguruma"])]),
+        // The one door to sentencepiece, which is C++; lets no exception out.
+        .target(name: "CSentencePiece", linkerSettings: [.linkedLibrary("sentencepiece")]),
 
         .target(name: "Tensors", dependencies: ["CKernels", "COneDNN"], swiftSettings: strict),
-        .target(name: "Tokenizers", dependencies: ["COniguruma"], swiftSettings: strict),
+        .target(name: "Tokenizers", dependencies: ["COniguruma", "CSentencePiece"], swiftSettings: strict),
         .target(name: "TextMetrics", swiftSettings: strict),
         .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers", "CKernels"], swiftSettings: strict),
         .target(
@@ -68,5 +70,6 @@ let package = Package(
             dependencies: ["prefixtune", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TestSupport"],
             swiftSettings: strict),
     ],
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
 )

@@ -36,6 +36,7 @@ has_header() {
 missing=()
 has_header dnnl.h || missing+=(libdnnl-dev)
 has_header oniguruma.h || missing+=(libonig-dev)
+has_header sentencepiece_processor.h || missing+=(libsentencepiece-dev)
 case $(uname -s) in
 Darwin) ;;  # zlib comes with macOS
 *) has_header zlib.h || missing+=(zlib1g-dev) ;;
@@ -43,10 +44,11 @@ esac
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(uname -s)" = Darwin ]; then
-    fail "missing here: ${missing[*]} (Debian's names). Run: brew install onednn oniguruma"
+    fail "missing here: ${missing[*]} (Debian's names). Run: brew install onednn oniguruma sentencepiece"
 elif ! command -v apt-get >/dev/null; then
-    fail "missing here: the development files of ${missing[*]} (Debian's names; elsewhere oneDNN, zlib and Oniguruma)." \
-        "install them with your package manager, such as: brew install onednn zlib oniguruma"
+    fail "missing here: the development files of ${missing[*]}" \
+        "(Debian's names; elsewhere oneDNN, zlib, Oniguruma and sentencepiece);" \
+        "install them with your package manager, such as: brew install onednn zlib oniguruma sentencepiece"
 fi
 
 as_root=()
