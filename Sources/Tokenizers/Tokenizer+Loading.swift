@@ -3,9 +3,9 @@ import Foundation
 extension Tokenizer {
     /// Reads the tokenizer of a model folder.
     ///
-    /// Takes `tokenizer.json`, else `vocab.json` with `merges.txt` (and `added_tokens.json`); beside either,
-    /// `tokenizer_config.json` and `special_tokens_map.json` where present. Settings that cut or fill up the result
-    /// (`truncation`, `padding`) are left to the caller, as transformers does.
+    /// Takes `tokenizer.json`, else `vocab.json` with `merges.txt`, else `spiece.model`, else `tokenizer.model` (and
+    /// `added_tokens.json`); beside any of them, `tokenizer_config.json` and `special_tokens_map.json` where present.
+    /// Settings that cut or fill up the result (`truncation`, `padding`) are left to the caller, as transformers does.
     ///
     /// - Throws: ``TokenizerError``, naming the file and what is wrong in it or not supported.
     public init(folder: URL) throws {
@@ -14,7 +14,8 @@ extension Tokenizer {
             self = try TokenizerDocument(document, file: files.path("tokenizer.json")).tokenizer(beside: files)
         } else if let vocabulary = try files.json("vocab.json"), let merges = try files.contents("merges.txt") {
             self = try files.tokenizer(vocabulary: vocabulary, merges: merges)
-            // SentencePiece model files go here: `} else if let codec = try SentencePieceCodec.load(files) { self.init(codec)`.
+        } else if let codec = try SentencePieceCodec.load(files) {
+            self.init(codec)
         } else {
             throw TokenizerError.noTokenizer(folder: folder.path)
         }
