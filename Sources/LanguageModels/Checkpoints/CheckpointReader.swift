@@ -29,9 +29,13 @@ public struct CheckpointReader: Sendable {
     /// anyway, and then both copies would count.
     public var releasesPages = true
 
+    /// Whether some matrix of the checkpoint is quantised, in this scope or another.
+    let holdsQuantizedMatrices: Bool
+
     /// A reader over all tensors of `source`.
     public init(_ source: any TensorSource) {
         self.source = source
+        holdsQuantizedMatrices = source.names.contains(where: Self.isMarkOfQuantization)
     }
 
     /// The reader for the keys that begin with `name` and a dot.
@@ -52,6 +56,9 @@ public struct CheckpointReader: Sendable {
 
     /// Whether there is a tensor of this name in this scope.
     public func contains(_ name: String) -> Bool { source.shape(of: scope + name) != nil }
+
+    /// The file and the full key of a tensor, present or not: for messages.
+    func place(of name: String) -> (file: String, key: String) { (source.file(of: scope + name), scope + name) }
 
     /// The shape of a tensor, or nil where there is none of this name in this scope.
     public func shape(of name: String) -> [Int]? { source.shape(of: scope + name) }

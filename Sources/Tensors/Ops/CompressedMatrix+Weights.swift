@@ -108,6 +108,11 @@ public final class CompressedBytes {
 
     deinit { start.deallocate() }
 
+    /// The bytes, valid inside of `body` only.
+    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(start: start, count: count)) }
+    }
+
     var bytes: UnsafePointer<UInt8> { UnsafePointer(start.assumingMemoryBound(to: UInt8.self)) }
     var floats: UnsafePointer<Float> { UnsafePointer(start.assumingMemoryBound(to: Float.self)) }
     var halves: UnsafePointer<UInt16> { UnsafePointer(start.assumingMemoryBound(to: UInt16.self)) }

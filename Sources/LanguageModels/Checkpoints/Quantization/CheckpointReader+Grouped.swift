@@ -1,0 +1,46 @@
+import Foundation
+import Tensors
+
+/// AutoAWQ's "GEMM" layout (Lin et al. 2024): 4-bit codes in 32-bit words, with a zero and a scale for each output and
+/// group of inputs.
+extension CheckpointReader {
+    func groupedWeights(_ name: String, input: Int, output: Int) throws -> CompressedWeights {
+        try checkLayout(name, input: input, output: output)
+        let groups = shape(of: "\(name).scales")?.first ?? 1
+        guard groups > 0, input % groups == 0, groups == 1 || input / groups % 32 == 0 else {
+            throw damaged(
+                "\(name).scales", "\(groups) groups for \(input) inputs, where groups of a multiple of 32 belong")
+        }
+        let words = output / 8
+        let scales = try halves("\(name).scales", rows: groups, columns: output)
+        let zeros = try readBytes("\(name).qzeros", shape: [groups, words], type: .int32)
+        let codes = try readBytes("\(name).qweight", shape: [input, words], type: .int32)
+        return .grouped(
+            .packedInterleaved(codes, input: input, output: output), scales: scales,
+            zeros: .unpackedZeros(zeros, groups: groups, output: output), group: input / groups)
+    }
+
+    /// Refuses the layouts that have the same keys.
+    private func checkLayout(_ name: String, input: Int, output: Int) throws {
+        let key = "\(name).qweight", place = place(of: key)
+        func refusal(_ layout: String) -> CheckpointError {
+            .unsupportedType(file: place.file, key: place.key, type: "\(layout), not AutoAWQ's GEMM layout")
+        }
+        if contains("\(name).g_idx") { throw refusal("GPTQ") }
+        let shape = shape(of: key) ?? []
+        guard output % 8 == 0 else { throw damaged(key, "\(output) outputs do not fill words of eight") }
+        guard shape != [input, output / 8] else { return }
+        if shape == [input / 8, output] { throw refusal("GPTQ") }
+        if shape == [output, input / 8] { throw refusal("AutoAWQ's GEMV layout") }
+        if storedType(of: key) == .int16 { throw refusal("AutoAWQ's GEMV-fast layout") }
+        throw CheckpointError.wrongShape(
+            file: place.file, key: place.key, expected: [input, output / 8], found: shape)
+    }
+
+    /// Binary16 [rows × columns] as [columns × rows].
+    private func halves(_ name: String, rows: Int, columns: Int) throws -> CompressedBytes {
+        let values = try readBytes(name, shape: [rows, columns], type: .float16)
+        try values.withUnsafeBytes { try checkFinite($0, type: .float16, name) }
+        return .transposed(values, rows: rows, columns: columns)
+    }
+}
