@@ -28,6 +28,13 @@ def old_llama(config):
     config.pop("layer_types", None)
 
 
+def unused_window(config):
+    """Qwen's own files name a window that use_sliding_window turns off; transformers drops it when it saves."""
+    old_llama(config)
+    assert config["use_sliding_window"] is False and config["sliding_window"] is None
+    config["sliding_window"] = 6
+
+
 def mask_buffers(config):
     """What old GPT-NeoX checkpoints carry beside their weights."""
     positions, width = config.max_position_embeddings, config.hidden_size // config.num_attention_heads
@@ -102,7 +109,7 @@ CONFIGURATIONS = {
     # A window that is written down but not used; old spelling.
     "qwen2-unused-window-old": dict(
         gated("qwen2", theta=1000000.0, num_attention_heads=3, num_key_value_heads=1, use_sliding_window=False, sliding_window=6,
-              max_window_layers=1), spelling=old_llama),
+              max_window_layers=1), spelling=unused_window),
     "qwen3-wide": gated("qwen3", head_dim=10, theta=1000000.0, tie_word_embeddings=True),
     "qwen3-biased": gated("qwen3", head_dim=4, num_attention_heads=3, num_key_value_heads=3, attention_bias=True),
     "qwen3-window-old": dict(
