@@ -25,13 +25,36 @@ struct AddedTokens: Sendable {
     private let verbatim: AddedTokenMatcher
     private let normalized: AddedTokenMatcher
 
-    init(_ tokens: [Int32: AddedToken]) {
+    /// What those looked for in the normalised text look like there, where that differs from their content.
+    private let normalizedContents: [Int32: [UInt8]]
+
+    init(_ tokens: [Int32: AddedToken], normalizer: Normalizer? = nil) {
         self.tokens = tokens.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         verbatim = AddedTokenMatcher(self.tokens.filter { !$0.token.normalized })
-        normalized = AddedTokenMatcher(self.tokens.filter { $0.token.normalized })
+        var contents: [Int32: [UInt8]] = [:]
+        if let normalizer {
+            for (identifier, token) in tokens where token.normalized {
+                var beginsText = true
+                let content = token.content.withUnsafeBufferPointer {
+                    normalizer.normalized($0, beginsText: &beginsText)
+                }
+                if content != token.content { contents[identifier] = content }
+            }
+        }
+        normalizedContents = contents
+        normalized = AddedTokenMatcher(
+            self.tokens.filter { $0.token.normalized }.map { identifier, token in
+                var token = token
+                token.content = contents[identifier] ?? token.content
+                return (identifier, token)
+            })
     }
 
-    /// Cuts text at its added tokens; first those looked for in the text as given, then those of the normalised text.
+    /// What a token looks like in normalised text, where that differs from its content; decoding starts from it.
+    func normalizedContent(of identifier: Int32) -> [UInt8]? { normalizedContents[identifier] }
+
+    /// Cuts text at its added tokens; first those looked for in the text as given, then the others, as if the text were
+    /// normalised already.
     func split(_ text: UnsafeBufferPointer<UInt8>) -> [Piece] {
         let pieces = verbatim.split(text)
         if normalized.isEmpty { return pieces }
@@ -43,6 +66,12 @@ struct AddedTokens: Sendable {
             }
         }
     }
+
+    /// Cuts text as given at the tokens that are looked for in it.
+    func splitVerbatim(_ text: UnsafeBufferPointer<UInt8>) -> [Piece] { verbatim.split(text) }
+
+    /// Cuts normalised text at the tokens that are looked for in it.
+    func splitNormalized(_ text: UnsafeBufferPointer<UInt8>) -> [Piece] { normalized.split(text) }
 }
 
 /// Finds added tokens: at the leftmost place the longest, without overlap.

@@ -17,6 +17,9 @@ enum ByteAlphabet {
         return Array(String(decoding: codes, as: UTF16.self).unicodeScalars)
     }()
 
+    /// The same as UTF-8.
+    static let spellings = scalars.map { Array(String($0).utf8) }
+
     /// The byte spelt by each scalar below U+0144; −1 where it spells none.
     private static let bytes: [Int16] = {
         var table = [Int16](repeating: -1, count: 0x144)

@@ -61,8 +61,7 @@ public struct BytePairTrainer: Sendable {
             roles.named = [.beginningOfText: end, .endOfText: end, .unknown: end]
         }
         return Tokenizer(
-            TokenizerCore(
-                model: model, addedTokens: added, preTokenizer: ByteLevel(), postProcessor: .byteLevel, roles: roles))
+            TokenizerCore(byteLevel: model, addedTokens: added, postProcessor: .byteLevel, roles: roles))
     }
 
     private func countWords(of texts: some Sequence<String>, without special: AddedTokens) -> WordCounts {

@@ -1,4 +1,4 @@
-/// The character classes that GPT-2's pattern and the added tokens ask for, by code point.
+/// The character classes that patterns, normalisers and added tokens ask for, by code point.
 ///
 /// The run tables hold what Hugging Face's tokenizers answer for every code point. Swift's own
 /// `Unicode.Scalar.Properties` follow another version of Unicode, and differ on thousands of them.
@@ -11,6 +11,16 @@ enum CharacterClasses {
     static let classBits: UInt8 = 3
     /// Set for word characters, `\w`, which overlap with the classes.
     static let wordBit: UInt8 = 4
+    /// Set for what `Digits` cuts at, which follows a later version of Unicode than the class of numbers.
+    static let numericBit: UInt8 = 8
+    /// Set for what `Punctuation` cuts at.
+    static let punctuationBit: UInt8 = 16
+    /// Set for combining marks of all kinds.
+    static let markBit: UInt8 = 32
+    /// Set for combining marks without width of their own.
+    static let nonspacingBit: UInt8 = 64
+    /// Set for what BERT's normaliser takes for control characters, unassigned and private ones included.
+    static let controlBit: UInt8 = 128
 
     /// One byte per code point up to U+10FFFF.
     static let table: [UInt8] = {
@@ -19,6 +29,11 @@ enum CharacterClasses {
         mark(numberRuns, with: number, in: &table)
         mark(spaceRuns, with: space, in: &table)
         mark(wordRuns, with: wordBit, in: &table)
+        mark(numericRuns, with: numericBit, in: &table)
+        mark(punctuationRuns, with: punctuationBit, in: &table)
+        mark(markRuns, with: markBit, in: &table)
+        mark(nonspacingRuns, with: nonspacingBit, in: &table)
+        mark(controlRuns, with: controlBit, in: &table)
         return table
     }()
 

@@ -34,8 +34,54 @@ struct ComponentReader {
     }
 
     func list(_ name: String) throws -> [JSONValue] {
-        guard let list = value[name]?.array else { throw inconsistent("\(name) is not a list") }
+        guard let list = value[name]?.array else {
+            throw TokenizerError.inconsistent(
+                file: file, component: component.isEmpty ? name : component, reason: "\(name) is not a list")
+        }
         return list
+    }
+
+    /// Text that must be there.
+    func requiredString(_ name: String) throws -> [UInt8] {
+        guard let found = try string(name) else { throw inconsistent("\(name) is missing") }
+        return found
+    }
+
+    /// Text of exactly one code point.
+    func character(_ name: String) throws -> [UInt8] {
+        let found = try requiredString(name)
+        guard String(decoding: found, as: UTF8.self).unicodeScalars.count == 1 else {
+            throw inconsistent("\(name) is not one character")
+        }
+        return found
+    }
+
+    /// A whole number of at least 0; `fallback` where it is absent.
+    func count(_ name: String, default fallback: Int) throws -> Int {
+        guard let found = value[name], !found.isNull else { return fallback }
+        guard let count = found.identifier, count >= 0 else { throw inconsistent("\(name) is not a whole number") }
+        return Int(count)
+    }
+
+    /// The parts of a `Sequence`, listed under `list`, and theirs; else the component itself.
+    func parts(listedAs list: String) throws -> [ComponentReader] {
+        guard type == "Sequence" else { return [self] }
+        return try self.list(list).enumerated().flatMap {
+            try ComponentReader($1, file: file, component: "\(component).\(list)[\($0)]").parts(listedAs: list)
+        }
+    }
+
+    /// What a component looks for: `{"String": …}` or `{"Regex": …}`.
+    func pattern() throws -> TextPattern {
+        guard let pattern = value["pattern"] else { throw inconsistent("the pattern is missing") }
+        let reader = try ComponentReader(pattern, file: file, component: component + ".pattern")
+        try reader.allowOnly(["String", "Regex"])
+        if let literal = try reader.string("String") { return .literal(literal) }
+        let expression = try reader.requiredString("Regex")
+        for known in WordScanner.Pattern.allCases where expression.elementsEqual(known.expression.utf8) {
+            return .words(known)
+        }
+        return .regex(try OnigurumaRegex(expression, file: file, component: component))
     }
 
     /// Refuses members beyond `names`, unless they are null.

@@ -56,13 +56,8 @@ struct PostProcessor: Sendable {
     }
 }
 
-/// The `ByteLevel` pre-tokenizer.
-struct ByteLevel: Sendable {
-    /// Whether a piece that does not start with a blank gets one in front.
-    var addsPrefixSpace = false
-    /// Whether words are cut by GPT-2's pattern; else the piece is one word.
-    var usesPattern = true
-
+/// The `ByteLevel` component, which is a pre-tokenizer, a post-processor and a decoder.
+enum ByteLevel {
     static func document(addsPrefixSpace: Bool, usesPattern: Bool) -> JSONValue {
         .object([
             "type": .text("ByteLevel"), "add_prefix_space": .bool(addsPrefixSpace), "trim_offsets": .bool(true),

@@ -1,7 +1,9 @@
 import Foundation
 
-/// Turns text into the token ids of a language model and back: byte-level byte-pair encoding as GPT-2, OPT, RoBERTa,
-/// BART and their relatives use it. Ids and text equal those of Hugging Face's `tokenizers`.
+/// Turns text into the token ids of a language model and back: byte-pair encoding over bytes (GPT-2, OPT, BART, GPT-NeoX,
+/// Llama 3, Qwen 2) or characters (GPT, Llama 2, Mistral), unigram language models (T5, XLM-R, ALBERT) and word pieces
+/// (BERT), with the normalisers, patterns and decoders that go with them. Ids and text equal those of Hugging Face's
+/// `tokenizers`.
 ///
 /// ```swift
 /// let tokenizer = try Tokenizer(folder: URL(fileURLWithPath: "gpt2"))

@@ -18,38 +18,28 @@ extension TokenizerCore {
                         "special": .bool(token.special),
                     ])
                 }),
-            "normalizer": .null,
-            "pre_tokenizer": ByteLevel.document(
-                addsPrefixSpace: preTokenizer.addsPrefixSpace, usesPattern: preTokenizer.usesPattern),
-            "post_processor": postProcessor.document,
-            "decoder": ByteLevel.document(addsPrefixSpace: true, usesPattern: true),
+            "normalizer": normalizerDocument, "pre_tokenizer": preTokenizer.document,
+            "post_processor": postProcessor.document, "decoder": decoder.document,
             "model": modelDocument,
         ])
     }
 
     private var modelDocument: JSONValue {
-        func spelling(_ identifier: Int32) -> [UInt8] { model.vocabulary.spelling(of: identifier) ?? [] }
-        // "left right" is read by every version of the library, but cannot tell apart tokens that contain a blank.
-        let blank = UInt8(ascii: " ")
-        let needsPairs = model.merges.contains {
-            spelling($0.left).contains(blank) || spelling($0.right).contains(blank)
+        switch model {
+        case .bytePairs(let model): model.document
+        case .unigram(let model): model.document
+        case .wordPieces(let model):
+            .object([
+                "type": .text("WordPiece"), "unk_token": .string(model.unknownToken),
+                "continuing_subword_prefix": .string(model.continuingPrefix),
+                "max_input_chars_per_word": .number(Double(model.longestWord)), "vocab": model.vocabulary.document,
+            ])
+        case .words(let model):
+            .object([
+                "type": .text("WordLevel"), "vocab": model.vocabulary.document,
+                "unk_token": .string(model.unknownToken),
+            ])
         }
-        return .object([
-            "type": .text("BPE"), "dropout": .null,
-            "unk_token": model.unknown.map { .string(spelling($0)) } ?? .null,
-            "continuing_subword_prefix": .null, "end_of_word_suffix": .null, "fuse_unk": .bool(model.fusesUnknown),
-            "byte_fallback": .bool(false), "ignore_merges": .bool(model.ignoresMerges),
-            "vocab": .object(
-                model.vocabulary.spellings.enumerated().compactMap { identifier, spelling in
-                    spelling.map { .init(key: $0, value: .number(Double(identifier))) }
-                }),
-            "merges": .array(
-                model.merges.map {
-                    needsPairs
-                        ? .array([.string(spelling($0.left)), .string(spelling($0.right))])
-                        : .string(spelling($0.left) + [blank] + spelling($0.right))
-                }),
-        ])
     }
 
     private var configuration: JSONValue {
@@ -58,12 +48,62 @@ extension TokenizerCore {
             .init(key: Array("tokenizer_class".utf8), value: .text("PreTrainedTokenizerFast")),
             .init(key: Array("clean_up_tokenization_spaces".utf8), value: .bool(false)),
             .init(
-                key: Array("add_prefix_space".utf8), value: .bool(preTokenizer.addsPrefixSpace)),
+                key: Array("add_prefix_space".utf8),
+                value: .bool(preTokenizer.document["add_prefix_space"]?.bool ?? false)),
         ]
         for role in TokenRoles.Role.allCases {
             guard let token = roles.named[role] else { continue }
             members.append(.init(key: Array(role.rawValue.utf8), value: .string(token.content)))
         }
         return .object(members)
+    }
+}
+
+extension Vocabulary {
+    /// `{"token": id, …}`
+    fileprivate var document: JSONValue {
+        .object(
+            spellings.enumerated().compactMap { identifier, spelling in
+                spelling.map { .init(key: $0, value: .number(Double(identifier))) }
+            })
+    }
+}
+
+extension BytePairModel {
+    fileprivate var document: JSONValue {
+        func spelling(_ identifier: Int32) -> [UInt8] { vocabulary.spelling(of: identifier) ?? [] }
+        // "left right" is read by every version of the library, but cannot tell apart tokens that contain a blank.
+        let blank = UInt8(ascii: " ")
+        let needsPairs = merges.contains {
+            spelling($0.left).contains(blank) || spelling($0.right).contains(blank)
+        }
+        var characters: CharacterUnits?
+        if case .characters(let units) = units { characters = units }
+        func affix(_ affix: [UInt8]?) -> JSONValue { affix.map { $0.isEmpty ? .null : .string($0) } ?? .null }
+        return .object([
+            "type": .text("BPE"), "dropout": .null,
+            "unk_token": unknown.map { .string(spelling($0)) } ?? .null,
+            "continuing_subword_prefix": affix(characters?.continuingPrefix),
+            "end_of_word_suffix": affix(characters?.endSuffix), "fuse_unk": .bool(fusesUnknown),
+            "byte_fallback": .bool(characters?.fallsBackToBytes ?? false), "ignore_merges": .bool(ignoresMerges),
+            "vocab": vocabulary.document,
+            "merges": .array(
+                merges.map {
+                    needsPairs
+                        ? .array([.string(spelling($0.left)), .string(spelling($0.right))])
+                        : .string(spelling($0.left) + [blank] + spelling($0.right))
+                }),
+        ])
+    }
+}
+
+extension UnigramModel {
+    fileprivate var document: JSONValue {
+        .object([
+            "type": .text("Unigram"), "unk_id": unknown.map { .number(Double($0)) } ?? .null,
+            "vocab": .array(
+                zip(vocabulary.spellings, scores).map { .array([.string($0 ?? []), .number($1)]) }),
+            "byte_fallback": .bool(fallsBackToBytes),
+        ])
     }
 }

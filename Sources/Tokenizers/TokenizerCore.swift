@@ -1,62 +1,96 @@
 import Foundation
 import Synchronization
 
-/// What a ``Tokenizer`` shares between its copies: the components, in the order in which text passes through them.
+/// The tokenizer of a `tokenizer.json`: the components, in the order in which text passes through them.
 final class TokenizerCore: TextCodec {
     let addedTokens: AddedTokens
-    let preTokenizer: ByteLevel
-    let model: BytePairModel
+    let normalizer: Normalizer?
+    let preTokenizer: PreTokenizer
+    let model: TokenModel
+    let decoder: DecoderChain
     let postProcessor: PostProcessor
     let roles: TokenRoles
+    /// The `normalizer` as stored, written back unchanged.
+    let normalizerDocument: JSONValue
 
     /// Model vocabulary and added tokens together.
     let vocabulary: Vocabulary
-    /// The bytes of all tokens in order of id; token i takes `byteOffsets[i]..<byteOffsets[i + 1]`.
-    let tokenBytes: [UInt8]
-    let byteOffsets: [Int]
+    /// Where tokens stand for bytes and nothing else, the bytes of all tokens in order of id; token i takes
+    /// `byteOffsets[i]..<byteOffsets[i + 1]`.
+    private let tokenBytes: [UInt8]
+    private let byteOffsets: [Int]
     /// Whether an id is a special token.
     private let specialFlags: [Bool]
     private let workspace = Mutex(EncodingWorkspace())
 
     init(
-        model: BytePairModel, addedTokens: AddedVocabulary, preTokenizer: ByteLevel, postProcessor: PostProcessor,
-        roles: TokenRoles
+        model: TokenModel, addedTokens: AddedVocabulary, normalizer: (Normalizer, JSONValue)? = nil,
+        preTokenizer: PreTokenizer, postProcessor: PostProcessor, decoder: DecoderChain, roles: TokenRoles
     ) {
-        self.addedTokens = AddedTokens(addedTokens.tokens)
+        self.addedTokens = AddedTokens(addedTokens.tokens, normalizer: normalizer?.0)
+        self.normalizer = normalizer?.0
+        normalizerDocument = normalizer?.1 ?? .null
         self.preTokenizer = preTokenizer
         self.model = model
+        self.decoder = decoder
         self.postProcessor = postProcessor
         self.roles = roles
         vocabulary = addedTokens.vocabulary
         var bytes: [UInt8] = []
         var offsets = [0]
-        for spelling in vocabulary.spellings {
-            // A token with a character outside the alphabet stands for its own UTF-8, as in Hugging Face's decoder.
-            if let spelling { bytes += ByteAlphabet.bytes(spelledBy: spelling) ?? spelling }
-            offsets.append(bytes.count)
+        if decoder.isByteLevel {
+            for (identifier, spelling) in vocabulary.spellings.enumerated() {
+                // A token with a character outside the alphabet stands for its own UTF-8, as in Hugging Face's decoder.
+                if let spelling = self.addedTokens.normalizedContent(of: Int32(identifier)) ?? spelling {
+                    bytes += ByteAlphabet.bytes(spelledBy: spelling) ?? spelling
+                }
+                offsets.append(bytes.count)
+            }
         }
         tokenBytes = bytes
         byteOffsets = offsets
         specialFlags = vocabulary.spellings.indices.map { addedTokens.tokens[Int32($0)]?.special ?? false }
     }
 
+    /// A byte-level tokenizer as GPT-2's.
+    convenience init(
+        byteLevel model: BytePairModel, addedTokens: AddedVocabulary, addsPrefixSpace: Bool = false,
+        postProcessor: PostProcessor, roles: TokenRoles
+    ) {
+        self.init(
+            model: .bytePairs(model), addedTokens: addedTokens,
+            preTokenizer: .byteLevel(addsPrefixSpace: addsPrefixSpace), postProcessor: postProcessor,
+            decoder: .byteLevel, roles: roles)
+    }
+
     var vocabularySize: Int { vocabulary.size }
     var specialTokensAround: (before: [Int32], after: [Int32]) { (postProcessor.before, postProcessor.after) }
     func spelling(of identifier: Int32) -> [UInt8]? { vocabulary.spelling(of: identifier) }
     func identifier(of spelling: [UInt8]) -> Int32? { vocabulary.identifier(of: spelling) }
-    func bytes(of identifier: Int32) -> [UInt8] { Array(byteSlice(of: identifier)) }
 
     func isSpecial(_ identifier: Int32) -> Bool {
         specialFlags.indices.contains(Int(identifier)) && specialFlags[Int(identifier)]
     }
 
-    /// The bytes of a token; empty for an id that is not in use.
+    func bytes(of identifier: Int32) -> [UInt8] {
+        if decoder.isByteLevel { return Array(byteSlice(of: identifier)) }
+        return decodedSpelling(of: identifier).map(decoder.bytes(of:)) ?? []
+    }
+
+    /// The token that the decoder starts from; nil for an id that is not in use.
+    func decodedSpelling(of identifier: Int32) -> [UInt8]? {
+        addedTokens.normalizedContent(of: identifier) ?? vocabulary.spelling(of: identifier)
+    }
+
+    /// The bytes of a token where tokens stand for bytes; empty for an id that is not in use.
     func byteSlice(of identifier: Int32) -> ArraySlice<UInt8> {
         guard specialFlags.indices.contains(Int(identifier)) else { return [] }
         return tokenBytes[byteOffsets[Int(identifier)]..<byteOffsets[Int(identifier) + 1]]
     }
 
-    func decodingStream() -> any DecodingStream { ByteLevelStream(core: self) }
+    func decodingStream() -> any DecodingStream {
+        decoder.isByteLevel ? ByteLevelStream(core: self) : DecoderStream(self)
+    }
 
     /// The tokens of valid UTF-8, without those of the post-processor.
     func encode(_ text: UnsafeBufferPointer<UInt8>) -> [Int32] {
@@ -69,16 +103,20 @@ final class TokenizerCore: TextCodec {
     private func encode(_ text: UnsafeBufferPointer<UInt8>, workspace: inout EncodingWorkspace) -> [Int32] {
         var output: [Int32] = []
         output.reserveCapacity(text.count / 3 + 2)
-        for piece in addedTokens.split(text) {
+        guard let normalizer else {
+            encode(addedTokens.split(text), of: text, beginsText: true, to: &output, workspace: &workspace)
+            return output
+        }
+        for piece in addedTokens.splitVerbatim(text) {
             switch piece {
             case .token(let identifier): output.append(identifier)
             case .text(let range):
-                if preTokenizer.addsPrefixSpace && text[range.lowerBound] != 0x20 {
-                    ([0x20] + text[range]).withUnsafeBufferPointer {
-                        encode(piece: $0, to: &output, workspace: &workspace)
-                    }
-                } else {
-                    encode(piece: UnsafeBufferPointer(rebasing: text[range]), to: &output, workspace: &workspace)
+                var beginsText = range.lowerBound == 0
+                let part = UnsafeBufferPointer(rebasing: text[range])
+                normalizer.normalized(part, beginsText: &beginsText).withUnsafeBufferPointer { part in
+                    encode(
+                        addedTokens.splitNormalized(part), of: part, beginsText: beginsText, to: &output,
+                        workspace: &workspace)
                 }
             }
         }
@@ -86,19 +124,18 @@ final class TokenizerCore: TextCodec {
     }
 
     private func encode(
-        piece: UnsafeBufferPointer<UInt8>, to output: inout [Int32], workspace: inout EncodingWorkspace
+        _ pieces: [AddedTokens.Piece], of text: UnsafeBufferPointer<UInt8>, beginsText: Bool,
+        to output: inout [Int32], workspace: inout EncodingWorkspace
     ) {
-        guard preTokenizer.usesPattern else {
-            return model.appendIdentifiers(of: piece, to: &output, workspace: &workspace)
-        }
-        CharacterClasses.table.withUnsafeBufferPointer { classes in
-            let scanner = WordScanner(text: piece, classes: classes)
-            var start = 0
-            while start < piece.count {
-                let end = scanner.end(ofWordAt: start)
-                let word = UnsafeBufferPointer(rebasing: piece[start..<end])
-                model.appendIdentifiers(of: word, to: &output, workspace: &workspace)
-                start = end
+        for piece in pieces {
+            switch piece {
+            case .token(let identifier): output.append(identifier)
+            case .text(let range):
+                preTokenizer.forEachWord(
+                    in: UnsafeBufferPointer(rebasing: text[range]), beginsText: beginsText && range.lowerBound == 0
+                ) { word in
+                    model.appendIdentifiers(of: word, to: &output, workspace: &workspace)
+                }
             }
         }
     }

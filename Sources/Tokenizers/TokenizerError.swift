@@ -2,7 +2,7 @@ import Foundation
 
 /// What can go wrong when a tokenizer is read, trained or written.
 public enum TokenizerError: Error, Equatable, Sendable {
-    /// The folder holds neither `tokenizer.json` nor `vocab.json` with `merges.txt`.
+    /// The folder holds neither `tokenizer.json`, nor `vocab.json` with `merges.txt`, nor a SentencePiece model.
     case noTokenizer(folder: String)
     /// A file exists but could not be read.
     case unreadable(file: String, reason: String)
@@ -25,14 +25,15 @@ extension TokenizerError: CustomStringConvertible, LocalizedError {
     public var description: String {
         switch self {
         case .noTokenizer(let folder):
-            "No tokenizer in \(folder): put tokenizer.json there, or vocab.json together with merges.txt."
+            "No tokenizer in \(folder): put tokenizer.json there, or vocab.json together with merges.txt, or a "
+                + "SentencePiece model."
         case .unreadable(let file, let reason):
             "Cannot read \(file): \(reason). Check that it exists and that you may read it."
         case .malformed(let file, let place, let reason):
             "\(file) is damaged at \(place): \(reason). Fetch the file again."
         case .unsupported(let file, let component, let value):
             "\(file) asks for \(component) \(value), which is not supported; "
-                + "use a byte-level BPE tokenizer without it."
+                + "export the tokenizer without it."
         case .inconsistent(let file, let component, let reason):
             "\(file) contradicts itself in \(component): \(reason). Export the tokenizer again."
         case .unwritable(let file, let reason):

@@ -38,7 +38,6 @@ extension TokenizerFolder {
             try ComponentReader($0, file: path("tokenizer_config.json"), component: "")
                 .flag("add_prefix_space", default: false)
         }
-        let preTokenizer = ByteLevel(addsPrefixSpace: addsPrefixSpace ?? false)
         var postProcessor = PostProcessor.byteLevel
         if isRoberta {
             func entry(_ role: TokenRoles.Role) throws -> (token: [UInt8], identifier: Int32) {
@@ -50,14 +49,14 @@ extension TokenizerFolder {
             }
             postProcessor = .roberta(
                 separator: try entry(.separator), classifier: try entry(.classifier),
-                addsPrefixSpace: preTokenizer.addsPrefixSpace)
+                addsPrefixSpace: addsPrefixSpace ?? false)
         } else if let configured = try configuredPostProcessor(roles: roles, vocabulary: added.vocabulary) {
             postProcessor = configured
         }
         return Tokenizer(
             TokenizerCore(
-                model: model, addedTokens: added, preTokenizer: preTokenizer, postProcessor: postProcessor,
-                roles: roles))
+                byteLevel: model, addedTokens: added, addsPrefixSpace: addsPrefixSpace ?? false,
+                postProcessor: postProcessor, roles: roles))
     }
 
     /// Decided by the tokenizer's class, else by the model's type.

@@ -33,6 +33,12 @@ struct Vocabulary: Sendable {
         return true
     }
 
+    /// Gives `spelling` the next id; where it has one already, both ids have this spelling, and it has the later id.
+    mutating func append(_ spelling: [UInt8]) {
+        identifiers[spelling] = Int32(spellings.count)
+        spellings.append(spelling)
+    }
+
     /// Reads `{"token": id, …}`.
     init(_ value: JSONValue?, file: String, component: String) throws {
         guard let members = value?.members else {

@@ -1,16 +1,40 @@
-/// Cuts text into words as GPT-2's pattern does, without a regular-expression engine:
-///
-///     's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-///
-/// The pattern matches any text without gaps, so a word's end is the next word's start.
+/// Cuts text into words as well-known patterns do, without a regular-expression engine. Each of them matches any text
+/// without gaps, so a word's end is the next word's start.
 struct WordScanner {
+    enum Pattern: Sendable, CaseIterable {
+        case gpt2, llama3, qwen2
+
+        /// As the files spell it.
+        var expression: String {
+            switch self {
+            case .gpt2: #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
+            case .llama3:
+                #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"#
+                    + #" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+            case .qwen2:
+                #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"#
+                    + #" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+            }
+        }
+    }
+
     let text: UnsafeBufferPointer<UInt8>
     /// ``CharacterClasses/table``.
     let classes: UnsafeBufferPointer<UInt8>
+    var pattern = Pattern.gpt2
 
     /// The end of the word that starts at `start`, which must lie before the end of the text.
     @inline(__always)
     func end(ofWordAt start: Int) -> Int {
+        switch pattern {
+        case .gpt2: endOfGPT2Word(at: start)
+        case .llama3: endOfLlamaWord(at: start, digits: 3)
+        case .qwen2: endOfLlamaWord(at: start, digits: 1)
+        }
+    }
+
+    @inline(__always)
+    private func endOfGPT2Word(at start: Int) -> Int {
         let first = text[start]
         if first == UInt8(ascii: "'"), let end = endOfContraction(at: start) { return end }
         let (kind, length) = kind(at: start)
@@ -40,13 +64,13 @@ struct WordScanner {
     }
 
     @inline(__always)
-    private func kind(at position: Int) -> (kind: UInt8, length: Int) {
+    func kind(at position: Int) -> (kind: UInt8, length: Int) {
         let (scalar, length) = CharacterClasses.scalar(at: position, of: text)
         return (classes[scalar] & CharacterClasses.classBits, length)
     }
 
     @inline(__always)
-    private func endOfRun(of kind: UInt8, from start: Int) -> Int {
+    func endOfRun(of kind: UInt8, from start: Int) -> Int {
         var position = start
         while position < text.count {
             let (next, length) = self.kind(at: position)

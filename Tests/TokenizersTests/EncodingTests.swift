@@ -7,7 +7,12 @@ import Testing
 extension Tokenizer {
     /// What a byte-pair tokenizer merges with.
     var bytePairModel: BytePairModel {
-        get throws { try #require(codec as? TokenizerCore).model }
+        get throws {
+            guard case .bytePairs(let model) = try #require(codec as? TokenizerCore).model else {
+                throw TokenizerError.noTokenizer(folder: "no byte pairs")
+            }
+            return model
+        }
     }
 }
 

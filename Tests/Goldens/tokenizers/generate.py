@@ -13,7 +13,7 @@ import sys
 
 import tokenizers
 import transformers
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from hard_lines import hard_lines
 
@@ -173,6 +173,21 @@ def unicode_digest():
     return digest
 
 
+def normal_forms():
+    """FNV-1a over the UTF-8 of a text around each code point in each normal form, and over each one's lower case."""
+    forms = {n: getattr(normalizers, n)() for n in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase")}
+    digests = dict.fromkeys(forms, 0xCBF29CE484222325)
+    for c in range(0x110000):
+        if 0xD800 <= c < 0xE000:
+            continue
+        for name, form in forms.items():
+            x = chr(c)
+            text = form.normalize_str(x if name == "Lowercase" else "a" + x + "\u0301\u0323" + x + "\u1161")
+            for byte in text.encode():
+                digests[name] = ((digests[name] ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return {name: f"{digest:016x}" for name, digest in digests.items()}
+
+
 def main():
     lines = training_text()
     write("lines.json", LINES)
@@ -183,8 +198,9 @@ def main():
     slow(lines)
     if len(sys.argv) > 1:
         gpt2(sys.argv[1])
-    write("unicode.json", {"fnv1a": str(unicode_digest())})
-    files = sorted(p for p in HERE.rglob("*") if p.suffix in (".json", ".txt") and p.name != "manifest.json")
+    write("unicode.json", {"fnv1a": str(unicode_digest()), **normal_forms()})
+    files = sorted(p for p in HERE.rglob("*")
+                   if p.suffix in (".json", ".txt") and p.name != "manifest.json" and "families" not in p.parts)
     manifest = {
         "tokenizers": tokenizers.__version__, "transformers": transformers.__version__, "seed": SEED,
         "sha256": {str(p.relative_to(HERE)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}}

@@ -1,0 +1,32 @@
+extension TokenizerDocument {
+    /// Reads the `decoder`, whose `Sequence`s may be nested.
+    func decoder() throws -> DecoderChain {
+        guard let reader = try component("decoder") else { return DecoderChain(steps: [.join], document: .null) }
+        let steps = try reader.parts(listedAs: "decoders").map { part -> DecoderChain.Step in
+            switch part.type {
+            case "ByteLevel": return .byteLevel
+            case "ByteFallback": return .byteFallback
+            case "Fuse": return .fuse
+            case "Metaspace":
+                let metaspace = try metaspace(part)
+                return .metaspace(replacement: metaspace.replacement, stripsFirst: metaspace.scheme != .never)
+            case "Strip":
+                try part.allowOnly(["type", "content", "start", "stop"])
+                return .strip(
+                    content: try part.character("content"), start: try part.count("start", default: 0),
+                    stop: try part.count("stop", default: 0))
+            case "Replace":
+                try part.allowOnly(["type", "pattern", "content"])
+                return .replace(try part.pattern(), content: try part.requiredString("content"))
+            case "WordPiece":
+                try part.allowOnly(["type", "prefix", "cleanup"])
+                return .wordPiece(prefix: try part.requiredString("prefix"), cleansUp: try part.flag("cleanup"))
+            case "BPEDecoder":
+                try part.allowOnly(["type", "suffix"])
+                return .suffix(try part.requiredString("suffix"))
+            default: throw part.unsupportedType
+            }
+        }
+        return DecoderChain(steps: steps, document: reader.value)
+    }
+}
