@@ -9,7 +9,9 @@ import Tokenizers
     /// Turns text into token ids and back.
     public nonisolated let tokenizer: Tokenizer
     /// Sizes and conventions.
-    public nonisolated let configuration: GPT2Configuration
+    public nonisolated let configuration: any ModelConfiguration
+    /// The tokens that its makers prescribe for output.
+    public nonisolated let conventions: GenerationConventions
     /// The token that ends a text, and, for GPT-2, begins the completion.
     public nonisolated let endOfText: Int32
     /// The network.
@@ -23,55 +25,91 @@ import Tokenizers
         case tuning
     }
 
-    /// Loads a model folder: `config.json`, `model.safetensors` (or shards with their index), tokenizer files.
+    /// Loads a model folder: `config.json`, the weights (safetensors or PyTorch, whole or in shards), tokenizer files.
     ///
     /// - Parameters:
     ///   - folder: The folder.
-    ///   - purpose: Tuning keeps a second, re-laid copy of each matrix for gradients.
+    ///   - purpose: Tuning keeps a second, re-laid copy of each 32-bit matrix for gradients.
+    ///   - precision: How the weights are held.
+    ///   - adapters: Low-rank updates of some of the matrices.
     /// - Throws: ``CheckpointError`` or `TokenizerError`, naming file and key.
-    public static func load(_ folder: URL, for purpose: Purpose = .inference) throws -> LanguageModel {
-        try load(folder, use: .frozen(differentiable: purpose == .tuning))
+    public static func load(
+        _ folder: URL, for purpose: Purpose = .inference, precision: WeightPrecision = .float32,
+        adapters: LowRankUpdates? = nil
+    ) throws -> LanguageModel {
+        try load(
+            folder, use: .frozen(differentiable: purpose == .tuning, precision: precision), adapters: adapters)
     }
 
     /// Loads a model folder with trainable weights, for full fine-tuning.
     public static func load(_ folder: URL, trainedOn tape: Tape) throws -> LanguageModel {
-        try load(folder, use: .trainable(tape))
+        try load(folder, use: .trainable(tape), adapters: nil)
     }
 
-    private static func load(_ folder: URL, use: WeightUse) throws -> LanguageModel {
-        let configuration = try GPT2Configuration.read(from: folder.appendingPathComponent("config.json"))
+    private static func load(_ folder: URL, use: WeightUse, adapters: LowRankUpdates?) throws -> LanguageModel {
+        let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        let conventions = try GenerationConventions.read(folder, configuration)
         let tokenizer = try Tokenizer(folder: folder)
-        let network = try GPT2(configuration, reader: try CheckpointReader(folder: folder), use: use)
+        let network = try configuration.network(
+            WeightLoader(CheckpointReader(folder: folder), use: use, adapters: adapters))
         Compute.releaseFreeMemory()
         return try LanguageModel(
-            name: folder.path, tokenizer: tokenizer, configuration: configuration, network: network)
+            name: folder.path, tokenizer: tokenizer, configuration: configuration, network: network,
+            conventions: conventions)
     }
 
     /// A model from its parts.
     ///
     /// - Throws: ``CheckpointError/invalidConfiguration(file:path:reason:)`` where the tokenizer has no end-of-text token
     ///   within the model's vocabulary.
-    public init(name: String, tokenizer: Tokenizer, configuration: GPT2Configuration, network: any CausalModel) throws {
-        let end = configuration.endToken.map(Int32.init) ?? tokenizer.endOfText
-        guard let end, Int(end) < configuration.vocabularySize else {
+    public init(
+        name: String, tokenizer: Tokenizer, configuration: any ModelConfiguration, network: any CausalModel,
+        conventions: GenerationConventions? = nil
+    ) throws {
+        var conventions = conventions ?? GenerationConventions(endTokens: configuration.endTokens)
+        if conventions.endTokens.isEmpty, let end = tokenizer.endOfText { conventions.endTokens = [end] }
+        let size = configuration.shape.vocabularySize
+        guard let end = conventions.endTokens.first, Int(end) < size else {
             throw CheckpointError.invalidConfiguration(
-                file: name, path: "eos_token_id",
-                reason: "no end-of-text token lies within the vocabulary of \(configuration.vocabularySize)")
+                file: name, path: "eos_token_id", reason: "no end-of-text token lies within the vocabulary of \(size)")
         }
         self.name = name
         self.tokenizer = tokenizer
         self.configuration = configuration
         self.network = network
+        self.conventions = conventions
         endOfText = end
     }
 
     /// Keys and values that the model computes for a text: what a prefix made of words starts from.
     ///
+    /// An encoder–decoder model reads the text with its encoder, and with its decoder while attending to that.
+    ///
     /// - Parameter tokens: The text's tokens, from position 0.
-    /// - Returns: [tokens × 2·layers·keyWidth], in the layout of a prefix.
-    public func keyValues(of tokens: [Int32]) -> Tensor {
-        let cache = KVCache(shape: network.shape, sequences: [.init()], keepsTokens: true)
-        _ = network.hiddenStates(TokenBatch([tokens]), cache: cache, dropout: nil)
-        return cache.matrix(ofSequence: 0)
+    /// - Returns: For each kind of attention [tokens × 2·layers·keyWidth], in the layout of a prefix.
+    public func keyValues(of tokens: [Int32]) -> [AttentionKind: Tensor] { keyValues(of: TokenBatch([tokens])) }
+
+    /// Keys and values that a decoder-only model computes for embeddings in place of tokens: what prompt tuning (Lester
+    /// et al. 2021) comes to in a model that does not change.
+    ///
+    /// - Parameter softPrompt: Embeddings [n × width], from position 0.
+    /// - Returns: For each kind of attention [n × 2·layers·keyWidth], in the layout of a prefix.
+    public func keyValues(ofEmbeddings softPrompt: Tensor) -> [AttentionKind: Tensor] {
+        keyValues(of: TokenBatch([[]], after: softPrompt))
+    }
+
+    private func keyValues(of batch: TokenBatch) -> [AttentionKind: Tensor] {
+        let shape = network.shape
+        var result: [AttentionKind: Tensor] = [:], source: [KeyValues] = []
+        if let network = network as? any EncoderDecoderModel, let stack = shape.encoder {
+            let cache = KVCache(stack: stack, sequences: [.init()], keepsTokens: true)
+            source = network.encode(batch, cache: cache, dropout: nil)
+            result[.encoder] = cache.matrix(ofSequence: 0)
+            result[.cross] = source.first?.matrix(keyWidth: shape.keyWidth)
+        }
+        let cache = KVCache(shape: shape, sequences: [.init(reading: source)], keepsTokens: true)
+        _ = network.hiddenStates(batch, cache: cache, dropout: nil)
+        result[.decoder] = cache.matrix(ofSequence: 0)
+        return result
     }
 }

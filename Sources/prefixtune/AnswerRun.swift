@@ -22,6 +22,8 @@ import Tokenizers
     private let task: TaskKind
     private let loaded: LoadedModel
     private let limits: GenerationRun.Limits
+    /// What the tokenizer of an encoder–decoder model puts around a text, its decoder writes.
+    private let skipsSpecialTokens: Bool
 
     /// - Parameters:
     ///   - fits: Whether a default length of the answer may be shortened to what the model has positions for.
@@ -33,12 +35,12 @@ import Tokenizers
         self.task = task
         self.loaded = loaded
         let model = loaded.model
-        prompts = try examples.map { example in
-            let tokens = task.format.promptTokens(for: example, endOfText: model.endOfText) {
-                model.tokenizer.encode($0)
-            }
-            guard !tokens.isEmpty else { throw DataError.emptyPrompt(example.location) }
-            return tokens
+        let hasEncoder = model.network is any EncoderDecoderModel
+        let reserved = model.network.shape.positionCount - loaded.positions
+        let tokenizer = ExampleTokenizer(model, format: task.format, reservedPositions: reserved)
+        prompts = try examples.map { try tokenizer.prompt($0) }
+        if !hasEncoder, flags.maxLength != nil || flags.minLength != nil {
+            throw CommandError.lengthWithPrompt(architecture: model.configuration.architecture)
         }
         let vocabulary = model.network.shape.vocabularySize
         for token in flags.forbidIds where !(0..<vocabulary).contains(Int(token)) {
@@ -46,18 +48,22 @@ import Tokenizers
         }
         // GPT-2 has these as tokens 198 and 628.
         let lineBreaks = ["Ċ", "ĊĊ"].compactMap { model.tokenizer.id(of: $0) }
-        var options = flags.options(for: task, endToken: model.endOfText, lineBreaks: lineBreaks)
-        let room = loaded.positions - (prompts.map(\.count).max() ?? 0) + 1
+        var options = flags.options(for: task, conventions: model.conventions, lineBreaks: lineBreaks)
+        // The decoder of an encoder–decoder model begins with one token, whatever the prompt.
+        func length(_ prompt: [Int32]) -> Int { hasEncoder ? 1 : prompt.count }
+        let room = loaded.positions - (prompts.map(length).max() ?? 0) + 1
         if fits, flags.maxNewTokens == nil, room < options.maxNewTokens, room > 0 {
             options.maxNewTokens = room
+            options.minNewTokens = min(options.minNewTokens, room)
             note = "at most \(room) new tokens fit after this prompt"
         }
         for (example, prompt) in zip(examples, prompts)
-        where prompt.count + options.maxNewTokens - 1 > loaded.positions {
+        where length(prompt) + options.maxNewTokens - 1 > loaded.positions {
             throw CommandError.promptTooLong(
-                example.location, tokens: prompt.count, newTokens: options.maxNewTokens, positions: loaded.positions)
+                example.location, tokens: length(prompt), newTokens: options.maxNewTokens, positions: loaded.positions)
         }
         self.options = options
+        skipsSpecialTokens = hasEncoder
         var limits = GenerationRun.Limits()
         if let batchSize {
             let beams = if case .beam(let width) = options.strategy { width } else { 1 }
@@ -108,6 +114,7 @@ import Tokenizers
         let text = generation.finishReason == .endToken ? generation.tokenIds.dropLast() : generation.tokenIds[...]
         return Answer(
             prompt: examples[index].prompt,
-            text: task.text(ofAnswer: loaded.model.tokenizer.decode(text)), token_ids: generation.tokenIds)
+            text: task.text(
+                ofAnswer: loaded.model.tokenizer.decode(text, skippingSpecialTokens: skipsSpecialTokens)), token_ids: generation.tokenIds)
     }
 }

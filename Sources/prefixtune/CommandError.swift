@@ -11,6 +11,8 @@ enum CommandError: Error, Equatable {
     case promptTooLong(DataLocation, tokens: Int, newTokens: Int, positions: Int)
     /// There is not one prediction for each group of references.
     case countMismatch(predictions: Int, file: String, sources: Int, entries: Int, references: String)
+    /// A length that counts the start token was given for a model without one.
+    case lengthWithPrompt(architecture: String)
     /// The folder is none that this program knows.
     case unknownFolder(path: String, reason: String)
 }
@@ -34,6 +36,9 @@ extension CommandError: CustomStringConvertible {
                 + (predictions == entries
                     ? "entries of equal source count as one, so keep the first prediction of each source"
                     : "give one prediction per different source, in the order of the file, as prefixtune generate writes them")
+        case .lengthWithPrompt(let architecture):
+            "--max-length and --min-length count the decoder's start token, which \(architecture) does not have; give "
+                + "--max-new-tokens and --min-new-tokens"
         case .unknownFolder(let path, let reason):
             "\(path) \(reason); name the folder of a model (config.json), of an adapter (adapter_config.json) or of a "
                 + "training run (summary.json)"

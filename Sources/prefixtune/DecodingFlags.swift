@@ -6,6 +6,9 @@ import PrefixTuning
 struct DecodingFlags: ParsableArguments {
     @Option(help: "Width of the beam search; 1 is greedy search.") var beams: Int?
     @Option(help: "The greatest number of tokens of an answer; 100 by default.") var maxNewTokens: Int?
+    @Option(help: "The least number of tokens of an answer.") var minNewTokens: Int?
+    @Option(help: "Encoder–decoder: --max-new-tokens as transformers counts it, with the start token.") var maxLength: Int?
+    @Option(help: "Encoder–decoder: --min-new-tokens as transformers counts it, with the start token.") var minLength: Int?
     // Unconditional: the value may begin with a minus sign.
     @Option(parsing: .unconditional, help: "Beam search: answers are compared by log-probability / length^X.")
     var lengthPenalty: Double?
@@ -32,7 +35,15 @@ struct DecodingFlags: ParsableArguments {
         if !sample, let (name, _) = sampling.first(where: \.1) {
             throw ValidationError("\(name) has no meaning without --sample; add --sample or leave it out.")
         }
-        if let problem = Self.problem(of: options(for: .jsonl, endToken: 0, lineBreaks: [])) {
+        for (name, length, other) in [
+            ("max", maxLength, maxNewTokens), ("min", minLength, minNewTokens),
+        ] where length != nil && other != nil {
+            throw ValidationError("Give --\(name)-length or --\(name)-new-tokens, not both.")
+        }
+        if let length = [maxLength, minLength].compactMap(\.self).min(), length < 2 {
+            throw ValidationError("A length of \(length) with the start token leaves no token; give at least 2.")
+        }
+        if let problem = Self.problem(of: options(for: .jsonl, conventions: .init(endTokens: [0]), lineBreaks: [])) {
             throw ValidationError(problem)
         }
     }
@@ -40,16 +51,26 @@ struct DecodingFlags: ParsableArguments {
     /// The options for a task.
     ///
     /// - Parameters:
-    ///   - endToken: Ends an answer.
+    ///   - conventions: What ends an answer, and what the model's makers force.
     ///   - lineBreaks: Never chosen where tables are described, as in the authors' code.
-    func options(for task: TaskKind, endToken: Int32, lineBreaks: [Int32]) -> DecodingOptions {
-        var options =
-            task == .jsonl
-            ? DecodingOptions(endTokens: [endToken])
-            : .tableToText(forbidding: lineBreaks, endTokens: [endToken])
+    func options(
+        for task: TaskKind, conventions: GenerationConventions, lineBreaks: [Int32]
+    ) -> DecodingOptions {
+        let ends = conventions.endTokens
+        var options: DecodingOptions =
+            switch task {
+            case .jsonl: DecodingOptions(endTokens: ends)
+            case .e2e, .webnlg, .dart: DecodingOptions.tableToText(forbidding: lineBreaks, endTokens: ends)
+            case .xsum: DecodingOptions.summarization(endToken: ends.first ?? 0)
+            }
+        options.endTokens = ends
+        options.forcedFirstToken = conventions.forcedFirstToken
+        options.forcedLastToken = conventions.forcedLastToken ?? options.forcedLastToken
         if let beams { options.strategy = beams == 1 ? .greedy : .beam(width: beams) }
         if sample { options.strategy = .sample }
-        options.maxNewTokens = maxNewTokens ?? options.maxNewTokens
+        options.maxNewTokens = maxNewTokens ?? maxLength.map { $0 - 1 } ?? options.maxNewTokens
+        let least = minNewTokens ?? minLength.map { $0 - 1 }
+        options.minNewTokens = least ?? min(options.minNewTokens, options.maxNewTokens)
         options.lengthPenalty = lengthPenalty ?? options.lengthPenalty
         options.earlyStopping = earlyStopping ?? options.earlyStopping
         options.noRepeatNGramSize = noRepeatNgramSize ?? options.noRepeatNGramSize

@@ -22,7 +22,7 @@ struct Generate: AsyncParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @Option(help: "The text to continue.") var prompt: String?
     @Option(help: "A file of prompts, plain or gzip-compressed.") var input: URL?
-    @Option(help: "Format of the input: e2e, webnlg, dart or jsonl.") var task = TaskKind.jsonl
+    @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
     @OptionGroup(title: "Decoding") var decoding: DecodingFlags
     @Option(help: "Prompts that are answered at a time.") var batchSize: Int?
     @Option(help: "The file to write to; standard output by default.") var output: URL?

@@ -4,9 +4,14 @@ import Tokenizers
 
 /// What a model folder holds.
 struct ModelFacts: Encodable {
-    let architecture = "GPT-2"
+    let architecture: String
     let layers: Int
     let heads: Int
+    /// Key and value heads, where they are fewer.
+    let key_heads: Int
+    let head_width: Int
+    /// Layers of the encoder, where there is one.
+    let encoder_layers: Int?
     let width: Int
     let inner_width: Int
     let positions: Int
@@ -22,7 +27,6 @@ struct ModelFacts: Encodable {
     let tokenizer: TokenizerFacts?
 
     struct TokenizerFacts: Encodable {
-        let kind = "byte-level BPE"
         let vocabulary: Int
         let end_of_text: String?
         let end_of_text_id: Int32?
@@ -32,32 +36,31 @@ struct ModelFacts: Encodable {
     ///
     /// - Throws: `CheckpointError` or `TokenizerError`, also where the weights do not have the configuration's shapes.
     init(_ folder: URL) throws {
-        let configuration = try GPT2Configuration.read(from: folder.appendingPathComponent("config.json"))
-        let index = folder.appendingPathComponent("model.safetensors.index.json")
-        let single = folder.appendingPathComponent("model.safetensors")
-        let source: any TensorSource =
-            !FileManager.default.fileExists(atPath: single.path) && FileManager.default.fileExists(atPath: index.path)
-            ? try ShardedSafetensors(index: index) : try SafetensorsFile(single)
-        let nested = source.shape(of: "transformer.wte.weight") != nil ? "transformer." : ""
-        let table = nested + "wte.weight", expected = [configuration.vocabularySize, configuration.width]
-        guard let found = source.shape(of: table) else {
-            throw CheckpointError.missingTensor(file: source.file(of: table), key: table, similar: [])
+        let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        let shape = configuration.shape, source = try CheckpointReader.source(folder: folder)
+        // The token table is the one tensor that every architecture has, and the first thing that differs.
+        let tables = ["wte.weight", "embed_tokens.weight", "embed_in.weight", "shared.weight"]
+        guard let table = source.names.first(where: { name in tables.contains { name.hasSuffix($0) } }) else {
+            throw CheckpointError.missingTensor(file: source.file(of: tables[0]), key: tables[0], similar: [])
         }
-        guard found == expected else {
-            throw CheckpointError.wrongShape(file: source.file(of: table), key: table, expected: expected, found: found)
+        if let found = source.shape(of: table), found.first != shape.vocabularySize {
+            throw CheckpointError.wrongShape(
+                file: source.file(of: table), key: table, expected: [shape.vocabularySize, shape.width], found: found)
         }
-        layers = configuration.layerCount
+        architecture = configuration.architecture
+        layers = shape.layerCount
         heads = configuration.headCount
-        width = configuration.width
+        key_heads = shape.keyHeadCount
+        head_width = shape.headWidth
+        encoder_layers = shape.encoder?.layerCount
+        width = shape.width
         inner_width = configuration.innerWidth
-        positions = configuration.positionCount
-        vocabulary = configuration.vocabularySize
-        activation = configuration.activation.rawValue
+        positions = shape.positionCount
+        vocabulary = shape.vocabularySize
+        activation = configuration.activationName
         // A head of its own is used wherever the file has one, whatever config.json says.
-        tied_head = source.shape(of: "lm_head.weight") == nil
-        var own = configuration
-        own.tiesWordEmbeddings = tied_head
-        parameters = own.parameterCount
+        tied_head = !source.names.contains { $0.hasPrefix("lm_head.") || $0.hasPrefix("embed_out.") }
+        parameters = configuration.parameterCount
         var types: [String: Int] = [:]
         for name in source.names { types[source.storedType(of: name)?.rawValue ?? "?", default: 0] += 1 }
         stored_as = types.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
@@ -75,7 +78,7 @@ struct ModelFacts: Encodable {
 
     var lines: [(String, String)] {
         [
-            ("architecture", "\(architecture), \(layers) layers, \(heads) heads of width \(width / heads)"),
+            ("architecture", "\(architecture), \(layersText), \(headsText) of width \(head_width)"),
             ("widths", "\(width) (residual stream), \(inner_width) (MLP, \(activation))"),
             ("positions", Readable.count(positions)),
             ("vocabulary", Readable.count(vocabulary)),
@@ -86,8 +89,16 @@ struct ModelFacts: Encodable {
         ]
     }
 
+    private var layersText: String {
+        encoder_layers.map { "\($0) encoder and \(layers) decoder layers" } ?? "\(layers) layers"
+    }
+
+    private var headsText: String {
+        key_heads == heads ? "\(heads) heads" : "\(heads) query and \(key_heads) key heads"
+    }
+
     private static func line(_ facts: TokenizerFacts) -> String {
-        "\(facts.kind), \(Readable.count(facts.vocabulary)) tokens, end of text "
+        "\(Readable.count(facts.vocabulary)) tokens, end of text "
             + (facts.end_of_text_id.map { "\(facts.end_of_text ?? "?") (\($0))" } ?? "not marked")
     }
 }

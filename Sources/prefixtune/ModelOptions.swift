@@ -8,10 +8,12 @@ import Tensors
 struct ModelOptions: ParsableArguments {
     @Option(help: "The model's folder.") var model: URL
     @Option(help: "The folder of a trained prefix; the model alone without it.") var prefix: URL?
+    @Option(help: "How frozen weights are held: f32, or stored (16-bit weights as they are).") var precision =
+        WeightPrecision.float32
 
     /// Loads both.
     @Compute func load(_ common: CommonOptions) throws -> LoadedModel {
-        let model = try LanguageModel.load(model)
+        let model = try LanguageModel.load(model, precision: precision)
         guard let prefix else {
             return LoadedModel(model: model, start: nil, positions: model.network.shape.positionCount)
         }
@@ -32,7 +34,7 @@ struct ModelOptions: ParsableArguments {
 @Compute struct LoadedModel {
     let model: LanguageModel
     /// What every text comes after.
-    let start: KeyValues?
+    let start: InitialKeyValues?
     /// How many positions are left for text.
     let positions: Int
 }

@@ -1,18 +1,27 @@
 import ArgumentParser
 import Foundation
+import LanguageModels
 import PrefixTuning
 
 /// What a prefix is and how it starts.
 struct PrefixOptions: ParsableArguments {
     @Option(help: "Positions of the prefix; by default the paper's for the task.") var prefixLength: Int?
-    @Option(help: "Hidden width of the MLP that gives the prefix, or none; 512 by default.") var reparametrization:
-        Width?
+    @Option(help: "Hidden width of the MLP that gives the prefix, or none; 512 by default, 800 for xsum.")
+    var reparametrization: Width?
     @Option(
         name: .customLong("init"),
         help: "random, words:TEXT, file:TEXTFILE or adapter:DIR; random by default.")
     var initialization: Initialization?
     @Option(help: "Dropout on the prefix.") var prefixDropout: Float?
+    @Option(help: "Dropout in the frozen model, as the authors' BART code trains with 0.1; 0 by default.")
+    var modelDropout: Float?
+    @Option(
+        parsing: .upToNextOption,
+        help: "Attentions of an encoder–decoder model that get a prefix: decoder, encoder, cross; all by default.")
+    var attentions: [AttentionKind] = []
     @Flag(help: "Let the text start at position 0 instead of after the prefix.") var textAtZero = false
+    @Flag(help: "Encoder–decoder: let the text start after the prefix instead of at position 0.") var textAfterPrefix =
+        false
 
     struct Width: ExpressibleByArgument {
         let value: Int?
@@ -43,25 +52,34 @@ struct PrefixOptions: ParsableArguments {
 
     /// Whether any of these options was given.
     var isSet: Bool {
-        prefixLength != nil || reparametrization != nil || initialization != nil || prefixDropout != nil || textAtZero
+        prefixLength != nil || reparametrization != nil || initialization != nil || prefixDropout != nil
+            || modelDropout != nil || !attentions.isEmpty || textAtZero || textAfterPrefix
     }
 
     func validate() throws {
         if let prefixLength, prefixLength < 1 {
             throw ValidationError("--prefix-length is \(prefixLength), but at least 1 is needed.")
         }
-        if let prefixDropout, !(0..<1).contains(prefixDropout) {
-            throw ValidationError("--prefix-dropout is \(prefixDropout), but a number from 0 to below 1 is needed.")
+        for (name, value) in [("prefix", prefixDropout), ("model", modelDropout)] {
+            guard let value, !(0..<1).contains(value) else { continue }
+            throw ValidationError("--\(name)-dropout is \(value), but a number from 0 to below 1 is needed.")
         }
+        if textAtZero, textAfterPrefix { throw ValidationError("Give --text-at-zero or --text-after-prefix, not both.") }
     }
 
-    func settings(defaultLength: Int) -> PrefixMethod.Settings {
+    func settings(task: TaskKind, defaultLength: Int) -> PrefixMethod.Settings {
         var settings = PrefixMethod.Settings()
         if let initialization { settings.initialization = initialization.value }
         settings.length = prefixLength ?? (settings.initialization == .random ? defaultLength : nil)
+        if task == .xsum { settings.hiddenWidth = 800 }
         if let reparametrization { settings.hiddenWidth = reparametrization.value }
         settings.dropout = prefixDropout ?? 0
-        settings.textPosition = textAtZero ? .zero : .afterPrefix
+        settings.modelDropout = modelDropout ?? 0
+        if !attentions.isEmpty { settings.attentions = AttentionKind.allCases.filter(attentions.contains) }
+        if textAtZero { settings.textPosition = .zero }
+        if textAfterPrefix { settings.textPosition = .afterPrefix }
         return settings
     }
 }
+
+extension AttentionKind: ExpressibleByArgument {}

@@ -13,8 +13,8 @@ struct PrefixTune: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            DemoCommand.self, Train.self, Generate.self, Score.self, Evaluate.self, Inspect.self, Pretrain.self,
-            Synthesize.self,
+            DemoCommand.self, Train.self, Generate.self, Score.self, Evaluate.self, Inspect.self, Convert.self,
+            Pretrain.self, Synthesize.self,
         ])
 }
 

@@ -20,7 +20,7 @@ struct Score: AsyncParsableCommand {
 
     @OptionGroup(title: "Model") var model: ModelOptions
     @Option(help: "Examples with completions, plain or gzip-compressed.") var data: URL
-    @Option(help: "Format of the data: e2e, webnlg, dart or jsonl.") var task = TaskKind.jsonl
+    @Option(help: "Format of the data: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
     @Option(help: "The file to write the lines to; standard output by default.") var output: URL?
     @OptionGroup(title: "General") var common: CommonOptions
 
@@ -33,12 +33,9 @@ struct Score: AsyncParsableCommand {
         common.apply()
         let examples = try task.readForTraining([data])
         let loaded = try model.load(common)
-        let format = task.format
-        let tokenized = try examples.compactMap { example in
-            try format.tokens(for: example, endOfText: loaded.model.endOfText, limit: loaded.positions) {
-                loaded.model.tokenizer.encode($0)
-            }
-        }
+        let reserved = loaded.model.network.shape.positionCount - loaded.positions
+        let tokenizer = ExampleTokenizer(loaded.model, format: task.format, reservedPositions: reserved)
+        let tokenized = try examples.compactMap { try tokenizer.example($0) }
         let scorer = Scorer(loaded.model.network, after: loaded.start)
         var perplexity = Perplexity(), display = ProgressDisplay(quiet: common.quiet, unit: "example"), done = 0
         let begin = Date()

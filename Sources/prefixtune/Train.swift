@@ -25,9 +25,11 @@ struct Train: AsyncParsableCommand {
     @Option(help: "The model's folder.") var model: URL
     @Option(parsing: .upToNextOption, help: "Training data, plain or gzip-compressed.") var data: [URL]
     @Option(parsing: .upToNextOption, help: "Validation data.") var validation: [URL] = []
-    @Option(help: "Format and defaults: e2e, webnlg, dart or jsonl.") var task = TaskKind.jsonl
+    @Option(help: "Format and defaults: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
     @Option(help: "The folder to write to.") var output: URL
     @Option(help: "prefix or fine-tune.") var method = Method.prefix
+    @Option(help: "How frozen weights are held: f32, or stored (16-bit weights as they are).") var precision =
+        WeightPrecision.float32
     @OptionGroup(title: "Prefix") var prefix: PrefixOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @Flag(help: "Continue the run in the output folder.") var resume = false
@@ -52,8 +54,8 @@ struct Train: AsyncParsableCommand {
             switch method {
             case .prefix:
                 try PrefixMethod(
-                    model: LanguageModel.load(model, for: .tuning),
-                    settings: prefix.settings(defaultLength: paper.prefixLength), seed: settings.seed)
+                    model: LanguageModel.load(model, for: .tuning, precision: precision),
+                    settings: prefix.settings(task: task, defaultLength: paper.prefixLength), seed: settings.seed)
             case .fineTune: try FineTuning(folder: model)
             }
         let examples = try training.tokenize(task.readForTraining(data), task: task, for: tuned)
@@ -105,5 +107,6 @@ struct Train: AsyncParsableCommand {
 }
 
 extension TaskKind: ExpressibleByArgument {}
+extension WeightPrecision: ExpressibleByArgument {}
 extension LearningRateSchedule.Shape: ExpressibleByArgument {}
 extension TrainingSettings.Reduction: ExpressibleByArgument {}

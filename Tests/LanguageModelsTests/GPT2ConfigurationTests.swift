@@ -76,7 +76,7 @@ import Testing
         (#""layer_norm_epsilon":0"#, "layer_norm_epsilon", "between 0 and 1"),
         (#""attn_pdrop":1"#, "attn_pdrop", "a probability from 0 to below 1"),
         (#""eos_token_id":-1"#, "eos_token_id", "no token id"),
-        (#""activation_function":"swish""#, "activation_function", "\"swish\" is unknown; one of gelu_new, "),
+        (#""activation_function":"mish""#, "activation_function", "\"mish\" is unknown; one of gelu, "),
         (#""model_type":"bert""#, "model_type", "the model type is \"bert\""),
         (#""add_cross_attention":true"#, "add_cross_attention", "not supported"),
     ])

@@ -30,7 +30,8 @@ import Testing
         let golden = try GenerationGolden()
         let shape = golden.model.shape, options = golden.options(strategy), prompts = golden.file.prompts
         let scaled = Tensor(golden.prefixMatrix.values.map { -1.5 * $0 }, shape: golden.prefixMatrix.shape)
-        let kinds = [nil, golden.prefix, KeyValues(rowsOf: scaled, shape: shape, shiftsPositions: false)]
+        let own = KeyValues(rowsOf: scaled, shape: shape, shiftsPositions: false)
+        let kinds = [nil, golden.prefix, InitialKeyValues(decoder: own)]
         let generator = Generator(golden.model)
         let separate = try kinds.map { try generator.generate(prompts, after: $0, options: options).map(\.tokenIds) }
         let mixed = try generator.generate(prompts, after: prompts.indices.map { kinds[$0 % 3] }, options: options)

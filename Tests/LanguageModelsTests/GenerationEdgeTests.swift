@@ -67,8 +67,8 @@ import Testing
         let golden = try GenerationGolden()
         var values = golden.prefixMatrix.values
         values[3] = .nan
-        let damaged = KeyValues(
-            rowsOf: Tensor(values, shape: golden.prefixMatrix.shape), shape: golden.model.shape)
+        let matrix = Tensor(values, shape: golden.prefixMatrix.shape)
+        let damaged = InitialKeyValues(decoder: KeyValues(rowsOf: matrix, shape: golden.model.shape))
         #expect(throws: GenerationError.notFinite(index: 1)) {
             try Generator(golden.model).generate(
                 [[1], [2]], after: [golden.prefix, damaged], options: golden.options(strategy))
@@ -188,7 +188,7 @@ import Testing
         let golden = try GenerationGolden()
         let matrix = Tensor(
             [Float](repeating: .nan, count: golden.prefixMatrix.count), shape: golden.prefixMatrix.shape)
-        let damaged = KeyValues(rowsOf: matrix, shape: golden.model.shape)
+        let damaged = InitialKeyValues(decoder: KeyValues(rowsOf: matrix, shape: golden.model.shape))
         let generator = Generator(golden.model)
         #expect(throws: GenerationError.emptyPrompt(index: 0)) {
             try generator.stream([], options: golden.options(.greedy))

@@ -21,7 +21,7 @@ struct GenerationGolden {
 
     let file: File
     let model: GPT2
-    let prefix: KeyValues
+    let prefix: InitialKeyValues
     let prefixMatrix: Tensor
 
     @Compute init() throws {
@@ -31,7 +31,7 @@ struct GenerationGolden {
         let reader = CheckpointReader(try SafetensorsFile(adapter))
         let shape = [5, model.shape.prefixRowWidth]
         prefixMatrix = Tensor(try reader.read("prompt_embeddings", shape: shape), shape: shape)
-        prefix = KeyValues(rowsOf: prefixMatrix, shape: model.shape)
+        prefix = InitialKeyValues(decoder: KeyValues(rowsOf: prefixMatrix, shape: model.shape))
     }
 
     /// The options of a golden case.

@@ -34,7 +34,7 @@ import Testing
     func startIsConstant(hiddenWidth: Int?) throws {
         let model = try TinyModel.worded()
         let method = try PrefixMethod(model: model, settings: .tiny(length: 3, hiddenWidth: hiddenWidth), seed: 1)
-        let start = try #require(method.start())
+        let start = try #require(method.start()?.decoder)
         for layer in start.layers { #expect(layer.source.gradient == nil) }
         #expect(start.layers[0].source.values == (try method.prefix().values))
     }
@@ -46,7 +46,7 @@ import Testing
             model: model, settings: .tiny(length: 3, hiddenWidth: nil, dropout: probability), seed: 1)
         let p = try method.prefix().values
         @Compute func dropped(_ seed: UInt64) throws -> [Float] {
-            let start = try #require(method.beginStep(dropoutSeed: seed))
+            let start = try #require(method.beginStep(dropoutSeed: seed)?.decoder)
             method.endStep()
             return start.layers[0].source.values
         }
@@ -71,7 +71,7 @@ import Testing
         for (index, value) in p.enumerated() {
             #expect(abs(sum[index] / n - Double(value)) < 6 * Double(abs(value)) * (1 / 3 / n).squareRoot())
         }
-        #expect(try #require(method.start()).layers[0].source.values == p, "evaluation drops nothing")
+        #expect(try #require(method.start()?.decoder).layers[0].source.values == p, "evaluation drops nothing")
     }
 
     @Test("training a prefix changes no bit of the model")

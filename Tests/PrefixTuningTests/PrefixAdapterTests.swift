@@ -107,7 +107,7 @@ import Testing
         #expect(relativeError(found, model.logits(tokens, after: try after.keyValues(for: sizes))) > 1e-2)
         let byHand = KeyValues(
             rowsOf: Tensor(values, shape: [n, sizes.prefixRowWidth]), shape: sizes, shiftsPositions: false)
-        #expect(found == model.logits(tokens, after: byHand))
+        #expect(found == model.logits(tokens, after: InitialKeyValues(decoder: byHand)))
     }
 
     static func json(_ folder: URL) throws -> [String: Any] {

@@ -16,7 +16,7 @@ import Tokenizers
             layerCount: 2, keyHeadCount: 4, headWidth: 16, width: 64, positionCount: 999, vocabularySize: 9)
         var generator = SeededGenerator(seed: 4)
         let tape = Tape()
-        let mlp = MLPPrefix(random: &generator, length: 500, hiddenWidth: 400, shape: shape, tape: tape)
+        let mlp = MLPPrefix(random: &generator, length: 500, hiddenWidth: 400, stack: shape.decoder, width: shape.width, tape: tape)
         var found: [String: [Float]] = [:]
         for (name, value) in mlp.parameters { found[name] = value.values }
         expectNormal(found["wte.weight"] ?? [], count: 500 * 64)
@@ -25,7 +25,7 @@ import Tokenizers
         expectUniform(found["control_trans.0.bias"] ?? [], count: 400, bound: 0.125)
         expectUniform(found["control_trans.2.weight"] ?? [], count: 256 * 400, bound: 0.05)
         expectUniform(found["control_trans.2.bias"] ?? [], count: 256, bound: 0.05)
-        let flat = FlatPrefix(random: &generator, length: 100, shape: shape, tape: tape)
+        let flat = FlatPrefix(random: &generator, length: 100, stack: shape.decoder, tape: tape)
         expectNormal(flat.evaluate().values, count: 100 * 256)
     }
 
@@ -56,7 +56,7 @@ import Tokenizers
         let tokens = model.tokenizer.encode(" " + Self.words)
         #expect(tokens != model.tokenizer.encode(Self.words))
         #expect(prefix.length == tokens.count)
-        #expect(prefix.values == model.keyValues(of: tokens).values)
+        #expect(prefix.values == model.keyValues(of: tokens)[.decoder]?.values)
         // A prefix of words must do what the words themselves do in front of a text.
         let text: [Int32] = [42, 7, 299, 1, 1]
         let whole = model.logits(tokens + text)
@@ -73,7 +73,7 @@ import Tokenizers
             let url = folder.appendingPathComponent("text.txt")
             try Data("\(Self.words)\n".utf8).write(to: url)
             let prefix = try flat(model, .file(url)).prefix()
-            #expect(prefix.values == model.keyValues(of: model.tokenizer.encode(Self.words + "\n")).values)
+            #expect(prefix.values == model.keyValues(of: model.tokenizer.encode(Self.words + "\n"))[.decoder]?.values)
             try Data().write(to: url)
             #expect(throws: DataError.self) { _ = try flat(model, .file(url)) }
             #expect(throws: DataError.self) {

@@ -75,7 +75,7 @@ import Tokenizers
     @Test("fitting the network to a prefix leaves E as it is")
     func fit() throws {
         let (method, _, golden) = try Self.method()
-        let mlp = try #require(method.parametrization as? MLPPrefix)
+        let mlp = try #require(method.parametrizations.first?.parametrization as? MLPPrefix)
         let shape = method.model.network.shape
         var generator = SeededGenerator(seed: 3)
         let target = Tensor(
@@ -106,7 +106,7 @@ import Tokenizers
             model: model, settings: .tiny(length: 5, hiddenWidth: 64), seed: 1)
         settings.initialization = .words("the text")
         let method = try PrefixMethod(model: model, settings: settings, seed: 1)
-        let target = model.keyValues(of: model.tokenizer.encode(" the text"))
+        let target = try #require(model.keyValues(of: model.tokenizer.encode(" the text"))[.decoder])
         let fitted = relativeDistance(try method.prefix().values, target.values)
         #expect(try method.prefix().length == target.rows)
         #expect(method.parameters[0].value.values.prefix(16) == random.parameters[0].value.values.prefix(16))

@@ -99,13 +99,13 @@ import Tokenizers
 
 extension LanguageModel {
     /// All logits of one sequence run alone, [tokens × vocabulary].
-    func logits(_ tokens: [Int32], after start: KeyValues? = nil) -> [Float] {
-        let cache = KVCache(shape: network.shape, sequences: [.init(after: start)], keepsTokens: false)
+    func logits(_ tokens: [Int32], after start: InitialKeyValues? = nil) -> [Float] {
+        let cache = KVCache(shape: network.shape, sequences: [.init(after: start?.decoder)], keepsTokens: false)
         return network.head(network.hiddenStates(TokenBatch([tokens]), cache: cache, dropout: nil)).values
     }
 
     /// −log p of each target token of one example run alone: the definition, without the code under test.
-    func losses(_ example: TokenizedExample, after start: KeyValues? = nil) -> [Double] {
+    func losses(_ example: TokenizedExample, after start: InitialKeyValues? = nil) -> [Double] {
         let vocabulary = network.shape.vocabularySize
         let logits = logits(example.tokens, after: start)
         return (example.targetStart..<example.tokens.count).map { index in

@@ -12,7 +12,7 @@ public enum ModelFolder {
     ///   - format: 16-bit floats halve the file.
     /// - Throws: ``CheckpointError`` where it cannot be written; files that stood there before are then unchanged.
     public static func write(
-        configuration: GPT2Configuration, parameters: [(name: String, value: Tensor)], tokenizer: Tokenizer?,
+        configuration: any ModelConfiguration, parameters: [(name: String, value: Tensor)], tokenizer: Tokenizer?,
         to folder: URL, format: SafetensorsWriter.Format = .float32
     ) throws {
         try makeFolder(folder)
@@ -21,7 +21,7 @@ public enum ModelFolder {
             writer.add(name, shape: value.shape, values: value.values, as: format)
         }
         try writer.write(to: folder.appendingPathComponent("model.safetensors"))
-        try configuration.write(to: folder.appendingPathComponent("config.json"))
+        try AtomicFile.write(configuration.fileContents, to: folder.appendingPathComponent("config.json"))
         try tokenizer?.write(to: folder)
     }
 

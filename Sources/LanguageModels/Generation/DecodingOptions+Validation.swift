@@ -33,6 +33,8 @@ extension DecodingOptions {
     func validate(vocabularySize: Int) throws(GenerationError) {
         let named = [
             ("endTokens", endTokens), ("forbiddenTokens", forbiddenTokens),
+            ("forcedFirstToken", Array(forcedFirstToken.map { [$0] } ?? [])),
+            ("forcedLastToken", Array(forcedLastToken.map { [$0] } ?? [])),
             ("forbiddenSequences", Array(forbiddenSequences.joined())),
         ]
         for (place, tokens) in named {

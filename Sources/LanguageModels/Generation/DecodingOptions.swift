@@ -33,6 +33,11 @@ public struct DecodingOptions: Equatable, Sendable {
     /// Tokens that end an answer, and belong to it.
     public var endTokens: [Int32]
 
+    /// The only token that an answer may begin with (`forced_bos_token_id`); nil for any.
+    public var forcedFirstToken: Int32?
+    /// The only token that an answer of the greatest length may end with (`forced_eos_token_id`); nil for any.
+    public var forcedLastToken: Int32?
+
     /// Beam search: answers are compared by log-probability / length^penalty. Above 0 favours long answers.
     public var lengthPenalty = 1.0
     /// Beam search: when to stop looking for better answers.
@@ -77,13 +82,26 @@ public struct DecodingOptions: Equatable, Sendable {
         return options
     }
 
+    /// What the authors of prefix-tuning summarise XSUM with: beam search of width 6, length penalty 0.8, at least 11 and
+    /// at most 62 tokens as `transformers` counts them (the start token included), the last of them the end token, no
+    /// run of three tokens twice.
+    public static func summarization(endToken: Int32) -> DecodingOptions {
+        var options = DecodingOptions(.beam(width: 6), maxNewTokens: 61, endTokens: [endToken])
+        options.minNewTokens = 10
+        options.forcedLastToken = endToken
+        options.lengthPenalty = 0.8
+        options.earlyStopping = .yes
+        options.noRepeatNGramSize = 3
+        return options
+    }
+
     /// Width of the search: rows of a step per prompt.
     var beamCount: Int { if case .beam(let width) = strategy { width } else { 1 } }
 }
 
 extension DecodingOptions: Codable {
     private enum CodingKeys: String, CodingKey {
-        case strategy, maxNewTokens, minNewTokens, endTokens, lengthPenalty, earlyStopping, noRepeatNGramSize
+        case strategy, maxNewTokens, minNewTokens, endTokens, forcedFirstToken, forcedLastToken, lengthPenalty, earlyStopping, noRepeatNGramSize
         case repetitionPenalty, forbiddenTokens, forbiddenSequences, temperature, topK, topP, minP, seed
     }
 
@@ -98,6 +116,8 @@ extension DecodingOptions: Codable {
         try read(.maxNewTokens, \.maxNewTokens)
         try read(.minNewTokens, \.minNewTokens)
         try read(.endTokens, \.endTokens)
+        forcedFirstToken = try values.decodeIfPresent(Int32.self, forKey: .forcedFirstToken)
+        forcedLastToken = try values.decodeIfPresent(Int32.self, forKey: .forcedLastToken)
         try read(.lengthPenalty, \.lengthPenalty)
         try read(.earlyStopping, \.earlyStopping)
         try read(.noRepeatNGramSize, \.noRepeatNGramSize)

@@ -12,6 +12,8 @@ public enum GenerationError: Error, Equatable, Sendable {
     case unknownToken(Int32, place: String, vocabularySize: Int)
     /// Prefix, prompt and answer need more positions than the model has.
     case tooLong(index: Int, prefix: Int, prompt: Int, newTokens: Int, positions: Int)
+    /// A source has more tokens than the encoder has positions for.
+    case sourceTooLong(index: Int, source: Int, positions: Int)
     /// Neither one prefix per prompt nor one for all.
     case prefixCount(prompts: Int, prefixes: Int)
     /// The model's scores are not numbers.
@@ -34,6 +36,8 @@ extension GenerationError: CustomStringConvertible, LocalizedError {
                 + "new ones (the last needs no position) exceed the model's \(positions) positions; "
                 + (positions - prefix >= prompt
                     ? "ask for at most \(positions - prefix - prompt + 1) new tokens" : "shorten the prompt")
+        case .sourceTooLong(let index, let source, let positions):
+            "prompt \(index) is too long: it has \(source) tokens, but the encoder has room for \(positions); shorten it"
         case .prefixCount(let prompts, let prefixes):
             "\(prompts) prompts came with \(prefixes) prefixes; give one per prompt"
         case .notFinite(let index):

@@ -38,7 +38,7 @@ public final class GenerationRun {
     let cache: KVCache
     private let model: any CausalModel
     private let prompts: [[Int32]]
-    private let prefixes: [KeyValues?]
+    private let prefixes: [InitialKeyValues?]
     private let options: DecodingOptions
     private let limits: Limits
     private let rules: TokenRules
@@ -51,13 +51,13 @@ public final class GenerationRun {
     ///
     /// - Parameters:
     ///   - model: Predicts the tokens.
-    ///   - prompts: At least one token each.
+    ///   - prompts: At least one token each: what is continued, or the sources of an encoder–decoder model.
     ///   - prefixes: What each prompt comes after; as many as prompts.
     ///   - options: How answers are chosen.
     ///   - limits: How much goes through the model at once.
     /// - Throws: ``GenerationError`` where an option or a prompt is not valid.
     public init(
-        _ model: any CausalModel, prompts: [[Int32]], after prefixes: [KeyValues?], options: DecodingOptions,
+        _ model: any CausalModel, prompts: [[Int32]], after prefixes: [InitialKeyValues?], options: DecodingOptions,
         limits: Limits = Limits()
     ) throws(GenerationError) {
         let shape = model.shape
@@ -67,7 +67,7 @@ public final class GenerationRun {
             throw .prefixCount(prompts: prompts.count, prefixes: prefixes.count)
         }
         for (index, (prompt, prefix)) in zip(prompts, prefixes).enumerated() {
-            try Self.validate(prompt, index, prefix: prefix?.positions ?? 0, options, shape)
+            try Self.validate(prompt, index, prefix, options, model)
         }
         self.model = model
         self.prompts = prompts
@@ -91,17 +91,37 @@ public final class GenerationRun {
 
     /// Lets further prompts in while there is room for all their beams.
     private func admit() {
-        var rows = live.reduce(0) { $0 + $1.search.width }, tokens = 0
-        while joined < prompts.count {
-            let prompt = prompts[joined]
+        var rows = live.reduce(0) { $0 + $1.search.width }, tokens = 0, last = joined
+        while last < prompts.count {
             rows += options.beamCount
-            tokens += prompt.count
-            guard rows <= limits.rows || live.isEmpty, tokens <= limits.promptTokens || tokens == prompt.count
-            else { return }
-            live.append(Live(prompt: joined, search: search(prompt)))
-            cache.sequences.append(KVCache.Sequence(after: prefixes[joined]))
-            inputs.append(prompt)
+            tokens += prompts[last].count
+            let isFirst = live.isEmpty && last == joined
+            guard rows <= limits.rows || isFirst, tokens <= limits.promptTokens || tokens == prompts[last].count
+            else { break }
+            last += 1
+        }
+        let starts = decoderStarts(joined..<last)
+        for (sequence, tokens) in starts {
+            live.append(Live(prompt: joined, search: search(tokens)))
+            cache.sequences.append(sequence)
+            inputs.append(tokens)
             joined += 1
+        }
+    }
+
+    /// What the decoder begins with for each of some prompts: the prompt itself, or the start token where the prompt is
+    /// a source that the encoder reads.
+    private func decoderStarts(_ indices: Range<Int>) -> [(KVCache.Sequence, [Int32])] {
+        let starts = prefixes[indices]
+        guard let model = model as? any EncoderDecoderModel, !indices.isEmpty else {
+            return zip(starts, prompts[indices]).map { (KVCache.Sequence(after: $0?.decoder), $1) }
+        }
+        let sources = withoutRecording {
+            model.encode(TokenBatch(prompts[indices]), after: starts.map { $0?.encoder }, dropout: nil)
+        }
+        return zip(starts, sources).map { start, source in
+            let reading = [start?.cross, source].compactMap(\.self)
+            return (KVCache.Sequence(after: start?.decoder, reading: reading), [model.startToken])
         }
     }
 
@@ -114,13 +134,19 @@ public final class GenerationRun {
 
     /// [rows × vocabulary]: log-probabilities for beams, else logits, of the token after each sequence.
     private func scores() -> Tensor {
+        withoutRecording {
+            let batch = TokenBatch(inputs)
+            let hidden = model.hiddenStates(batch, cache: cache, dropout: nil)
+            let last = batch.rowCount == batch.lengths.count ? hidden : hidden.rows(at: batch.lastRows)
+            return options.beamCount > 1 ? logProbabilities(last, head: model.head) : model.head(last)
+        }
+    }
+
+    private func withoutRecording<Result>(_ body: () -> Result) -> Result {
         let recording = tapes.map(\.isRecording)
         for tape in tapes { tape.isRecording = false }
         defer { for (tape, wasRecording) in zip(tapes, recording) { tape.isRecording = wasRecording } }
-        let batch = TokenBatch(inputs)
-        let hidden = model.hiddenStates(batch, cache: cache, dropout: nil)
-        let last = batch.tokens.count == batch.lengths.count ? hidden : hidden.rows(at: batch.lastRows)
-        return options.beamCount > 1 ? logProbabilities(last, head: model.head) : model.head(last)
+        return body()
     }
 
     private func choose(from scores: Tensor) throws -> Step {
@@ -155,25 +181,36 @@ public final class GenerationRun {
 
 extension GenerationRun {
     private static func validate(
-        _ prompt: [Int32], _ index: Int, prefix: Int, _ options: DecodingOptions, _ shape: ModelShape
+        _ prompt: [Int32], _ index: Int, _ prefix: InitialKeyValues?, _ options: DecodingOptions,
+        _ model: any CausalModel
     ) throws(GenerationError) {
+        let shape = model.shape
         if prompt.isEmpty { throw .emptyPrompt(index: index) }
         for token in prompt where token < 0 || Int(token) >= shape.vocabularySize {
             throw .unknownToken(token, place: "prompt \(index)", vocabularySize: shape.vocabularySize)
         }
+        var promptLength = prompt.count
+        if model is any EncoderDecoderModel {
+            let taken = prefix?.encoder?.positions ?? 0
+            guard taken + prompt.count <= shape.positionCount else {
+                throw .sourceTooLong(index: index, source: prompt.count, positions: shape.positionCount - taken)
+            }
+            promptLength = 1  // the start token
+        }
         // The last token of an answer is never read.
-        if prefix + prompt.count + options.maxNewTokens - 1 > shape.positionCount {
+        let taken = prefix?.decoder?.positions ?? 0
+        if taken + promptLength + options.maxNewTokens - 1 > shape.positionCount {
             throw .tooLong(
-                index: index, prefix: prefix, prompt: prompt.count, newTokens: options.maxNewTokens,
+                index: index, prefix: taken, prompt: promptLength, newTokens: options.maxNewTokens,
                 positions: shape.positionCount)
         }
     }
 
     /// The tapes of a model or a prefix in training: nothing of a generation is differentiated.
-    private static func tapes(of model: any CausalModel, _ prefixes: [KeyValues?]) -> [Tape] {
+    private static func tapes(of model: any CausalModel, _ prefixes: [InitialKeyValues?]) -> [Tape] {
         let gradients =
             model.parameters.compactMap(\.value.gradient)
-            + prefixes.compactMap { $0?.layers.first?.source.gradient }
+            + prefixes.compactMap(\.self).flatMap(\.all).compactMap { $0.layers.first?.source.gradient }
         var found: [ObjectIdentifier: Tape] = [:]
         for gradient in gradients { found[ObjectIdentifier(gradient.tape)] = gradient.tape }
         return Array(found.values)

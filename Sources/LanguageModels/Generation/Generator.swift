@@ -20,14 +20,14 @@ import Tensors
     /// Answers many prompts after one prefix, or none.
     ///
     /// - Parameters:
-    ///   - prompts: At least one token each.
+    ///   - prompts: At least one token each: what is continued, or the sources of an encoder–decoder model.
     ///   - prefix: What all prompts come after.
     ///   - options: How answers are chosen.
     ///   - onToken: Told of every token and its prompt: as it is chosen, or in beam search when the answer is found.
     /// - Returns: The answers in the order of the prompts.
     /// - Throws: ``GenerationError``; `CancellationError` where the task is cancelled.
     public func generate(
-        _ prompts: [[Int32]], after prefix: KeyValues? = nil, options: DecodingOptions,
+        _ prompts: [[Int32]], after prefix: InitialKeyValues? = nil, options: DecodingOptions,
         onToken: ((_ prompt: Int, _ token: Int32) -> Void)? = nil
     ) throws -> [Generation] {
         try generate(prompts, after: prompts.map { _ in prefix }, options: options, onToken: onToken)
@@ -36,14 +36,14 @@ import Tensors
     /// Answers many prompts, each after its own prefix or none, in common batches.
     ///
     /// - Parameters:
-    ///   - prompts: At least one token each.
+    ///   - prompts: At least one token each: what is continued, or the sources of an encoder–decoder model.
     ///   - prefixes: What each prompt comes after.
     ///   - options: How answers are chosen.
     ///   - onToken: Told of every token and its prompt: as it is chosen, or in beam search when the answer is found.
     /// - Returns: The answers in the order of the prompts.
     /// - Throws: ``GenerationError``; `CancellationError` where the task is cancelled.
     public func generate(
-        _ prompts: [[Int32]], after prefixes: [KeyValues?], options: DecodingOptions,
+        _ prompts: [[Int32]], after prefixes: [InitialKeyValues?], options: DecodingOptions,
         onToken: ((_ prompt: Int, _ token: Int32) -> Void)? = nil
     ) throws -> [Generation] {
         let run = try GenerationRun(model, prompts: prompts, after: prefixes, options: options, limits: limits)
@@ -69,7 +69,7 @@ import Tensors
     /// - Returns: The stream; it throws ``GenerationError`` where the model's scores are not numbers.
     /// - Throws: ``GenerationError`` where an option or the prompt is not valid.
     public func stream(
-        _ prompt: [Int32], after prefix: KeyValues? = nil, options: DecodingOptions
+        _ prompt: [Int32], after prefix: InitialKeyValues? = nil, options: DecodingOptions
     ) throws -> AsyncThrowingStream<Int32, any Error> {
         let run = try GenerationRun(model, prompts: [prompt], after: [prefix], options: options, limits: limits)
         let (stream, continuation) = AsyncThrowingStream<Int32, any Error>.makeStream()

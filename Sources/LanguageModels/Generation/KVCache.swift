@@ -1,80 +1,51 @@
 import Tensors
 
-/// Keys and values of a run of positions in every layer of a model, wherever they lie.
-///
-/// This is what a prefix is to a model.
-public struct KeyValues {
-    /// Where one layer's keys and values lie.
-    public typealias Layer = (source: Tensor, keyColumn: Int, valueColumn: Int)
-
-    let layers: [Layer]
-    let rows: KeyValueSegment.Rows
-    /// How many positions the tokens that follow are moved by: `count`, or 0 where the text keeps its own positions.
-    let positions: Int
-
-    /// Keys and values in the columns of one matrix, layer after layer: key, value, key, value, …
-    ///
-    /// - Parameters:
-    ///   - matrix: [n × 2·L·keyWidth], the layout of PEFT's `prompt_embeddings` and of the paper's P.
-    ///   - shape: The model's sizes.
-    ///   - shiftsPositions: Whether the text that follows starts at position n (else at 0).
-    public init(rowsOf matrix: Tensor, shape: ModelShape, shiftsPositions: Bool = true) {
-        precondition(matrix.width == shape.prefixRowWidth, "a prefix of \(matrix.shape) for \(shape)")
-        layers = (0..<shape.layerCount).map {
-            (matrix, 2 * $0 * shape.keyWidth, (2 * $0 + 1) * shape.keyWidth)
-        }
-        rows = .range(0..<matrix.rows)
-        positions = shiftsPositions ? matrix.rows : 0
-    }
-
-    init(layers: [Layer], rows: KeyValueSegment.Rows, positions: Int) {
-        self.layers = layers
-        self.rows = rows
-        self.positions = positions
-    }
-
-    func segment(_ layer: Int) -> KeyValueSegment {
-        let (source, keyColumn, valueColumn) = layers[layer]
-        return KeyValueSegment(source: source, rows: rows, keyColumn: keyColumn, valueColumn: valueColumn)
-    }
-}
-
 /// What the sequences of a batch attend to before their own tokens.
 ///
 /// A prefix enters a model only as the initial content of this cache; any number of sequences may start from the same
 /// one, which is stored once. A cache that keeps new tokens copies their keys and values into a pool of rows, of which
 /// a sequence remembers the numbers: to split a sequence into beams, or to reorder beams, copies numbers only.
 public final class KVCache {
-    /// One sequence: the given keys and values, the rows of the pool that hold its tokens, its next position.
+    /// One sequence: the given keys and values, the rows of the pool that hold its tokens, its next position, and the
+    /// source that it is about.
     public struct Sequence {
         var start: KeyValues?
+        let source: [KeyValues]  // a cross prefix, then the source itself
         var poolRows: [Int32] = []
         var sharedRows: Range<Int>?  // pool rows of a prompt, before poolRows
         /// Position of the next token.
         public internal(set) var nextPosition: Int
 
         /// A sequence that begins after `start`, or from nothing.
-        public init(after start: KeyValues? = nil) {
+        ///
+        /// - Parameter source: What the cross-attention of an encoder–decoder model reads.
+        public init(after start: KeyValues? = nil, reading source: [KeyValues] = []) {
             self.start = start
+            self.source = source
             nextPosition = start?.positions ?? 0
         }
     }
 
     /// The sequences, in the order of the next batch. May be reordered, repeated and removed between steps.
     public var sequences: [Sequence]
-    private let shape: ModelShape
+    private let stack: AttentionStack
     private let pool: KeyValuePool?
 
     /// A cache.
     ///
     /// - Parameters:
-    ///   - shape: The model's sizes.
+    ///   - stack: The layers whose self-attention it serves.
     ///   - sequences: What each sequence starts from.
     ///   - keepsTokens: Whether new tokens are remembered (generation) or attend within their batch only (training).
-    public init(shape: ModelShape, sequences: [Sequence], keepsTokens: Bool) {
-        self.shape = shape
+    public init(stack: AttentionStack, sequences: [Sequence], keepsTokens: Bool) {
+        self.stack = stack
         self.sequences = sequences
-        pool = keepsTokens ? KeyValuePool(shape: shape) : nil
+        pool = keepsTokens ? KeyValuePool(stack: stack) : nil
+    }
+
+    /// A cache of a model's decoder.
+    public convenience init(shape: ModelShape, sequences: [Sequence], keepsTokens: Bool) {
+        self.init(stack: shape.decoder, sequences: sequences, keepsTokens: keepsTokens)
     }
 
     /// Makes room for the tokens of a batch and says what they attend to.
@@ -89,12 +60,13 @@ public final class KVCache {
             sequences[index].nextPosition += length
         }
         if let pool {
-            newRows = pool.take(batch.tokens.count, keeping: sequences)
+            newRows = pool.take(batch.rowCount, keeping: sequences)
             for (index, range) in batch.ranges.enumerated() { sequences[index].append(newRows[range]) }
         }
         // Asked last: the pool may just have moved to larger memory, and what was appended is attended to as well.
         return CacheStep(
-            positions: positions, ranges: batch.ranges, past: sequences.map(keyValues), newRows: newRows, pool: pool)
+            positions: positions, ranges: batch.ranges, past: sequences.map(keyValues),
+            sources: sequences.map(\.source), newRows: newRows, pool: pool)
     }
 
     private func keyValues(of sequence: Sequence) -> [KeyValues] {
@@ -129,13 +101,18 @@ public final class CacheStep {
     public let positions: [Int32]
     private let ranges: [Range<Int>]
     private let past: [[KeyValues]]
+    private let sources: [[KeyValues]]
     private let newRows: [Int32]
     private let pool: KeyValuePool?
 
-    init(positions: [Int32], ranges: [Range<Int>], past: [[KeyValues]], newRows: [Int32], pool: KeyValuePool?) {
+    init(
+        positions: [Int32], ranges: [Range<Int>], past: [[KeyValues]], sources: [[KeyValues]], newRows: [Int32],
+        pool: KeyValuePool?
+    ) {
         self.positions = positions
         self.ranges = ranges
         self.past = past
+        self.sources = sources
         self.newRows = newRows
         self.pool = pool
     }
@@ -162,6 +139,20 @@ public final class CacheStep {
         }
         return attention(queries: projected, sequences: sequences, geometry: geometry)
     }
+
+    /// Attention of the new tokens to the source of their sequence.
+    ///
+    /// - Parameters:
+    ///   - queries: [tokens × heads·headWidth].
+    ///   - layer: Which layer's keys and values.
+    ///   - geometry: Heads and scale; not causal.
+    /// - Returns: [tokens × heads·headWidth].
+    public func attendToSource(_ queries: Tensor, layer: Int, geometry: AttentionGeometry) -> Tensor {
+        let sequences = zip(ranges, sources).map { range, source in
+            AttendingSequence(queries: range, segments: source.map { $0.segment(layer) })
+        }
+        return attention(queries: queries, sequences: sequences, geometry: geometry)
+    }
 }
 
 extension KVCache {
@@ -169,15 +160,9 @@ extension KVCache {
     ///
     /// - Returns: [tokens × 2·layers·keyWidth]: key, value, key, value, … of layers 0, 1, …
     public func matrix(ofSequence index: Int) -> Tensor {
-        let rows = (sequences[index].sharedRows.map { $0.map(Int32.init) } ?? []) + sequences[index].poolRows
-        let matrix = Tensor(shape: [rows.count, shape.prefixRowWidth])
-        guard let pool else { return matrix }
-        for (layer, source) in pool.layers.enumerated() {
-            for (position, row) in rows.enumerated() {
-                (matrix.floats + position * matrix.width + 2 * layer * shape.keyWidth).update(
-                    from: source.source.floats + Int(row) * source.source.width, count: 2 * shape.keyWidth)
-            }
-        }
-        return matrix
+        let sequence = sequences[index]
+        let rows = (sequence.sharedRows.map { $0.map(Int32.init) } ?? []) + sequence.poolRows
+        guard let pool else { return Tensor(shape: [0, stack.prefixRowWidth]) }
+        return KeyValues(layers: pool.layers, rows: .list(rows), positions: 0).matrix(keyWidth: stack.keyWidth)
     }
 }

@@ -11,11 +11,11 @@ final class KeyValuePool {
     private var next = 0
     private var free: [Int32] = []
 
-    init(shape: ModelShape, capacity: Int = 256) {
-        keyWidth = shape.keyWidth
+    init(stack: AttentionStack, capacity: Int = 256) {
+        keyWidth = stack.keyWidth
         self.capacity = capacity
-        layers = (0..<shape.layerCount).map { _ in
-            (Tensor(shape: [capacity, 2 * shape.keyWidth]), 0, shape.keyWidth)
+        layers = (0..<stack.layerCount).map { _ in
+            (Tensor(shape: [capacity, 2 * stack.keyWidth]), 0, stack.keyWidth)
         }
     }
 

@@ -1,5 +1,5 @@
 /// The options that change the scores of single tokens, whatever the strategy: repetition penalty, n-grams that must
-/// not repeat, forbidden tokens and sequences, the least length.
+/// not repeat, forbidden tokens and sequences, the least length, forced tokens.
 ///
 /// They are applied in the order of `transformers`: to logits in greedy search and sampling, to log-probabilities
 /// (which are not normalised again) in beam search.
@@ -8,6 +8,9 @@ struct TokenRules {
     private let penalty: Float
     private let nGramSize: Int
     private let minNewTokens: Int
+    private let maxNewTokens: Int
+    private let forcedFirstToken: Int32?
+    private let forcedLastToken: Int32?
     private let endTokens: [Int32]
     private let forbiddenTokens: [Int32]
     private let forbiddenSequences: [[Int32]]  // of two tokens and more
@@ -17,6 +20,9 @@ struct TokenRules {
         penalty = Float(options.repetitionPenalty)
         nGramSize = options.noRepeatNGramSize
         minNewTokens = options.minNewTokens
+        maxNewTokens = options.maxNewTokens
+        forcedFirstToken = options.forcedFirstToken
+        forcedLastToken = options.forcedLastToken
         endTokens = options.endTokens
         let single = options.forbiddenSequences.filter { $0.count == 1 && !options.endTokens.contains($0[0]) }
         forbiddenTokens = options.forbiddenTokens + single.joined()
@@ -32,6 +38,14 @@ struct TokenRules {
         }
         for token in forbiddenTokens { scores[Int(token)] = -.infinity }
         if newTokens < minNewTokens { for token in endTokens { scores[Int(token)] = -.infinity } }
+        if newTokens == 0, let forcedFirstToken { force(forcedFirstToken, scores) }
+        if newTokens == maxNewTokens - 1, let forcedLastToken { force(forcedLastToken, scores) }
+    }
+
+    /// Makes one token certain, as `transformers` does whatever was forbidden before.
+    private func force(_ token: Int32, _ scores: UnsafeMutablePointer<Float>) {
+        scores.update(repeating: -.infinity, count: vocabularySize)
+        scores[Int(token)] = 0
     }
 
     /// s / penalty where s > 0, else s · penalty (Keskar et al. 2019), once for each token that occurred.

@@ -7,9 +7,13 @@ struct LayerNorm {
     private let epsilon: Float
 
     /// Takes `weight` and `bias` [width].
-    init(_ weights: WeightLoader, width: Int, epsilon: Float) throws {
-        gain = try weights.tensor("weight", shape: [width])
-        bias = try weights.tensor("bias", shape: [width])
+    ///
+    /// - Parameter isAffine: Whether there are parameters; a norm without them has gain 1 and bias 0.
+    init(_ weights: WeightLoader, width: Int, epsilon: Float, isAffine: Bool = true) throws {
+        gain =
+            try isAffine
+            ? weights.tensor("weight", shape: [width]) : Tensor([Float](repeating: 1, count: width), shape: [width])
+        bias = try isAffine ? weights.tensor("bias", shape: [width]) : .zeros([width])
         self.epsilon = epsilon
     }
 

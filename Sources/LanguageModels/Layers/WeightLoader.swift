@@ -3,9 +3,17 @@ import Tensors
 /// What becomes of the weights of a checkpoint.
 public enum WeightUse {
     /// Constants, re-laid once; with the copies that gradients need where `differentiable`.
-    case frozen(differentiable: Bool)
+    case frozen(differentiable: Bool, precision: WeightPrecision = .float32)
     /// Parameters of a tape: fine-tuning and pretraining.
     case trainable(Tape)
+}
+
+/// How frozen matrices and tables are held in memory.
+public enum WeightPrecision: String, CaseIterable, Sendable {
+    /// In 32 bits, re-laid: fastest. Matrices that a checkpoint stores quantised stay as they are.
+    case float32 = "f32"
+    /// As the checkpoint stores them: 16-bit weights take half the memory and are widened as they are used.
+    case stored
 }
 
 /// Turns the tensors of a checkpoint into frozen or trainable weights, so that a model file is written once for both.
@@ -20,13 +28,17 @@ public struct WeightLoader {
     public let use: WeightUse
     /// Collects trainable parameters.
     public let registry: Registry
-    private let reader: CheckpointReader
+    let reader: CheckpointReader
+    let adapters: LowRankUpdates?
     private var scope = ""
 
     /// A loader over the tensors of `reader`.
-    public init(_ reader: CheckpointReader, use: WeightUse) {
+    ///
+    /// - Parameter adapters: Low-rank updates of some of the frozen matrices.
+    public init(_ reader: CheckpointReader, use: WeightUse, adapters: LowRankUpdates? = nil) {
         self.reader = reader
         self.use = use
+        self.adapters = adapters
         registry = Registry()
     }
 
@@ -39,19 +51,46 @@ public struct WeightLoader {
         self.reader = reader
         use = parent.use
         registry = parent.registry
+        adapters = parent.adapters
         self.scope = scope
     }
 
     /// Whether the checkpoint has a tensor of this name.
     public func contains(_ name: String) -> Bool { reader.contains(name) }
 
-    /// A vector or a table.
+    /// A vector, or a small table.
     public func tensor(_ name: String, shape: [Int]) throws -> Tensor {
         let tape: Tape? = if case .trainable(let tape) = use { tape } else { nil }
         let tensor = Tensor(shape: shape, tape: tape)
         try tensor.withMutableValues { try reader.read(name, shape: shape, into: $0) }
-        register(name, tensor)
+        if tape != nil { registry.parameters.append((scope + name, tensor)) }
         return tensor
+    }
+
+    /// A table of embeddings.
+    public func table(_ name: String, rows: Int, width: Int) throws -> TokenTable {
+        if let matrix = try storedMatrix(name, input: width, output: rows, orientation: .outputByInput, bias: nil) {
+            return .compressed(matrix)
+        }
+        return .plain(try tensor(name, shape: [rows, width]))
+    }
+
+    /// The output head: its own matrix where the checkpoint has one, whatever `config.json` says of tying (that is often
+    /// a leftover); else the token table.
+    ///
+    /// - Parameter bias: Added to the logits.
+    public func head(_ name: String, tiedTo table: TokenTable, bias: Tensor? = nil) throws -> any LinearMap {
+        if contains("\(name).weight") {
+            return try matrix(
+                name, input: table.width, output: table.count, orientation: .outputByInput, bias: bias,
+                inputScales: nil)
+        }
+        switch (table, use) {
+        case (.plain(let table), .trainable):
+            return TrainableMatrix(weight: table, orientation: .outputByInput, bias: bias)
+        case (.plain(let table), .frozen): return try FrozenMatrix(head: table, bias: bias)
+        case (.compressed(let matrix), _): return matrix.withBias(bias)
+        }
     }
 
     /// A matrix with an optional bias: `name`.weight and `name`.bias.
@@ -59,40 +98,130 @@ public struct WeightLoader {
     /// - Parameters:
     ///   - orientation: How the checkpoint stores it.
     ///   - hasBias: Whether there is a bias [output].
+    ///   - inputScales: The name of a vector [input] that x is divided by first, which AWQ adds to some layers.
     public func matrix(
-        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, hasBias: Bool = true
+        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, hasBias: Bool = true,
+        inputScales: String? = nil
+    ) throws -> any LinearMap {
+        let bias = hasBias ? try tensor("\(name).bias", shape: [output]) : nil
+        return try matrix(
+            name, input: input, output: output, orientation: orientation, bias: bias, inputScales: inputScales)
+    }
+
+    /// Matrices of the same input, side by side: y = [x·A | x·B | …], each stored by output rows.
+    ///
+    /// - Parameter parts: Name and output width of each.
+    public func stacked(_ parts: [(name: String, output: Int)], input: Int, hasBias: Bool) throws -> any LinearMap {
+        if case .frozen(let differentiable, .float32) = use, parts.allSatisfy({ isPlain($0.name) }) {
+            return try stackedPlain(parts, input: input, hasBias: hasBias, differentiable: differentiable)
+        }
+        return StackedMap(
+            try parts.map {
+                try matrix($0.name, input: input, output: $0.output, orientation: .outputByInput, hasBias: hasBias)
+            })
+    }
+
+    /// Reports tensors of the checkpoint that nothing took, and adapters of matrices that the model does not have.
+    ///
+    /// - Throws: ``CheckpointError``.
+    public func finish(ignoring patterns: [String] = []) throws {
+        try reader.finish(ignoring: patterns)
+        try adapters?.finish()
+    }
+}
+
+extension WeightLoader {
+    /// Whether a matrix is an ordinary tensor that will be held alone.
+    private func isPlain(_ name: String) -> Bool {
+        let isAdapted = adapters.map { $0.update(of: scope + name) != nil && !$0.merges } ?? false
+        return contains("\(name).weight") && !reader.isQuantized(name) && !isAdapted
+    }
+
+    /// One re-laid matrix for several.
+    private func stackedPlain(
+        _ parts: [(name: String, output: Int)], input: Int, hasBias: Bool, differentiable: Bool
+    ) throws -> any LinearMap {
+        let output = parts.reduce(0) { $0 + $1.output }
+        let values = Tensor(shape: [output, input]), bias = hasBias ? Tensor(shape: [output]) : nil
+        var row = 0
+        for part in parts {
+            try values.withMutableValues { buffer in
+                try read(
+                    part.name, shape: [part.output, input], .outputByInput,
+                    into: UnsafeMutableBufferPointer(rebasing: buffer[row * input..<(row + part.output) * input]))
+            }
+            try bias?.withMutableValues { buffer in
+                try reader.read(
+                    "\(part.name).bias", shape: [part.output],
+                    into: UnsafeMutableBufferPointer(rebasing: buffer[row..<row + part.output]))
+            }
+            row += part.output
+        }
+        return try values.withMutableValues {
+            try FrozenMatrix(
+                UnsafeBufferPointer($0), input: input, output: output, orientation: .outputByInput, bias: bias,
+                differentiable: differentiable)
+        }
+    }
+
+    private func matrix(
+        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?, inputScales: String?
     ) throws -> any LinearMap {
         let shape = orientation == .inputByOutput ? [input, output] : [output, input]
         switch use {
         case .trainable:
-            let weight = try tensor("\(name).weight", shape: shape)
-            let bias = hasBias ? try tensor("\(name).bias", shape: [output]) : nil
-            return TrainableMatrix(weight: weight, orientation: orientation, bias: bias)
-        case .frozen(let differentiable):
-            // Not `tensor`: the plain copy lives only until it is re-laid.
-            let values = Tensor(shape: shape)
-            let bias = hasBias ? try tensor("\(name).bias", shape: [output]) : nil
-            return try values.withMutableValues { buffer in
-                try reader.read("\(name).weight", shape: shape, into: buffer)
-                return try FrozenMatrix(
-                    UnsafeBufferPointer(buffer), input: input, output: output, orientation: orientation, bias: bias,
-                    differentiable: differentiable)
-            }
+            return TrainableMatrix(
+                weight: try tensor("\(name).weight", shape: shape), orientation: orientation, bias: bias)
+        case .frozen(let differentiable, _):
+            let base =
+                try compressed(name, input: input, output: output, orientation, bias: bias, inputScales: inputScales)
+                ?? packed(name, input: input, output: output, orientation, bias: bias, differentiable: differentiable)
+            guard let update = adapters?.update(of: scope + name), adapters?.merges == false else { return base }
+            return try update.map(over: base, name: scope + name)
         }
     }
 
-    /// An output head that is the token table itself.
-    public func tiedHead(_ table: Tensor) throws -> any LinearMap {
-        switch use {
-        case .trainable: TrainableMatrix(weight: table, orientation: .outputByInput)
-        case .frozen: try FrozenMatrix(head: table)
+    /// A matrix in 32 bits, re-laid for its multiplies.
+    private func packed(
+        _ name: String, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?, differentiable: Bool
+    ) throws -> any LinearMap {
+        // Not `tensor`: the plain copy lives only until it is re-laid.
+        let shape = orientation == .inputByOutput ? [input, output] : [output, input]
+        let values = Tensor(shape: shape)
+        return try values.withMutableValues { buffer in
+            try read(name, shape: shape, orientation, into: buffer)
+            return try FrozenMatrix(
+                UnsafeBufferPointer(buffer), input: input, output: output, orientation: orientation, bias: bias,
+                differentiable: differentiable)
         }
     }
 
-    /// Reports tensors of the checkpoint that nothing took.
-    public func finish(ignoring patterns: [String]) throws { try reader.finish(ignoring: patterns) }
+    /// The plain values of a matrix, with an adapter merged into them where it is to be.
+    private func read(
+        _ name: String, shape: [Int], _ orientation: MatrixOrientation, into buffer: UnsafeMutableBufferPointer<Float>
+    ) throws {
+        try reader.read("\(name).weight", shape: shape, into: buffer)
+        guard let adapters, adapters.merges, let update = adapters.update(of: scope + name) else { return }
+        try update.add(to: buffer, shape: shape, orientation: orientation, name: scope + name)
+    }
 
-    private func register(_ name: String, _ tensor: Tensor) {
-        if tensor.gradient != nil { registry.parameters.append((scope + name, tensor)) }
+    /// A matrix that stays as the checkpoint stores it: quantised, or of 16 bits where those are to be kept.
+    private func compressed(
+        _ name: String, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?, inputScales: String?
+    ) throws -> CompressedMatrix? {
+        if let matrix = try reader.quantizedMatrix(
+            name, input: input, output: output, bias: bias, inputScales: inputScales)
+        {
+            return matrix
+        }
+        return try storedMatrix(
+            "\(name).weight", input: input, output: output, orientation: orientation, bias: bias)
+    }
+
+    private func storedMatrix(
+        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?
+    ) throws -> CompressedMatrix? {
+        guard case .frozen(_, let precision) = use, precision == .stored || reader.holdsQuantizedMatrices else { return nil }
+        return try reader.storedMatrix(name, input: input, output: output, orientation: orientation, bias: bias)
     }
 }

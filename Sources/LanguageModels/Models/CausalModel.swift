@@ -1,6 +1,6 @@
 import Tensors
 
-/// A decoder-only language model: p(next token | tokens so far).
+/// A language model with a decoder: p(next token | tokens so far).
 ///
 /// A model knows key-value caches, not prefixes: whatever the cache holds at the start is attended to.
 public protocol CausalModel: AnyObject {
@@ -21,38 +21,31 @@ public protocol CausalModel: AnyObject {
     func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor
 }
 
-/// The sizes that others must know of a model.
-public struct ModelShape: Equatable, Sendable, Codable {
-    /// Attention layers L.
-    public var layerCount: Int
-    /// Key and value heads per layer.
-    public var keyHeadCount: Int
-    /// Width of a head.
-    public var headWidth: Int
-    /// Width d of the residual stream.
-    public var width: Int
-    /// The greatest number of positions, a prefix included.
-    public var positionCount: Int
-    /// Tokens in the vocabulary.
-    public var vocabularySize: Int
+/// A model whose decoder reads what an encoder made of a source text: p(next token | source, tokens so far).
+public protocol EncoderDecoderModel: CausalModel {
+    /// The token that every output begins with; it is read, never written.
+    var startToken: Int32 { get }
 
-    /// The sizes of a model.
-    public init(
-        layerCount: Int, keyHeadCount: Int, headWidth: Int, width: Int, positionCount: Int, vocabularySize: Int
-    ) {
-        self.layerCount = layerCount
-        self.keyHeadCount = keyHeadCount
-        self.headWidth = headWidth
-        self.width = width
-        self.positionCount = positionCount
-        self.vocabularySize = vocabularySize
+    /// Reads sources.
+    ///
+    /// - Parameters:
+    ///   - sources: One sequence per source.
+    ///   - cache: What the encoder's self-attention sees besides each source.
+    ///   - dropout: Drops activations in training; nil as a rule.
+    /// - Returns: For each source, the keys and values that the decoder's cross-attention reads it by.
+    func encode(_ sources: TokenBatch, cache: KVCache, dropout: Dropout?) -> [KeyValues]
+}
+
+extension EncoderDecoderModel {
+    /// Reads sources.
+    ///
+    /// - Parameter starts: What the encoder's self-attention sees before each source.
+    /// - Returns: See ``encode(_:cache:dropout:)``.
+    public func encode(_ sources: TokenBatch, after starts: [KeyValues?], dropout: Dropout?) -> [KeyValues] {
+        guard let stack = shape.encoder else { preconditionFailure("an encoder–decoder model without an encoder") }
+        let cache = KVCache(stack: stack, sequences: starts.map { .init(after: $0) }, keepsTokens: false)
+        return encode(sources, cache: cache, dropout: dropout)
     }
-
-    /// Width of the keys, and of the values, of one position in one layer.
-    public var keyWidth: Int { keyHeadCount * headWidth }
-
-    /// Width 2·L·keyWidth of one row of a prefix.
-    public var prefixRowWidth: Int { 2 * layerCount * keyWidth }
 }
 
 /// Drops activations during training, with masks that depend on a seed and the order of calls alone.

@@ -11,31 +11,30 @@ public final class GPT2: CausalModel {
     /// Trainable parameters by checkpoint name.
     public let parameters: [(name: String, value: Tensor)]
 
-    private let tokenTable: Tensor  // [vocabulary × d]
-    private let positionTable: Tensor  // [positions × d]
+    private let tokenTable: TokenTable  // [vocabulary × d]
+    private let positionTable: TokenTable  // [positions × d]
     private let blocks: [Block]
     private let finalNorm: LayerNorm
 
     /// Takes the weights of a checkpoint, whose keys may begin with `transformer.` or not.
     ///
     /// - Throws: ``CheckpointError`` where tensors are missing, left over, mis-shaped or not finite.
-    public init(_ configuration: GPT2Configuration, reader: CheckpointReader, use: WeightUse) throws {
+    public convenience init(_ configuration: GPT2Configuration, reader: CheckpointReader, use: WeightUse) throws {
+        try self.init(configuration, WeightLoader(reader, use: use))
+    }
+
+    /// Takes the weights that a loader makes; see ``init(_:reader:use:)``.
+    public init(_ configuration: GPT2Configuration, _ all: WeightLoader) throws {
         self.configuration = configuration
         let d = configuration.width
-        let all = WeightLoader(reader, use: use)
         let weights = all.contains("transformer.wte.weight") ? all.scoped("transformer") : all
-        tokenTable = try weights.tensor("wte.weight", shape: [configuration.vocabularySize, d])
-        positionTable = try weights.tensor("wpe.weight", shape: [configuration.positionCount, d])
+        tokenTable = try weights.table("wte.weight", rows: configuration.vocabularySize, width: d)
+        positionTable = try weights.table("wpe.weight", rows: configuration.positionCount, width: d)
         blocks = try (0..<configuration.layerCount).map {
             try Block(configuration, layer: $0, weights.scoped("h").scoped("\($0)"))
         }
         finalNorm = try LayerNorm(weights.scoped("ln_f"), width: d, epsilon: configuration.layerNormEpsilon)
-        // A head of its own is used wherever the file has one; what config.json says of tying is often a leftover.
-        head =
-            all.contains("lm_head.weight")
-            ? try all.matrix(
-                "lm_head", input: d, output: configuration.vocabularySize, orientation: .outputByInput, hasBias: false)
-            : try weights.tiedHead(tokenTable)
+        head = try all.head("lm_head", tiedTo: tokenTable)
         // Causal masks, which old checkpoints carry as tensors.
         try all.finish(ignoring: ["*attn.bias", "*attn.masked_bias"])
         parameters = all.registry.parameters.map { (Self.savedName($0.name), $0.value) }
@@ -47,17 +46,12 @@ public final class GPT2: CausalModel {
     }
 
     /// Sizes that caches and prefixes have.
-    public var shape: ModelShape {
-        ModelShape(
-            layerCount: configuration.layerCount, keyHeadCount: configuration.headCount,
-            headWidth: configuration.headWidth, width: configuration.width, positionCount: configuration.positionCount,
-            vocabularySize: configuration.vocabularySize)
-    }
+    public var shape: ModelShape { configuration.shape }
 
     /// lnᶠ of the last block's output.
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
         let step = cache.extend(by: batch)
-        var x = tokenTable.rows(at: batch.tokens) + positionTable.rows(at: step.positions)  // [tokens × d]
+        var x = batch.embedded(by: tokenTable) + positionTable.rows(at: step.positions)  // [tokens × d]
         if let dropout { x = dropout(x) }
         for block in blocks { x = block(x, step, dropout) }
         return finalNorm(x)
@@ -117,12 +111,7 @@ extension GPT2 {
             let d = configuration.width, inner = configuration.innerWidth
             expand = try weights.matrix("c_fc", input: d, output: inner, orientation: .inputByOutput)
             contract = try weights.matrix("c_proj", input: inner, output: d, orientation: .inputByOutput)
-            activation =
-                switch configuration.activation {
-                case .geluNew, .geluTanh: .geluTanh
-                case .gelu: .geluErf
-                case .relu: .relu
-                }
+            activation = configuration.activation.operation
         }
 
         func callAsFunction(_ x: Tensor) -> Tensor { contract(expand(x).applying(activation)) }

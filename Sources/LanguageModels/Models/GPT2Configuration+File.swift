@@ -26,10 +26,20 @@ extension GPT2Configuration {
     /// - Throws: ``CheckpointError``.
     public func write(to url: URL) throws {
         try validate()
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try AtomicFile.write(try encoder.encode(self) + [UInt8(ascii: "\n")], to: url)
+        try AtomicFile.write(fileContents, to: url)
     }
+
+    /// A `config.json` that `transformers` loads.
+    public var fileContents: Data {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            return try encoder.encode(self) + [UInt8(ascii: "\n")]
+        }
+    }
+
+    /// Builds the network.
+    public func network(_ weights: WeightLoader) throws -> any CausalModel { try GPT2(self, weights) }
 
     /// Checks a configuration that was put together in code.
     ///

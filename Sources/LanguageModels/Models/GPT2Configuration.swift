@@ -4,19 +4,7 @@ import Foundation
 ///
 /// Missing keys have the values that `transformers` gives them; keys that concern only training schedules or other
 /// heads are ignored. ``read(from:)`` reads a file; decoding by hand throws `DecodingError`.
-public struct GPT2Configuration: Codable, Equatable, Sendable {
-    /// The nonlinearity between the two matrices of the MLP.
-    public enum Activation: String, Codable, CaseIterable, Sendable {
-        /// The tanh approximation of GELU, GPT-2's own.
-        case geluNew = "gelu_new"
-        /// The same function under PyTorch's name.
-        case geluTanh = "gelu_pytorch_tanh"
-        /// GELU by the error function.
-        case gelu = "gelu"
-        /// max(0, x).
-        case relu = "relu"
-    }
-
+public struct GPT2Configuration: ModelConfiguration, Codable, Equatable, Sendable {
     /// Width d of the residual stream (`n_embd`).
     public var width = 768
     /// Number L of blocks (`n_layer`).
@@ -32,7 +20,7 @@ public struct GPT2Configuration: Codable, Equatable, Sendable {
     /// ε of the layer norms (`layer_norm_epsilon`).
     public var layerNormEpsilon: Float = 1e-5
     /// The MLP's nonlinearity (`activation_function`).
-    public var activation = Activation.geluNew
+    public var activation = NamedActivation.geluNew
     /// Whether attention scores are divided by √(d/H) (`scale_attn_weights`).
     public var scalesAttention = true
     /// Whether the scores of layer l are also divided by l+1 (`scale_attn_by_inverse_layer_idx`).
@@ -58,6 +46,22 @@ public struct GPT2Configuration: Codable, Equatable, Sendable {
 
     /// Width d/H of one attention head.
     public var headWidth: Int { width / headCount }
+
+    /// "GPT-2".
+    public var architecture: String { "GPT-2" }
+
+    /// The activation's name.
+    public var activationName: String { activation.rawValue }
+
+    /// The tokens that end a text.
+    public var endTokens: [Int32] { endToken.map { [Int32($0)] } ?? [] }
+
+    /// Sizes that caches and prefixes have.
+    public var shape: ModelShape {
+        ModelShape(
+            layerCount: layerCount, keyHeadCount: headCount, headWidth: headWidth, width: width,
+            positionCount: positionCount, vocabularySize: vocabularySize)
+    }
 
     /// Number of parameters of the model, a tied head counted once.
     public var parameterCount: Int {
@@ -125,8 +129,8 @@ public struct GPT2Configuration: Codable, Equatable, Sendable {
         vocabularySize = try value(.vocabularySize, default: vocabularySize)
         layerNormEpsilon = try value(.layerNormEpsilon, default: layerNormEpsilon)
         let name = try value(.activation, default: activation.rawValue)
-        guard let function = Activation(rawValue: name) else {
-            let known = Activation.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let function = NamedActivation(rawValue: name) else {
+            let known = NamedActivation.allCases.map(\.rawValue).joined(separator: ", ")
             throw fail(.activation, "the activation \"\(name)\" is unknown; one of \(known) is needed")
         }
         activation = function

@@ -35,9 +35,9 @@ import Tensors
     /// None.
     public var reservedPositions: Int { 0 }
     /// Nothing: sequences start from an empty cache.
-    public func start() -> KeyValues? { nil }
+    public func start() -> InitialKeyValues? { nil }
     /// Nothing.
-    public func beginStep(dropoutSeed: UInt64) -> KeyValues? { nil }
+    public func beginStep(dropoutSeed: UInt64) -> InitialKeyValues? { nil }
     /// Nothing: the passes reach the weights themselves.
     public func endStep() {}
 

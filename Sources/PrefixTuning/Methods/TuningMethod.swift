@@ -23,12 +23,12 @@ import Tokenizers
     var reservedPositions: Int { get }
 
     /// What every sequence starts from while evaluating.
-    func start() -> KeyValues?
+    func start() -> InitialKeyValues?
 
     /// What every sequence of a training step starts from. A step may pass through the model several times.
     ///
     /// - Parameter dropoutSeed: Names the step's masks.
-    func beginStep(dropoutSeed: UInt64) -> KeyValues?
+    func beginStep(dropoutSeed: UInt64) -> InitialKeyValues?
 
     /// Called after the last pass of a step: gradients must have reached the parameters when it returns.
     func endStep()
@@ -51,11 +51,7 @@ extension TuningMethod {
     ///   - format: How prompt and completion are joined, and what becomes of long ones.
     /// - Throws: ``DataError`` with file and line.
     public func tokenize(_ examples: [Example], format: TaskFormat) throws -> [TokenizedExample] {
-        try examples.compactMap { example in
-            try format.tokens(
-                for: example, endOfText: model.endOfText,
-                limit: model.network.shape.positionCount - reservedPositions
-            ) { model.tokenizer.encode($0) }
-        }
+        let tokenizer = ExampleTokenizer(model, format: format, reservedPositions: reservedPositions)
+        return try examples.compactMap { try tokenizer.example($0) }
     }
 }

@@ -20,9 +20,9 @@ extension LanguageModel {
         _ prompt: String, prefix: Prefix? = nil, options: DecodingOptions = DecodingOptions()
     ) throws -> AsyncThrowingStream<String, any Error> {
         var options = options
-        if options.endTokens.isEmpty { options.endTokens = [endOfText] }
+        if options.endTokens.isEmpty { options.endTokens = conventions.endTokens }
         let start = try prefix?.keyValues(for: network.shape)
-        let tokens = try Generator(network).stream(tokenizer.encode(prompt), after: start, options: options)
+        let tokens = try Generator(network).stream(encodedPrompt(prompt), after: start, options: options)
         let (ends, decoder) = (options.endTokens, tokenizer.streamingDecoder())
         return AsyncThrowingStream { continuation in
             let task = Task {
@@ -43,6 +43,11 @@ extension LanguageModel {
         }
     }
 
+    /// A prompt's tokens: as given for a decoder-only model, with the tokenizer's special tokens around it for an encoder.
+    private func encodedPrompt(_ prompt: String) -> [Int32] {
+        tokenizer.encode(prompt, addingSpecialTokens: network is any EncoderDecoderModel)
+    }
+
     /// Continues many texts in common batches.
     ///
     /// - Parameters:
@@ -51,12 +56,12 @@ extension LanguageModel {
     ///   - options: How tokens are chosen; the model's end-of-text token ends a text in any case.
     /// - Returns: The texts, without prompt and end token, in the order of the prompts.
     public func answers(
-        to prompts: [String], after start: KeyValues? = nil, options: DecodingOptions
+        to prompts: [String], after start: InitialKeyValues? = nil, options: DecodingOptions
     ) throws -> [String] {
         var options = options
-        if options.endTokens.isEmpty { options.endTokens = [endOfText] }
+        if options.endTokens.isEmpty { options.endTokens = conventions.endTokens }
         let generations = try Generator(network).generate(
-            prompts.map { tokenizer.encode($0) }, after: start, options: options)
+            prompts.map(encodedPrompt), after: start, options: options)
         return generations.map { generation in
             tokenizer.decode(generation.tokenIds.filter { !options.endTokens.contains($0) })
         }

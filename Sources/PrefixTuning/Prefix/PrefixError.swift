@@ -13,10 +13,22 @@ public enum PrefixError: Error, Equatable {
     case badConfiguration(file: String, reason: String)
     /// The adapter is of a kind that is not a prefix.
     case notAPrefix(file: String, kind: String)
+    /// A tensor of the file has another shape than a prefix of this kind.
+    case wrongTensor(file: String, key: String, expected: String, found: [Int])
+    /// The file is in none of the known forms.
+    case unknownDialect(file: String, reason: String)
+    /// The file holds embeddings, which only the model can turn into a prefix.
+    case softPrompt(file: String)
+    /// The embeddings stand before the text that an encoder reads, where they are no prefix.
+    case softPromptOfEncoder
+    /// A form that another program reads cannot hold the prefix.
+    case cannotConvert(to: String, reason: String)
     /// The text to start from has no tokens, or a number of them that contradicts the length asked for.
     case badInitialText(tokens: Int, length: Int?)
     /// The prefix to start from has another length than asked for.
     case otherLength(adapter: Int, asked: Int)
+    /// The model has no attention of this kind.
+    case noSuchAttention(AttentionKind, architecture: String)
     /// A setting of a prefix has no meaning.
     case badSetting(name: String, value: String, needed: String)
 }
@@ -37,6 +49,18 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
             "\(file): \(reason)"
         case .notAPrefix(let file, let kind):
             "\(file): an adapter of type \(kind) was found, but only PREFIX_TUNING is supported here"
+        case .wrongTensor(let file, let key, let expected, let found):
+            "tensor \"\(key)\" of \(file) has shape \(found), but \(expected) is needed for this model; name the model that "
+                + "the prefix was trained on"
+        case .unknownDialect(let file, let reason):
+            "\(file) is no prefix that can be read: \(reason); name the folder or file of a prefix"
+        case .softPrompt(let file):
+            "\(file) holds a soft prompt, which only the model can turn into a prefix, by reading it; this place needs a prefix"
+        case .softPromptOfEncoder:
+            "the soft prompt stands before the text that an encoder reads, whose positions attend to each other in both "
+                + "directions: it is no prefix of keys and values"
+        case .cannotConvert(let target, let reason):
+            "the prefix cannot be written as \(target): \(reason)"
         case .badInitialText(let tokens, let length):
             tokens == 0
                 ? "the text to initialise the prefix from has no tokens; give at least one word"
@@ -45,6 +69,8 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
         case .otherLength(let adapter, let asked):
             "the adapter to start from has \(adapter) positions, but the prefix length was set to \(asked); "
                 + "leave the length out"
+        case .noSuchAttention(let kind, let architecture):
+            "a prefix for \(kind.rawValue) attention was asked for, but \(architecture) has no such attention; leave it out"
         case .badSetting(let name, let value, let needed):
             "the prefix's \(name) is \(value), but \(needed) is needed"
         }

@@ -14,13 +14,13 @@ public enum PrefixInitialization: Codable, Equatable, Sendable {
     /// An existing prefix.
     case adapter(URL)
 
-    /// The values to start from, as a constant [n × 2·layers·keyWidth]; nil for random ones.
+    /// The values to start from, for each kind of attention a constant [n × 2·layers·keyWidth]; none for random ones.
     ///
     /// - Parameter length: The number of positions asked for, or nil to take what the source has.
     /// - Throws: ``PrefixError`` where the source is empty or has another length.
-    @Compute func values(for model: LanguageModel, length: Int?) throws -> Tensor? {
+    @Compute func values(for model: LanguageModel, length: Int?) throws -> [AttentionKind: Tensor] {
         switch self {
-        case .random: return nil
+        case .random: return [:]
         case .words(let words):
             // A leading space alone would be a token, too.
             guard words.contains(where: { !$0.isWhitespace }) else {
@@ -36,11 +36,13 @@ public enum PrefixInitialization: Codable, Equatable, Sendable {
             guard length == nil || length == prefix.length else {
                 throw PrefixError.otherLength(adapter: prefix.length, asked: length ?? 0)
             }
-            return Tensor(prefix.values, shape: [prefix.length, shape.prefixRowWidth])
+            return prefix.parts.mapValues { Tensor($0, shape: [prefix.length, $0.count / prefix.length]) }
         }
     }
 
-    @Compute private func activations(of tokens: [Int32], _ model: LanguageModel, _ length: Int?) throws -> Tensor {
+    @Compute private func activations(
+        of tokens: [Int32], _ model: LanguageModel, _ length: Int?
+    ) throws -> [AttentionKind: Tensor] {
         guard !tokens.isEmpty, length == nil || length == tokens.count else {
             throw PrefixError.badInitialText(tokens: tokens.count, length: length)
         }

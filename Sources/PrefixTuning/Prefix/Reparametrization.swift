@@ -17,10 +17,10 @@ import Tensors
     public init(_ p: Tensor, tape: Tape) { self.p = p.leaf(on: tape) }
 
     /// P ~ N(0, 1), as the authors' code initialises it.
-    public init(random generator: inout SeededGenerator, length: Int, shape: ModelShape, tape: Tape) {
+    public init(random generator: inout SeededGenerator, length: Int, stack: AttentionStack, tape: Tape) {
         p = Tensor(
-            (0..<length * shape.prefixRowWidth).map { _ in Float(generator.normal()) },
-            shape: [length, shape.prefixRowWidth], tape: tape)
+            (0..<length * stack.prefixRowWidth).map { _ in Float(generator.normal()) },
+            shape: [length, stack.prefixRowWidth], tape: tape)
     }
 
     /// P.
@@ -39,10 +39,15 @@ import Tensors
     private let output: TrainableMatrix  // W₂, b₂
 
     /// The authors' distributions, which are PyTorch's: E ~ N(0, 1), weights and biases ~ U(±1/√fan-in).
+    ///
+    /// - Parameters:
+    ///   - hiddenWidth: m.
+    ///   - stack: The layers that P is for.
+    ///   - width: d, the model's width.
     public init(
-        random generator: inout SeededGenerator, length: Int, hiddenWidth: Int, shape: ModelShape, tape: Tape
+        random generator: inout SeededGenerator, length: Int, hiddenWidth: Int, stack: AttentionStack, width d: Int,
+        tape: Tape
     ) {
-        let d = shape.width
         func uniform(_ shape: [Int], fanIn: Int) -> Tensor {
             let bound = 1 / Double(fanIn).squareRoot()
             return Tensor(
@@ -54,8 +59,8 @@ import Tensors
             weight: uniform([hiddenWidth, d], fanIn: d), orientation: .outputByInput,
             bias: uniform([hiddenWidth], fanIn: d))
         output = TrainableMatrix(
-            weight: uniform([shape.prefixRowWidth, hiddenWidth], fanIn: hiddenWidth), orientation: .outputByInput,
-            bias: uniform([shape.prefixRowWidth], fanIn: hiddenWidth))
+            weight: uniform([stack.prefixRowWidth, hiddenWidth], fanIn: hiddenWidth), orientation: .outputByInput,
+            bias: uniform([stack.prefixRowWidth], fanIn: hiddenWidth))
     }
 
     /// E and the network, under the names of the authors' checkpoints.

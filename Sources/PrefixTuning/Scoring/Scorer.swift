@@ -15,7 +15,7 @@ import Tensors
     }
 
     private let model: any CausalModel
-    private let start: KeyValues?
+    private let start: InitialKeyValues?
     private let tokensPerPass: Int
 
     /// A scorer.
@@ -23,7 +23,7 @@ import Tensors
     /// - Parameters:
     ///   - start: What every example comes after: a prefix's keys and values, or nothing.
     ///   - tokensPerPass: Tokens that go through the model at once, an example being whole; bounds the memory.
-    public init(_ model: any CausalModel, after start: KeyValues? = nil, tokensPerPass: Int = 512) {
+    public init(_ model: any CausalModel, after start: InitialKeyValues? = nil, tokensPerPass: Int = 512) {
         self.model = model
         self.start = start
         self.tokensPerPass = tokensPerPass

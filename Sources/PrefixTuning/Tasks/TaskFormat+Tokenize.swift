@@ -1,18 +1,24 @@
 /// A training example as token ids.
 public struct TokenizedExample: Equatable, Sendable {
-    /// Prompt and completion.
+    /// What the encoder of an encoder–decoder model reads; empty for a decoder-only model.
+    public var source: [Int32]
+    /// What the decoder reads: prompt and completion, or start token and completion where the prompt is the source.
     public var tokens: [Int32]
     /// Index of the first token that the loss counts; at least 1, because a token is predicted from the one before.
     public var targetStart: Int
 
     /// A tokenized example; see the properties.
-    public init(tokens: [Int32], targetStart: Int) {
+    public init(source: [Int32] = [], tokens: [Int32], targetStart: Int) {
+        self.source = source
         self.tokens = tokens
         self.targetStart = targetStart
     }
 
     /// Number of tokens that the loss counts.
     public var targetCount: Int { tokens.count - targetStart }
+
+    /// Number of all tokens.
+    public var length: Int { source.count + tokens.count }
 }
 
 extension TaskFormat {
@@ -25,7 +31,8 @@ extension TaskFormat {
     public func promptTokens(
         for example: Example, endOfText: Int32, tokenize: (String) throws -> [Int32]
     ) rethrows -> [Int32] {
-        try render(promptPieces, example, endOfText: endOfText, tokenize: tokenize)
+        let tokens = try render(promptPieces, example, endOfText: endOfText, tokenize: tokenize)
+        return Array(tokens.prefix(sourceLimit ?? .max))
     }
 
     /// The tokens of prompt and completion, cut or refused where they are longer than `limit`.
@@ -41,9 +48,10 @@ extension TaskFormat {
         for example: Example, endOfText: Int32, limit: Int, tokenize: (String) throws -> [Int32]
     ) throws -> TokenizedExample? {
         guard example.completion != nil else { throw DataError.missingCompletion(example.location) }
-        let prompt = try render(promptPieces, example, endOfText: endOfText, tokenize: tokenize)
+        let prompt = try promptTokens(for: example, endOfText: endOfText, tokenize: tokenize)
         guard !prompt.isEmpty else { throw DataError.emptyPrompt(example.location) }
-        var tokens = prompt + (try render(completionPieces, example, endOfText: endOfText, tokenize: tokenize))
+        let completion = try render(completionPieces, example, endOfText: endOfText, tokenize: tokenize)
+        var tokens = prompt + completion.prefix(targetLimit ?? .max)
         if tokens.count > limit {
             switch overflow {
             case .fail: throw DataError.tooLong(example.location, tokens: tokens.count, limit: limit)

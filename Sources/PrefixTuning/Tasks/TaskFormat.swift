@@ -31,12 +31,21 @@ public struct TaskFormat: Equatable, Sendable {
     public var completionPieces: [Piece]
     /// What to do with long examples.
     public var overflow: Overflow
+    /// The greatest number of tokens of a source, special tokens included; longer ones are cut. Nil for no limit.
+    public var sourceLimit: Int?
+    /// The same for a target.
+    public var targetLimit: Int?
 
     /// A format; see the properties.
-    public init(promptPieces: [Piece], completionPieces: [Piece], overflow: Overflow) {
+    public init(
+        promptPieces: [Piece], completionPieces: [Piece], overflow: Overflow, sourceLimit: Int? = nil,
+        targetLimit: Int? = nil
+    ) {
         self.promptPieces = promptPieces
         self.completionPieces = completionPieces
         self.overflow = overflow
+        self.sourceLimit = sourceLimit
+        self.targetLimit = targetLimit
     }
 
     /// The template of the paper's authors: space, prompt, space, end-of-text, space, completion, space, end-of-text.
@@ -50,4 +59,10 @@ public struct TaskFormat: Equatable, Sendable {
     /// Prompt and completion as given, tokenized separately and joined; the completion is followed by end-of-text.
     public static let plain = TaskFormat(
         promptPieces: [.prompt], completionPieces: [.completion, .endOfText], overflow: .fail)
+
+    /// The authors' summarisation: sources are cut at 512 tokens and targets at 60, special tokens included. In a
+    /// decoder-only model a line break separates the two.
+    public static let summarization = TaskFormat(
+        promptPieces: [.prompt, .text("\n")], completionPieces: [.completion, .endOfText], overflow: .truncate,
+        sourceLimit: 512, targetLimit: 60)
 }

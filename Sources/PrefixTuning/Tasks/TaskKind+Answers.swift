@@ -2,14 +2,15 @@ import Foundation
 
 /// From a model's answer to the text that is compared with references.
 extension TaskKind {
-    /// The text of an answer, as the authors' decoding script cleans it for table-to-text; as it is for JSON lines.
+    /// The text of an answer, as the authors' decoding scripts clean it; as it is for JSON lines.
     ///
-    /// For tables: blanks before punctuation and English contractions are closed, white space at both ends is dropped,
+    /// For summaries, white space at both ends is dropped. For tables: blanks before punctuation and English contractions are closed, white space at both ends is dropped,
     /// and an empty answer becomes "Error", so that every source has a line.
     ///
     /// - Parameter answer: What the model wrote, without prompt and end token.
     public func text(ofAnswer answer: String) -> String {
-        guard self != .jsonl else { return answer }
+        if self == .jsonl { return answer }
+        if self == .xsum { return answer.trimmingCharacters(in: .whitespacesAndNewlines) }
         let text = Self.closingBlanks(answer).trimmingCharacters(in: .whitespacesAndNewlines)
         return text.isEmpty ? "Error" : text
     }

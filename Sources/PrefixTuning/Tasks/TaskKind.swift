@@ -8,6 +8,8 @@ public enum TaskKind: String, CaseIterable, Sendable {
     case webnlg
     /// DART: open-domain triples to text.
     case dart
+    /// XSUM and its like: documents to summaries.
+    case xsum
     /// Prompts and completions of the user's own, as JSON lines.
     case jsonl
 
@@ -15,6 +17,7 @@ public enum TaskKind: String, CaseIterable, Sendable {
     public var format: TaskFormat {
         switch self {
         case .e2e, .webnlg, .dart: .tableToText
+        case .xsum: .summarization
         case .jsonl: .plain
         }
     }
@@ -28,6 +31,7 @@ public enum TaskKind: String, CaseIterable, Sendable {
         case .e2e: try E2ETask.read(file)
         case .webnlg: try WebNLGTask.read(file)
         case .dart: try DARTTask.read(file)
+        case .xsum: try XSUMTask.read(file)
         case .jsonl: try JSONLinesTask.read(file)
         }
     }

@@ -19,7 +19,7 @@ import Tensors
         public let learningRate: Double
         /// Norm of the gradient before clipping.
         public let gradientNorm: Double
-        /// Tokens of the batch, prompts and completions.
+        /// Tokens of the batch: sources, prompts and completions.
         public let tokens: Int
         /// Epochs finished after the step.
         public let epoch: Int
@@ -94,10 +94,16 @@ import Tensors
                 throw TrainingError.noTarget(
                     example: index + 1, tokens: tokens.count, targetStart: example.targetStart)
             }
-            guard tokens.count <= limit else {
-                throw TrainingError.exampleTooLong(example: index + 1, tokens: tokens.count, limit: limit)
+            // An encoder–decoder model's last token is never read.
+            let length = max(tokens.count - (example.source.isEmpty ? 0 : 1), example.source.count)
+            guard length <= limit else {
+                throw TrainingError.exampleTooLong(example: index + 1, tokens: length, limit: limit)
             }
-            if let token = tokens.first(where: { $0 < 0 || $0 >= Int32(shape.vocabularySize) }) {
+            guard example.source.isEmpty == (shape.encoder == nil) else {
+                throw TrainingError.badSource(example: index + 1, needsSource: shape.encoder != nil)
+            }
+            let all = example.source + tokens
+            if let token = all.first(where: { $0 < 0 || $0 >= Int32(shape.vocabularySize) }) {
                 throw TrainingError.tokenOutOfVocabulary(token: token, vocabulary: shape.vocabularySize)
             }
         }
@@ -110,6 +116,7 @@ import Tensors
         for example in examples {
             mix(example.targetStart)
             for token in example.tokens { mix(Int(token)) }
+            for token in example.source { mix(Int(token)) }
         }
         return hash
     }
@@ -143,7 +150,7 @@ import Tensors
         return Step(
             step: number, loss: value,
             tokenLoss: perTarget.reduce(0) { $0 + Double($1) } / Double(max(1, perTarget.count)), learningRate: rate,
-            gradientNorm: norm, tokens: batch.reduce(0) { $0 + $1.tokens.count }, epoch: order.epoch,
+            gradientNorm: norm, tokens: batch.reduce(0) { $0 + $1.length }, epoch: order.epoch,
             endsEpoch: order.isAtEpochStart)
     }
 

@@ -18,6 +18,8 @@ public enum TrainingError: Error, Equatable {
     case exampleTooLong(example: Int, tokens: Int, limit: Int)
     /// An example, counted from 1, has no target token, or one that nothing precedes.
     case noTarget(example: Int, tokens: Int, targetStart: Int)
+    /// An example, counted from 1, has no source for the encoder, or one that nothing reads.
+    case badSource(example: Int, needsSource: Bool)
     /// An example has a token that the model does not know.
     case tokenOutOfVocabulary(token: Int32, vocabulary: Int)
 }
@@ -46,6 +48,10 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
         case .noTarget(let example, let tokens, let start):
             "example \(example) has \(tokens) tokens with targets from index \(start) on, but at least one token "
                 + "before and one target are needed"
+        case .badSource(let example, let needsSource):
+            needsSource
+                ? "example \(example) has no source for the model's encoder; give it one"
+                : "example \(example) has a source, but the model has no encoder; put it before the completion instead"
         case .tokenOutOfVocabulary(let token, let vocabulary):
             "the tokenizer gives token \(token), but the model's vocabulary has \(vocabulary) entries; "
                 + "use the tokenizer files that belong to the model"

@@ -56,6 +56,11 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
             (settings.learningRate, settings.duration, settings.batchSize, length) = (8e-5, .epochs(5), 10, 5)
         case (.webnlg, false):
             (settings.learningRate, settings.duration, settings.batchSize, length) = (5e-5, .epochs(5), 5, 5)
+        case (.xsum, false):
+            (settings.learningRate, settings.duration, settings.batchSize, length) = (5e-5, .epochs(30), 14, 100)
+            settings.reduction = .mean
+        case (.xsum, true):
+            (settings.learningRate, settings.duration, settings.batchSize) = (3e-5, .epochs(5), 18)
         case (.dart, false), (.jsonl, false):
             (settings.learningRate, settings.duration, settings.batchSize, length) = (5e-5, .epochs(10), 5, 10)
         case (.e2e, true):

@@ -97,11 +97,12 @@ public final class FrozenMatrix: LinearMap {
     /// Gradients come back through the table itself: over so many rows a plain product was measured to be as fast as
     /// a re-laid one, and the second copy would be the largest matrix of a small model.
     ///
+    /// - Parameter bias: b [output], or nil.
     /// - Throws: ``TensorError`` where memory is short.
-    public init(head table: Tensor) throws(TensorError) {
+    public init(head table: Tensor, bias: Tensor? = nil) throws(TensorError) {
         inputWidth = table.width
         outputWidth = table.rows
-        bias = nil
+        self.bias = bias
         forward = try backend.pack(table.floats, k: table.width, n: table.rows, transposed: true)
         backward = .plain(table)
     }

@@ -1,0 +1,85 @@
+import Tensors
+
+/// Keys and values of a run of positions in every layer of one kind of attention, wherever they lie.
+///
+/// This is what a prefix is to a model.
+public struct KeyValues {
+    /// Where one layer's keys and values lie.
+    public typealias Layer = (source: Tensor, keyColumn: Int, valueColumn: Int)
+
+    let layers: [Layer]
+    let rows: KeyValueSegment.Rows
+    /// How many positions the tokens that follow are moved by: `count`, or 0 where the text keeps its own positions.
+    let positions: Int
+
+    /// Keys and values in the columns of one matrix, layer after layer: key, value, key, value, …
+    ///
+    /// - Parameters:
+    ///   - matrix: [n × 2·L·keyWidth], the layout of PEFT's `prompt_embeddings` and of the paper's P.
+    ///   - stack: The layers that they belong to.
+    ///   - shiftsPositions: Whether the text that follows starts at position n (else at 0).
+    public init(rowsOf matrix: Tensor, stack: AttentionStack, shiftsPositions: Bool = true) {
+        precondition(matrix.width == stack.prefixRowWidth, "a prefix of \(matrix.shape) for \(stack)")
+        layers = (0..<stack.layerCount).map {
+            (matrix, 2 * $0 * stack.keyWidth, (2 * $0 + 1) * stack.keyWidth)
+        }
+        rows = .range(0..<matrix.rows)
+        positions = shiftsPositions ? matrix.rows : 0
+    }
+
+    /// Keys and values of the decoder's self-attention; see ``init(rowsOf:stack:shiftsPositions:)``.
+    public init(rowsOf matrix: Tensor, shape: ModelShape, shiftsPositions: Bool = true) {
+        self.init(rowsOf: matrix, stack: shape.decoder, shiftsPositions: shiftsPositions)
+    }
+
+    init(layers: [Layer], rows: KeyValueSegment.Rows, positions: Int) {
+        self.layers = layers
+        self.rows = rows
+        self.positions = positions
+    }
+
+    /// A copy as one matrix, in the layout of a prefix.
+    ///
+    /// - Returns: [n × 2·layers·keyWidth]: key, value, key, value, … of layers 0, 1, …
+    func matrix(keyWidth: Int) -> Tensor {
+        let rows: [Int] =
+            switch self.rows {
+            case .range(let range): Array(range)
+            case .list(let list): list.map(Int.init)
+            }
+        let matrix = Tensor(shape: [rows.count, 2 * layers.count * keyWidth])
+        for (layer, (source, keyColumn, valueColumn)) in layers.enumerated() {
+            for (position, row) in rows.enumerated() {
+                let from = source.floats + row * source.width
+                let to = matrix.floats + position * matrix.width + 2 * layer * keyWidth
+                to.update(from: from + keyColumn, count: keyWidth)
+                (to + keyWidth).update(from: from + valueColumn, count: keyWidth)
+            }
+        }
+        return matrix
+    }
+
+    func segment(_ layer: Int) -> KeyValueSegment {
+        let (source, keyColumn, valueColumn) = layers[layer]
+        return KeyValueSegment(source: source, rows: rows, keyColumn: keyColumn, valueColumn: valueColumn)
+    }
+}
+
+/// What sequences start from: the first content of the cache of every kind of attention.
+public struct InitialKeyValues {
+    /// Before the tokens of the decoder.
+    public var decoder: KeyValues?
+    /// Before the tokens of the encoder.
+    public var encoder: KeyValues?
+    /// Before what the decoder reads of the source.
+    public var cross: KeyValues?
+
+    /// What is given; the other attentions start from nothing.
+    public init(decoder: KeyValues? = nil, encoder: KeyValues? = nil, cross: KeyValues? = nil) {
+        self.decoder = decoder
+        self.encoder = encoder
+        self.cross = cross
+    }
+
+    var all: [KeyValues] { [decoder, encoder, cross].compactMap(\.self) }
+}

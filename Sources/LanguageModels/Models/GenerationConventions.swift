@@ -1,0 +1,39 @@
+import Foundation
+
+/// The tokens that a model's makers prescribe for its output: `generation_config.json`, else `config.json`.
+public struct GenerationConventions: Equatable, Sendable {
+    /// Tokens that end an answer.
+    public var endTokens: [Int32]
+    /// The only token that an answer may begin with (`forced_bos_token_id`).
+    public var forcedFirstToken: Int32?
+    /// The only token that an answer of the greatest length may end with (`forced_eos_token_id`).
+    public var forcedLastToken: Int32?
+
+    /// Conventions; nothing is forced unless stated.
+    public init(endTokens: [Int32], forcedFirstToken: Int32? = nil, forcedLastToken: Int32? = nil) {
+        self.endTokens = endTokens
+        self.forcedFirstToken = forcedFirstToken
+        self.forcedLastToken = forcedLastToken
+    }
+
+    /// Reads a model folder's conventions.
+    ///
+    /// - Throws: ``CheckpointError/invalidConfiguration(file:path:reason:)``, naming the key.
+    static func read(_ folder: URL, _ configuration: any ModelConfiguration) throws -> GenerationConventions {
+        let size = configuration.shape.vocabularySize
+        var conventions = GenerationConventions(endTokens: configuration.endTokens)
+        for name in ["config.json", "generation_config.json"] {
+            let url = folder.appendingPathComponent(name)
+            guard FileManager.default.fileExists(atPath: url.path) else { continue }
+            let file = try ConfigurationReader(url)
+            if name == "generation_config.json" {
+                let ends = try file.tokens("eos_token_id", vocabulary: size, default: conventions.endTokens)
+                if !ends.isEmpty { conventions.endTokens = ends }
+            }
+            func forced(_ key: String) throws -> Int32? { try file.tokens(key, vocabulary: size).first }
+            conventions.forcedFirstToken = try forced("forced_bos_token_id") ?? conventions.forcedFirstToken
+            conventions.forcedLastToken = try forced("forced_eos_token_id") ?? conventions.forcedLastToken
+        }
+        return conventions
+    }
+}

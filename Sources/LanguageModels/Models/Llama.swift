@@ -1,0 +1,118 @@
+import Tensors
+
+/// Llama (Touvron et al. 2023) and its relatives Mistral, Qwen2 and Qwen3: pre-norm decoders with RMS norms, rotary
+/// positions, grouped-query attention and SwiGLU.
+///
+/// x ← x + attention(norm x); x ← x + down(silu(gate(norm x)) ⊙ up(norm x)); logits = norm(x) · Wᵀ. The relatives differ
+/// in biases, in norms on queries and keys, and in how far a token sees; see ``LlamaConfiguration``.
+public final class Llama: CausalModel {
+    /// Sizes and conventions.
+    public let configuration: LlamaConfiguration
+    /// The output head.
+    public let head: any LinearMap
+    /// Trainable parameters by checkpoint name.
+    public let parameters: [(name: String, value: Tensor)]
+
+    private let tokenTable: TokenTable  // [vocabulary × d]
+    private let blocks: [Block]
+    private let finalNorm: RMSNorm
+
+    /// Takes the weights of a checkpoint.
+    ///
+    /// - Throws: ``CheckpointError`` where tensors are missing, left over, mis-shaped or not finite.
+    public init(_ configuration: LlamaConfiguration, _ all: WeightLoader) throws {
+        self.configuration = configuration
+        let weights = all.scoped("model"), d = configuration.width
+        tokenTable = try weights.table("embed_tokens.weight", rows: configuration.vocabularySize, width: d)
+        blocks = try (0..<configuration.layerCount).map {
+            try Block(configuration, layer: $0, weights.scoped("layers").scoped("\($0)"))
+        }
+        finalNorm = try RMSNorm(weights.scoped("norm"), width: d, epsilon: configuration.normEpsilon)
+        head = try all.head("lm_head", tiedTo: tokenTable)
+        try all.finish(ignoring: ["*.rotary_emb.inv_freq"])
+        parameters = all.registry.parameters
+    }
+
+    /// Sizes that caches and prefixes have.
+    public var shape: ModelShape { configuration.shape }
+
+    /// The last block's output, normalised.
+    public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
+        let step = cache.extend(by: batch)
+        var x = batch.embedded(by: tokenTable)
+        for block in blocks { x = block(x, step, dropout) }
+        return finalNorm(x)
+    }
+}
+
+extension Llama {
+    private struct Block {
+        let attentionNorm: RMSNorm
+        let attention: Attention
+        let mlpNorm: RMSNorm
+        let expand: any LinearMap  // [d × 2·inner]: gate | up
+        let activation: Activation
+        let contract: any LinearMap  // [inner × d]
+
+        init(_ configuration: LlamaConfiguration, layer: Int, _ weights: WeightLoader) throws {
+            let d = configuration.width, inner = configuration.innerWidth, epsilon = configuration.normEpsilon
+            attentionNorm = try RMSNorm(weights.scoped("input_layernorm"), width: d, epsilon: epsilon)
+            attention = try Attention(configuration, layer: layer, weights.scoped("self_attn"))
+            mlpNorm = try RMSNorm(weights.scoped("post_attention_layernorm"), width: d, epsilon: epsilon)
+            let mlp = weights.scoped("mlp"), hasBias = configuration.hasMLPBias
+            expand = try mlp.stacked([("gate_proj", inner), ("up_proj", inner)], input: d, hasBias: hasBias)
+            contract = try mlp.matrix(
+                "down_proj", input: inner, output: d, orientation: .outputByInput, hasBias: hasBias)
+            activation = configuration.activation.operation
+        }
+
+        func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
+            func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
+            let x = x + dropped(attention(attentionNorm(x), step))
+            return x + dropped(contract(expand(mlpNorm(x)).gated(activation)))
+        }
+    }
+
+    private struct Attention {
+        let layer: Int
+        let geometry: AttentionGeometry
+        let rotary: RotaryEmbedding
+        let project: any LinearMap  // [d × (heads + 2·keyHeads)·headWidth]: queries | keys | values
+        let norms: (query: Tensor, key: Tensor)?  // gains [headWidth]
+        let normEpsilon: Float
+        let output: any LinearMap  // [heads·headWidth × d]
+
+        init(_ configuration: LlamaConfiguration, layer: Int, _ weights: WeightLoader) throws {
+            let d = configuration.width, headWidth = configuration.headWidth
+            let queryWidth = configuration.headCount * headWidth, keyWidth = configuration.keyHeadCount * headWidth
+            self.layer = layer
+            geometry = AttentionGeometry(
+                heads: configuration.headCount, keyHeads: configuration.keyHeadCount, headWidth: headWidth,
+                scale: 1 / Float(headWidth).squareRoot(), window: configuration.window(ofLayer: layer))
+            rotary = configuration.rotary
+            project = try weights.stacked(
+                [("q_proj", queryWidth), ("k_proj", keyWidth), ("v_proj", keyWidth)], input: d,
+                hasBias: configuration.hasAttentionBias)
+            norms =
+                configuration.normsHeads
+                ? (
+                    try weights.tensor("q_norm.weight", shape: [headWidth]),
+                    try weights.tensor("k_norm.weight", shape: [headWidth])
+                ) : nil
+            normEpsilon = configuration.normEpsilon
+            output = try weights.matrix(
+                "o_proj", input: queryWidth, output: d, orientation: .outputByInput,
+                hasBias: configuration.hasOutputBias)
+        }
+
+        func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
+            var projected = project(x)
+            if let norms {
+                projected = projected.headsNormalized(
+                    queryGain: norms.query, keyGain: norms.key, heads: geometry.heads, keyHeads: geometry.keyHeads,
+                    headWidth: geometry.headWidth, epsilon: normEpsilon)
+            }
+            return output(step.attend(rotary(projected, step, geometry), layer: layer, geometry: geometry))
+        }
+    }
+}

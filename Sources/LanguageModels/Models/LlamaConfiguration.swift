@@ -1,0 +1,181 @@
+import Foundation
+
+/// The shape and conventions of Llama and its relatives: a `config.json` of `model_type` llama, mistral, qwen2 or qwen3.
+///
+/// Missing keys have the values that `transformers` gives them.
+public struct LlamaConfiguration: ModelConfiguration {
+    /// The relative's name.
+    public let architecture: String
+    /// Width d of the residual stream (`hidden_size`).
+    public let width: Int
+    /// Number L of blocks (`num_hidden_layers`).
+    public let layerCount: Int
+    /// Number of query heads (`num_attention_heads`).
+    public let headCount: Int
+    /// Number of key and value heads (`num_key_value_heads`); divides the query heads.
+    public let keyHeadCount: Int
+    /// Width of a head (`head_dim`); d / query heads where the file says nothing.
+    public let headWidth: Int
+    /// Width of the MLP's hidden layer (`intermediate_size`).
+    public let innerWidth: Int
+    /// Longest sequence, prefix included (`max_position_embeddings`).
+    public let positionCount: Int
+    /// Number of token ids (`vocab_size`).
+    public let vocabularySize: Int
+    /// ε of the norms (`rms_norm_eps`).
+    public let normEpsilon: Float
+    /// The gate's nonlinearity (`hidden_act`).
+    public let activation: NamedActivation
+    /// Whether queries, keys and values have biases: `attention_bias`; always in Qwen2.
+    public let hasAttentionBias: Bool
+    /// Whether attention's output has a bias: `attention_bias`; never in Qwen2.
+    public let hasOutputBias: Bool
+    /// Whether the MLP has biases (`mlp_bias`).
+    public let hasMLPBias: Bool
+    /// Whether queries and keys are normalised head by head: in Qwen3.
+    public let normsHeads: Bool
+    /// How positions turn queries and keys.
+    public let rotary: RotaryEmbedding
+    /// Whether the output head is the token embedding (`tie_word_embeddings`).
+    public let tiesWordEmbeddings: Bool
+    /// The tokens that end a text (`eos_token_id`).
+    public let endTokens: [Int32]
+    /// The file as it was read.
+    public let fileContents: Data
+    /// How many keys up to itself a token sees, in the layers that have a window.
+    private let slidingWindow: Int?
+    private let slidingLayers: [Bool]
+
+    /// What the relatives differ in.
+    private struct Relative {
+        var name: String
+        var positions: Int
+        var vocabulary: Int
+        var inner: Int
+        var keyHeads: Int?
+        var headWidth: Int?
+        var endToken: Int32?
+        var epsilon = 1e-6
+    }
+
+    init(llama file: ConfigurationReader) throws {
+        let bias = try file.flag("attention_bias", default: false)
+        try self.init(
+            file, Relative(name: "Llama", positions: 2048, vocabulary: 32000, inner: 11008, endToken: 2),
+            bias: bias, outputBias: bias, mlpBias: file.flag("mlp_bias", default: false), normsHeads: false)
+    }
+
+    init(mistral file: ConfigurationReader) throws {
+        try self.init(
+            file,
+            Relative(
+                name: "Mistral", positions: 4096 * 32, vocabulary: 32000, inner: 14336, keyHeads: 8, endToken: 2),
+            bias: false, outputBias: false, mlpBias: false, normsHeads: false)
+    }
+
+    init(qwen2 file: ConfigurationReader) throws {
+        try self.init(
+            file, Relative(name: "Qwen2", positions: 32768, vocabulary: 151_936, inner: 22016, keyHeads: 32),
+            bias: true, outputBias: false, mlpBias: false, normsHeads: false)
+    }
+
+    init(qwen3 file: ConfigurationReader) throws {
+        let bias = try file.flag("attention_bias", default: false)
+        try self.init(
+            file,
+            Relative(
+                name: "Qwen3", positions: 32768, vocabulary: 151_936, inner: 22016, keyHeads: 32, headWidth: 128),
+            bias: bias, outputBias: bias, mlpBias: false, normsHeads: true)
+    }
+
+    private init(
+        _ file: ConfigurationReader, _ relative: Relative, bias: Bool, outputBias: Bool, mlpBias: Bool,
+        normsHeads: Bool
+    ) throws {
+        architecture = relative.name
+        width = try file.integer("hidden_size", in: 1...1 << 16, default: 4096)
+        layerCount = try file.integer("num_hidden_layers", in: 1...1 << 12, default: 32)
+        headCount = try file.integer("num_attention_heads", in: 1...1 << 12, default: 32)
+        // Written as null, there are as many as query heads; not written at all, as many as the original's default.
+        let missing = file.has("num_key_value_heads") ? headCount : relative.keyHeads ?? headCount
+        keyHeadCount = try file.integer("num_key_value_heads", in: 1...1 << 12, default: missing)
+        headWidth = try file.integer(
+            "head_dim", in: 1...1 << 14,
+            default: file.has("head_dim") ? width / headCount : relative.headWidth ?? width / headCount)
+        innerWidth = try file.integer("intermediate_size", in: 1...1 << 20, default: relative.inner)
+        positionCount = try file.integer("max_position_embeddings", in: 1...1 << 24, default: relative.positions)
+        vocabularySize = try file.integer("vocab_size", default: relative.vocabulary)
+        normEpsilon = Float(try file.positive("rms_norm_eps", default: relative.epsilon))
+        activation = try file.activation("hidden_act", default: "silu")
+        hasAttentionBias = bias
+        hasOutputBias = outputBias
+        hasMLPBias = mlpBias
+        self.normsHeads = normsHeads
+        tiesWordEmbeddings = try file.flag("tie_word_embeddings", default: false)
+        endTokens = try file.tokens(
+            "eos_token_id", vocabulary: vocabularySize, default: relative.endToken.map { [$0] } ?? [])
+        fileContents = file.contents
+        guard headCount.isMultiple(of: keyHeadCount) else {
+            throw file.invalid(
+                "num_key_value_heads", "\(keyHeadCount) key heads do not divide \(headCount) query heads")
+        }
+        guard headWidth > 0, headWidth.isMultiple(of: 2) else {
+            throw file.invalid("head_dim", "a head of width \(headWidth) cannot be turned; an even width is needed")
+        }
+        rotary = try RotaryEmbedding(file, headWidth: headWidth)
+        (slidingWindow, slidingLayers) = try Self.sliding(file, architecture: relative.name, layerCount: layerCount)
+    }
+
+    /// Mistral: every layer, unless the window is null. Qwen: none, unless `use_sliding_window`; then the layers that
+    /// `layer_types` names, or those from `max_window_layers` on. Llama has none.
+    private static func sliding(
+        _ file: ConfigurationReader, architecture: String, layerCount: Int
+    ) throws -> (Int?, [Bool]) {
+        let none = [Bool](repeating: false, count: layerCount)
+        if architecture == "Llama" { return (nil, none) }
+        let isMistral = architecture == "Mistral"
+        guard try isMistral || file.flag("use_sliding_window", default: false) else { return (nil, none) }
+        let window: Int? =
+            file.has("sliding_window")
+            ? try file.optionalInteger("sliding_window", in: 1...1 << 24) : 4096
+        if isMistral { return (window, none.map { _ in true }) }
+        if let types = try file.strings("layer_types") {
+            guard types.count == layerCount else {
+                throw file.invalid("layer_types", "\(types.count) types were found for \(layerCount) layers")
+            }
+            return (window, types.map { $0 == "sliding_attention" })
+        }
+        let first = try file.integer("max_window_layers", in: 0...1 << 12, default: 28)
+        return (window, none.indices.map { $0 >= first })
+    }
+
+    /// The number of keys, up to and including itself, that a token of a layer sees; nil for all.
+    func window(ofLayer layer: Int) -> Int? { slidingLayers[layer] ? slidingWindow : nil }
+
+    /// The activation's name.
+    public var activationName: String { activation.rawValue }
+
+    /// None.
+    public var residualDropout: Float { 0 }
+
+    /// Sizes that caches and prefixes have.
+    public var shape: ModelShape {
+        ModelShape(
+            layerCount: layerCount, keyHeadCount: keyHeadCount, headWidth: headWidth, width: width,
+            positionCount: positionCount, vocabularySize: vocabularySize)
+    }
+
+    /// Number of parameters, a tied head counted once.
+    public var parameterCount: Int {
+        let queries = headCount * headWidth, keys = keyHeadCount * headWidth
+        var block = width * (queries + 2 * keys) + queries * width + 3 * width * innerWidth + 2 * width
+        if hasAttentionBias { block += queries + 2 * keys }
+        if hasOutputBias { block += width }
+        if hasMLPBias { block += 2 * innerWidth + width }
+        if normsHeads { block += 2 * headWidth }
+        return vocabularySize * width * (tiesWordEmbeddings ? 1 : 2) + layerCount * block + width
+    }
+
+    /// Builds the network.
+    public func network(_ weights: WeightLoader) throws -> any CausalModel { try Llama(self, weights) }
+}

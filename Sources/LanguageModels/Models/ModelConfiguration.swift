@@ -1,0 +1,61 @@
+import Foundation
+import Tensors
+
+/// What a `config.json` says of a model, whatever its architecture.
+public protocol ModelConfiguration: Sendable {
+    /// The architecture's name as people write it: "GPT-2".
+    var architecture: String { get }
+    /// The sizes that others must know.
+    var shape: ModelShape { get }
+    /// Query heads of a decoder layer.
+    var headCount: Int { get }
+    /// Width of the MLP's hidden layer in the decoder.
+    var innerWidth: Int { get }
+    /// The MLP's nonlinearity, as the file names it.
+    var activationName: String { get }
+    /// Number of parameters of the model, a tied head counted once.
+    var parameterCount: Int { get }
+    /// The tokens that end a text, the first of which is written where one is needed.
+    var endTokens: [Int32] { get }
+    /// Dropout in training on what a layer adds to the residual stream.
+    var residualDropout: Float { get }
+    /// The file's contents, for a model that is saved again.
+    var fileContents: Data { get throws }
+
+    /// Builds the network from the tensors of a checkpoint.
+    ///
+    /// - Throws: ``CheckpointError`` where tensors are missing, left over, mis-shaped or not finite.
+    func network(_ weights: WeightLoader) throws -> any CausalModel
+}
+
+/// Finds out which architecture a `config.json` describes.
+public enum ModelConfigurationFile {
+    /// The value of `model_type`, and what reads the rest.
+    private static let architectures: [(modelType: String, read: Read)] = [
+        ("gpt2", { try GPT2Configuration.read(from: $0.url) }),
+        ("opt", { try OPTConfiguration($0) }),
+        ("gpt_neox", { try GPTNeoXConfiguration($0) }),
+        ("llama", { try LlamaConfiguration(llama: $0) }),
+        ("mistral", { try LlamaConfiguration(mistral: $0) }),
+        ("qwen2", { try LlamaConfiguration(qwen2: $0) }),
+        ("qwen3", { try LlamaConfiguration(qwen3: $0) }),
+        ("bart", { try BARTConfiguration($0) }),
+    ]
+
+    private typealias Read = @Sendable (ConfigurationReader) throws -> any ModelConfiguration
+
+    /// Reads and checks a `config.json`.
+    ///
+    /// - Throws: ``CheckpointError/unreadable(file:reason:)`` or
+    ///   ``CheckpointError/invalidConfiguration(file:path:reason:)``, which names the key.
+    public static func read(from url: URL) throws -> any ModelConfiguration {
+        let file = try ConfigurationReader(url)
+        let modelType = try file.optionalString("model_type") ?? ""
+        guard let architecture = architectures.first(where: { $0.modelType == modelType }) else {
+            let known = architectures.map(\.modelType).joined(separator: ", ")
+            throw file.invalid(
+                "model_type", "the model type is \"\(modelType)\", but only \(known) can be read; use a model of these")
+        }
+        return try architecture.read(file)
+    }
+}

@@ -1,0 +1,112 @@
+import Foundation
+import LanguageModels
+import Tensors
+import TestSupport
+import Testing
+
+/// Tiny random OPT, GPT-NeoX, Llama, Mistral, Qwen2 and Qwen3 models against `transformers` and PEFT in float64
+/// (Tests/Goldens/architectures): relative errors, the greatest difference by the greatest value.
+@Suite("Decoders against transformers") @Compute struct ArchitectureGoldenTests {
+    struct Cases: Decodable {
+        struct Answers: Decodable {
+            var prompts, greedy, prefix_greedy, beam, prefix_beam: [[Int32]]
+            var max_new_tokens: Int
+            var eos_token_id: Int32
+            var beam_options: Settings
+        }
+
+        var sequences: [[Int32]]
+        var target_starts: [Int]
+        var target_losses, prefix_target_losses: [[Float]]
+        var generation: Answers
+    }
+
+    typealias Golden = ArchitectureGolden<Cases>
+
+    nonisolated static let models = [
+        "opt-pre", "opt-post-projected", "opt-bare-untied", "opt-old-names",
+        "neox-parallel", "neox-sequential-old", "neox-unbiased-tied", "neox-fast-old",
+        "llama-3", "llama-linear-biased-old", "llama-plain-old",
+        "mistral-window", "mistral-full-old", "mistral-window-wide",
+        "qwen2-tied", "qwen2-window", "qwen2-unused-window-old",
+        "qwen3-wide", "qwen3-biased", "qwen3-window-old",
+    ]
+
+    private func golden(_ name: String) throws -> Golden { try Golden("architectures/\(name)") }
+
+    private func prefix(_ golden: Golden, _ model: any CausalModel) throws -> KeyValues {
+        KeyValues(rowsOf: try golden.tensor("prefix.prompt_embeddings"), shape: model.shape)
+    }
+
+    @Test("logits of all sequences in one ragged batch", arguments: models, [false, true])
+    func logits(name: String, afterPrefix: Bool) throws {
+        let golden = try golden(name), model = try golden.model()
+        let start = afterPrefix ? try prefix(golden, model) : nil
+        let batch = TokenBatch(golden.cases.sequences)
+        let cache = KVCache(
+            shape: model.shape, sequences: golden.cases.sequences.map { _ in .init(after: start) }, keepsTokens: false)
+        let logits = model.head(model.hiddenStates(batch, cache: cache, dropout: nil))
+        let error = try golden.error(of: logits, batch, afterPrefix ? "prefix.logits" : "logits")
+        #expect(isNear(error, afterPrefix ? "logits after a prefix" : "logits", name))
+    }
+
+    @Test("token by token after a prefix", arguments: models)
+    func incremental(name: String) throws {
+        let golden = try golden(name), model = try golden.model()
+        let cache = KVCache(
+            shape: model.shape, sequences: [.init(after: try prefix(golden, model))], keepsTokens: true)
+        let sequence = golden.cases.sequences[1]
+        var logits: [Float] = []
+        for chunk in [Array(sequence[..<5])] + sequence[5...].map({ [$0] }) {
+            logits += model.head(model.hiddenStates(TokenBatch([chunk]), cache: cache, dropout: nil)).values
+        }
+        let error = relativeError(logits, try golden.tensor("prefix.logits.1").values)
+        #expect(isNear(error, "logits token by token", name))
+    }
+
+    @Test("loss and gradient of a prefix", arguments: models)
+    func gradient(name: String) throws {
+        let golden = try golden(name), model = try golden.model(differentiable: true)
+        let tape = Tape()
+        let p = try golden.tensor("prefix.prompt_embeddings").leaf(on: tape)
+        let sequences = golden.cases.sequences
+        let batch = TokenBatch(sequences)
+        let start = KeyValues(rowsOf: p, shape: model.shape)
+        let cache = KVCache(
+            shape: model.shape, sequences: sequences.map { _ in .init(after: start) }, keepsTokens: false)
+        let hidden = model.hiddenStates(batch, cache: cache, dropout: nil)
+        var rows: [Int32] = [], targets: [Int32] = []
+        for (range, (sequence, first)) in zip(batch.ranges, zip(sequences, golden.cases.target_starts)) {
+            rows += (first..<sequence.count).map { Int32(range.lowerBound + $0 - 1) }
+            targets += sequence[first...]
+        }
+        let loss = crossEntropy(
+            hidden.rows(at: rows), head: model.head, targets: targets, weights: targets.map { _ in 1 }
+        ).loss
+        let expected = golden.cases.prefix_target_losses.joined().reduce(0, +)
+        #expect(isNear(relativeError(loss.values, [expected]), "losses", name))
+        tape.backward(from: loss)
+        let found = try #require(p.gradient?.value).values
+        #expect(
+            isNear(relativeError(found, try golden.tensor("prefix.grad").values), "gradients", name, tolerance: 2e-5))
+    }
+
+    @Test("greedy and beam search, without and with a prefix", arguments: models)
+    func answers(name: String) throws {
+        let golden = try golden(name), model = try golden.model()
+        let expected = golden.cases.generation
+        let start = InitialKeyValues(decoder: try prefix(golden, model))
+        let greedy = DecodingOptions(
+            .greedy, maxNewTokens: expected.max_new_tokens, endTokens: [expected.eos_token_id])
+        let beam = expected.beam_options.options(
+            maxNewTokens: expected.max_new_tokens, endToken: expected.eos_token_id)
+        let generator = Generator(model)
+        for (options, answers, prefix) in [
+            (greedy, expected.greedy, nil), (greedy, expected.prefix_greedy, start), (beam, expected.beam, nil),
+            (beam, expected.prefix_beam, start),
+        ] {
+            let found = try generator.generate(expected.prompts, after: prefix, options: options)
+            #expect(found.map(\.tokenIds) == answers, "\(options.strategy), prefix: \(prefix != nil)")
+        }
+    }
+}
