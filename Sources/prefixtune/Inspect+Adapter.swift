@@ -1,72 +1,123 @@
 import Foundation
 import LanguageModels
 import PrefixTuning
+import Tensors
 
-/// What an adapter folder holds.
+/// What an adapter's folder or file holds: a prefix in any dialect, a soft prompt, or a LoRA adapter.
+///
+/// What the file does not say is nil: most dialects leave the model's sizes to the model.
 struct AdapterFacts: Encodable {
-    let kind = "PREFIX_TUNING"
-    let length: Int
-    let layers: Int
-    let heads: Int
-    let width: Int
-    let parameters: Int
-    /// "after-prefix" (position n, as the authors and PEFT place it) or "zero".
-    let text_position: String
+    /// PEFT's type, or the dialect's name.
+    let kind: String
+    let dialect: String
+    let length: Int?
+    /// Sizes of the decoder; heads are key heads, width is theirs together.
+    let layers: Int?
+    let heads: Int?
+    let width: Int?
+    /// Which of decoder, encoder and cross have a prefix; none of a soft prompt.
+    let attentions: [String]
+    /// Numbers that are put before the text; nil where only the model tells.
+    let parameters: Int?
+    /// Numbers in the file, where it holds the MLP that computes the prefix.
+    let stored_parameters: Int?
+    let frozen_positions: Int?
+    /// "after-prefix" (position n, as the authors and PEFT place it) or "zero"; nil of a LoRA adapter.
+    let text_position: String?
     let base_model: String?
+    /// Updated matrices of a LoRA adapter.
+    let matrices: Int?
     let file_bytes: Int
 
-    private struct Sizes: Decodable {
-        let peft_type: String?
-        let num_layers: Int?
-        let num_attention_heads: Int?
-        let token_dim: Int?
+    private let title: String
+
+    private enum CodingKeys: String, CodingKey {
+        case kind, dialect, length, layers, heads, width, attentions, parameters, stored_parameters, frozen_positions
+        case text_position, base_model, matrices, file_bytes
     }
 
-    /// Reads the prefix for a model of the sizes that the adapter itself names.
+    /// Reads what a folder or file says of itself, and the prefix whole where it names the sizes of its model.
     ///
     /// - Throws: `PrefixError` or `CheckpointError`.
-    init(_ folder: URL) throws {
-        let path = folder.appendingPathComponent("adapter_config.json")
-        let sizes = (try? Data(contentsOf: path)).flatMap { try? JSONDecoder().decode(Sizes.self, from: $0) }
-        var shape = ModelShape(
-            layerCount: 1, keyHeadCount: 1, headWidth: 1, width: 1, positionCount: .max, vocabularySize: 1)
-        if let sizes, sizes.peft_type == "PREFIX_TUNING" {
-            guard let layers = sizes.num_layers, let heads = sizes.num_attention_heads, let width = sizes.token_dim,
-                (1...1 << 12).contains(layers), (1...1 << 12).contains(heads), (heads...1 << 20).contains(width),
-                width.isMultiple(of: heads)
-            else {
-                throw PrefixError.badConfiguration(
-                    file: path.path,
-                    reason:
-                        "num_layers, num_attention_heads and token_dim do not name a model; export the adapter again")
-            }
-            (shape.layerCount, shape.keyHeadCount, shape.headWidth, shape.width) = (layers, heads, width / heads, width)
+    @Compute init(_ url: URL) throws {
+        do {
+            try self.init(PrefixFile(url))
+        } catch PrefixError.notAPrefix(_, "LORA") {
+            try self.init(LowRankFile(url))
         }
-        // Other kinds and damaged files are refused here, with the sentences that every command has for them.
-        let prefix = try Prefix(folder: folder, model: shape)
-        length = prefix.length
-        layers = shape.layerCount
-        heads = shape.keyHeadCount
-        width = shape.keyWidth
-        parameters = prefix.parameterCount
-        text_position = prefix.textPosition.rawValue
-        base_model = prefix.baseModel
-        file_bytes = Readable.size(of: folder.appendingPathComponent("adapter_model.safetensors"))
+    }
+
+    @Compute private init(_ file: PrefixFile) throws {
+        var parameters: Int?
+        if let shape = file.modelShape {
+            parameters = try file.prefix(for: shape).parameterCount
+        } else if !file.isReparametrized {
+            parameters = file.storedCount
+        }
+        let stack = file.stack
+        let isPEFT = file.dialect.rawValue.hasPrefix("peft")
+        kind = isPEFT ? String(file.dialect.title.prefix { $0 != "," && $0 != " " }) : file.dialect.rawValue
+        dialect = file.dialect.rawValue
+        title = file.dialect.title
+        length = file.length
+        (layers, heads, width) = (stack?.layerCount, stack?.keyHeadCount, stack?.keyWidth)
+        attentions = file.attentions.map(\.rawValue)
+        self.parameters = parameters
+        stored_parameters = file.isReparametrized ? file.storedCount : nil
+        frozen_positions = file.frozenLength > 0 ? file.frozenLength : nil
+        text_position = try file.textPosition.rawValue
+        base_model = file.baseModel
+        matrices = nil
+        file_bytes = Readable.size(of: file.weightsFile)
+    }
+
+    private init(_ file: LowRankFile) throws {
+        let updates = try file.updates()
+        (kind, dialect, title) = ("LORA", "lora-\(file.dialect.rawValue)", file.dialect.title)
+        (length, layers, heads, width) = (nil, nil, nil, nil)
+        attentions = []
+        parameters = updates.parameterCount
+        (stored_parameters, frozen_positions, text_position) = (nil, nil, nil)
+        base_model = file.baseModel
+        matrices = updates.names.count
+        file_bytes = Readable.size(of: file.weightsFile)
     }
 
     var lines: [(String, String)] {
-        [
-            ("kind", "\(kind), as PEFT stores it"),
-            ("positions", "\(length)"),
-            ("for a model of", "\(layers) layers with \(heads) key heads of width \(width / heads)"),
-            ("parameters", "\(Readable.count(parameters)) (\(length) × \(2 * layers * width))"),
-            (
-                "text starts",
-                text_position == Prefix.TextPosition.zero.rawValue
-                    ? "at position 0, as without a prefix" : "at position \(length), after the prefix"
-            ),
+        let unknown = "not recorded; only the model tells"
+        let model =
+            if let layers, let heads, let width {
+                "\(layers) layers with \(heads) key heads of width \(width / heads)"
+            } else {
+                unknown
+            }
+        var count = parameters.map(Readable.count)
+        if let parameters, let length, length > 0, attentions.count == 1 {
+            count = "\(Readable.count(parameters)) (\(length) × \(parameters / length))"
+        }
+        if let stored_parameters { count = "\(Readable.count(stored_parameters)) of an MLP that computes the prefix" }
+        let start: String? =
+            switch text_position {
+            case nil: nil
+            case Prefix.TextPosition.zero.rawValue: "at position 0, as without a prefix"
+            default: "at position \(length.map(String.init) ?? "n"), after the prefix"
+            }
+        let isLowRank = matrices != nil
+        let rows: [(String, String?)] = [
+            ("kind", title),
+            ("positions", isLowRank ? nil : length.map(String.init) ?? unknown),
+            ("for a model of", isLowRank ? nil : model),
+            ("attentions", attentions.isEmpty || attentions == ["decoder"] ? nil : attentions.joined(separator: ", ")),
+            ("matrices", matrices.map(Readable.count)),
+            ("parameters", count ?? unknown),
+            ("frozen", frozen_positions.map { "the first \($0) position\($0 == 1 ? "" : "s")" }),
+            ("text starts", start),
             ("base model", base_model ?? "not recorded"),
             ("file", Readable.bytes(file_bytes)),
         ]
+        return rows.compactMap { row in row.1.map { (row.0, $0) } }
     }
+
+    /// What the lines are headed by.
+    var heading: String { matrices != nil ? "Adapter" : attentions.isEmpty ? "Soft prompt" : "Prefix" }
 }

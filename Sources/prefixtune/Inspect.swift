@@ -2,24 +2,29 @@ import ArgumentParser
 import Foundation
 import LanguageModels
 import PrefixTuning
+import Tensors
 
 /// Says what a folder holds.
-struct Inspect: ParsableCommand {
+struct Inspect: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say what a model, an adapter or a training run is.",
         discussion: """
             Architecture, shapes, parameters and conventions of a model or an adapter; progress and losses of a training \
-            run. Headers are read and checked, a prefix is read whole.
+            run. Headers are read and checked; a prefix is read whole where its file names the sizes of its model. \
+            Prefixes may be of PEFT, the paper's authors, rinna, AdapterHub or the Cartridges repository, in a folder or \
+            a single file.
 
             EXAMPLE
               prefixtune inspect e2e-prefix
             """)
 
-    @Argument(help: "The folder.") var folder: URL
+    @Argument(help: "The folder, or the file of a prefix or LoRA adapter.") var folder: URL
     @Flag(help: "Print JSON.") var json = false
     @OptionGroup(title: "General") var common: CommonOptions
 
-    func run() throws {
+    func run() async throws { try await runOnComputeThread() }
+
+    @Compute private func runOnComputeThread() throws {
         let report = try FolderReport(folder)
         let text = json ? try JSONText.document(report) : report.description + "\n"
         try ResultOutput.write(to: nil) { write in try write(text) }
@@ -32,7 +37,7 @@ struct FolderReport: Encodable {
     let adapter: AdapterFacts?
     let run: RunFacts?
 
-    init(_ folder: URL) throws {
+    @Compute init(_ folder: URL) throws {
         func has(_ name: String) -> Bool {
             FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path)
         }
@@ -41,10 +46,19 @@ struct FolderReport: Encodable {
             throw CommandError.unknownFolder(path: folder.path, reason: "does not exist")
         }
         guard isFolder.boolValue else {
-            throw CommandError.unknownFolder(path: folder.path, reason: "is a file, not a folder")
+            guard PrefixFile.canHoldTensors(folder) else {
+                throw CommandError.unknownFolder(path: folder.path, reason: "is a file, not a folder")
+            }
+            adapter = try AdapterFacts(folder)
+            (model, run) = (nil, nil)
+            return
         }
-        adapter = has("adapter_config.json") || has("adapter_model.safetensors") ? try AdapterFacts(folder) : nil
-        model = has("config.json") || has("model.safetensors") ? try ModelFacts(folder) : nil
+        let isModel = has("config.json") || has("model.safetensors")
+        let isAdapter = has("adapter_config.json") || has("adapter_model.safetensors")
+        // The authors' checkpoints are called like a model's.
+        let isCheckpoint = !isAdapter && PrefixFile.isCheckpoint(in: folder)
+        adapter = isAdapter || isCheckpoint ? try AdapterFacts(folder) : nil
+        model = isModel && !isCheckpoint ? try ModelFacts(folder) : nil
         run = has("training-state/state.safetensors") || has("summary.json") ? try RunFacts(folder) : nil
         guard adapter != nil || model != nil || run != nil else {
             throw CommandError.unknownFolder(path: folder.path, reason: "holds no model, adapter or training run")
@@ -55,7 +69,7 @@ struct FolderReport: Encodable {
 extension FolderReport: CustomStringConvertible {
     var description: String {
         let parts: [(String, [(String, String)])?] = [
-            model.map { ("Model", $0.lines) }, adapter.map { ("Prefix", $0.lines) },
+            model.map { ("Model", $0.lines) }, adapter.map { ($0.heading, $0.lines) },
             run.map { ("Training run", $0.lines) },
         ]
         return parts.compactMap { part -> String? in

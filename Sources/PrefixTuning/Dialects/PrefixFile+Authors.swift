@@ -1,0 +1,103 @@
+import Foundation
+import LanguageModels
+import Tensors
+
+/// The checkpoints of the paper's authors: of their GPT-2 and BART classes.
+extension PrefixFile {
+    /// GPT-2: an MLP over `wte`, with two or three layers in `control_trans`; or `control_trans` alone, P itself.
+    @Compute func authorsPrefix(_ model: ModelShape) throws -> Prefix {
+        guard model.encoder == nil else {
+            throw PrefixError.badConfiguration(
+                file: weightsFile.path,
+                reason:
+                    "the checkpoint has one prefix, as the authors' GPT-2 class makes it, but this model has an encoder; "
+                    + "name the model that it was trained on")
+        }
+        guard shape(of: "wte2.weight") == nil else {
+            throw PrefixError.badConfiguration(
+                file: weightsFile.path,
+                reason:
+                    "the checkpoint has \"\(root)wte2.weight\", the virtual tokens of infix-tuning, which stand between "
+                    + "prompt and answer: it is not a prefix")
+        }
+        let reader = reader, width = model.prefixRowWidth
+        let (length, values): (Int, [Float])
+        switch shape(of: "control_trans")?.count {
+        case nil: (length, values) = try evaluate(table: "wte", network: "control_trans", width: width, from: reader)
+        case 5: (length, values) = try pastKeyValues(model, from: reader)
+        default: (length, values) = try flat("control_trans", width: width, from: reader)
+        }
+        try reader.finish()
+        return try Prefix(length: length, values: values, shape: model, textPosition: .afterPrefix)
+    }
+
+    /// P as GPT-2 itself returns its keys and values: [2·L × 1 × heads × n × head width].
+    private func pastKeyValues(
+        _ model: ModelShape, from reader: CheckpointReader
+    ) throws -> (length: Int, values: [Float]) {
+        let (rows, heads, head) = (2 * model.layerCount, model.keyHeadCount, model.headWidth)
+        let (shape, past) = try read(
+            "control_trans", from: reader, expected: "[\(rows) × 1 × \(heads) × n × \(head)]"
+        ) { $0[0] == rows && $0[1] == 1 && $0[2] == heads && $0[4] == head }
+        let length = shape[3]
+        var values = [Float](repeating: 0, count: past.count)
+        for row in 0..<rows {
+            for h in 0..<heads {
+                for position in 0..<length {
+                    let from = ((row * heads + h) * length + position) * head
+                    let to = ((position * rows + row) * heads + h) * head
+                    for i in 0..<head { values[to + i] = past[from + i] }
+                }
+            }
+        }
+        return (length, values)
+    }
+
+    /// Embeddings, from an MLP or as they are.
+    @Compute func authorsSoftPrompt(_ model: ModelShape) throws -> SoftPrompt {
+        let reader = reader
+        let values: [Float]
+        if shape(of: "control_trans.0.weight") != nil {
+            values = try evaluate(table: "wte", network: "control_trans", width: model.width, from: reader).values
+        } else {
+            values = try read("wte.weight", from: reader, expected: "[n × \(model.width)]") {
+                $0.count == 2 && $0[1] == model.width
+            }.values
+        }
+        try reader.finish()
+        return SoftPrompt(width: model.width, values: values, place: .decoder)
+    }
+
+    /// The names of table and network of each attention in the authors' BART class.
+    static let authorsNames: [(kind: AttentionKind, table: String, network: String)] = [
+        (.decoder, "wte", "control_trans"), (.cross, "wte2", "control_trans2"),
+        (.encoder, "wte_enc", "control_trans_enc"),
+    ]
+
+    /// BART: an MLP for each attention.
+    @Compute func authorsBARTPrefix(_ model: ModelShape) throws -> Prefix {
+        guard model.encoder != nil else {
+            throw PrefixError.badConfiguration(
+                file: weightsFile.path,
+                reason:
+                    "the checkpoint has prefixes of an encoder and of cross-attention, but this model has a decoder only; "
+                    + "name the model that it was trained on")
+        }
+        let reader = reader
+        var parts: [AttentionKind: [Float]] = [:], length: Int?
+        for (kind, table, network) in Self.authorsNames where shape(of: "\(table).weight") != nil {
+            let part = try evaluate(
+                table: table, network: network, width: model.stack(kind)?.prefixRowWidth ?? 0, from: reader)
+            guard length == nil || length == part.length else {
+                throw PrefixError.wrongTensor(
+                    file: weightsFile.path, key: "\(root)\(table).weight", expected: "[\(length ?? 0) × d]",
+                    found: shape(of: "\(table).weight") ?? [])
+            }
+            length = part.length
+            parts[kind] = part.values
+        }
+        // A file of Lightning holds BART itself beside them.
+        if root.isEmpty { try reader.finish() }
+        return try Prefix(length: length ?? 0, parts: parts, shape: model, textPosition: .zero)
+    }
+}

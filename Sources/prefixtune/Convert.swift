@@ -1,0 +1,137 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import PrefixTuning
+import Tensors
+
+/// Writes a prefix in the form of another program.
+struct Convert: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write a prefix in the form that another program reads.",
+        discussion: """
+            Reads the prefixes of PEFT, the paper's authors, rinna, AdapterHub and the Cartridges repository, and writes the \
+            same numbers for another of them, exactly or not at all: where the text starts is part of what a prefix was \
+            trained for, and each program has its own way. Folders that already hold a prefix are overwritten.
+
+            Most forms do not say which model they are for. Name it with --model: its folder (config.json is enough), or \
+            its sizes, as layers=12,heads=12,head-width=64 (key heads; of an encoder–decoder model also encoder-layers=12; \
+            width=768 where it is not heads × head-width). A soft prompt needs the model itself, which reads it.
+
+            EXAMPLE
+              prefixtune convert smileface_suffix.task0.weight smileface --to peft --model japanese-gpt-neox-small
+            """)
+
+    @Argument(help: "The folder or file of a prefix.") var input: URL
+    @Argument(help: "The folder to write; a file for rinna and cartridge.") var output: URL
+    @Option(
+        help: """
+            peft, authors, rinna, adapterhub, cartridge or prefixtune (PEFT's folder, or for an encoder–decoder model \
+            this program's own).
+            """)
+    var to = PrefixTarget.prefixtune
+    @Option(help: "The model's folder, or its sizes.") var model: ModelSizes?
+    @OptionGroup(title: "General") var common: CommonOptions
+
+    func run() async throws { try await runOnComputeThread() }
+
+    @Compute private func runOnComputeThread() throws {
+        common.apply()
+        let file = try PrefixFile(input)
+        let known = try model?.resolved()
+        guard let shape = known?.shape ?? file.modelShape else {
+            throw ConvertError.unknownSizes(path: input.path, dialect: file.dialect.title)
+        }
+        guard output.standardizedFileURL != input.standardizedFileURL else {
+            throw ConvertError.sameFile(path: output.path)
+        }
+        let prefix: Prefix
+        switch try file.contents(for: shape) {
+        case .prefix(let found): prefix = found
+        case .softPrompt(let prompt):
+            // Only the model itself can read it.
+            guard let folder = model?.folder else { throw PrefixError.softPrompt(file: input.path) }
+            prefix = try prompt.prefix(on: LanguageModel.load(folder))
+        }
+        var details = PrefixConversion()
+        details.frozenLength = file.frozenLength
+        details.modelType = known?.modelType
+        try prefix.write(to: output, as: to, details: details)
+        common.note("\(file.dialect.title): \(prefix.length) positions, written as \(to.rawValue) to \(output.path)")
+    }
+}
+
+extension PrefixTarget: ExpressibleByArgument {}
+
+/// What can go wrong in converting, beside what the library says.
+enum ConvertError: Error, Equatable {
+    /// The file does not say which model it is for.
+    case unknownSizes(path: String, dialect: String)
+    /// The prefix would be written over itself.
+    case sameFile(path: String)
+}
+
+extension ConvertError: CustomStringConvertible {
+    /// One sentence: what happened, the value received, what to do.
+    var description: String {
+        switch self {
+        case .unknownSizes(let path, let dialect):
+            "\(path) (\(dialect)) does not say how many layers and heads its model has; name the model with --model, or "
+                + "give its sizes, as --model layers=12,heads=12,head-width=64"
+        case .sameFile(let path):
+            "\(path) is the prefix to be read; name another place to write to"
+        }
+    }
+}
+
+/// The sizes of a model, from its folder or as they are given.
+struct ModelSizes: ExpressibleByArgument {
+    private enum Source {
+        case folder(URL)
+        case sizes(ModelShape)
+    }
+
+    private let source: Source
+
+    init?(argument: String) {
+        guard argument.contains("="), !FileManager.default.fileExists(atPath: argument) else {
+            guard let url = URL(argument: argument) else { return nil }
+            source = .folder(url)
+            return
+        }
+        var sizes: [String: Int] = [:]
+        for part in argument.split(separator: ",") {
+            let pair = part.split(separator: "=").map { $0.trimmingCharacters(in: .whitespaces) }
+            guard pair.count == 2, let number = Int(pair[1]), (1...1 << 20).contains(number),
+                sizes.updateValue(number, forKey: pair[0]) == nil
+            else { return nil }
+        }
+        let names: Set = ["layers", "heads", "head-width", "encoder-layers", "width"]
+        guard names.isSuperset(of: sizes.keys), let layers = sizes["layers"], let heads = sizes["heads"],
+            let headWidth = sizes["head-width"], layers <= 1 << 12, heads <= 1 << 12
+        else { return nil }
+        source = .sizes(
+            ModelShape(
+                layerCount: layers, keyHeadCount: heads, headWidth: headWidth,
+                width: sizes["width"] ?? heads * headWidth, positionCount: .max, vocabularySize: 1,
+                encoder: sizes["encoder-layers"].map {
+                    AttentionStack(layerCount: $0, keyHeadCount: heads, headWidth: headWidth)
+                }))
+    }
+
+    /// The model's folder; nil where sizes were given.
+    var folder: URL? { if case .folder(let url) = source { url } else { nil } }
+
+    /// The sizes, and the `model_type` of a model's folder.
+    ///
+    /// - Throws: `CheckpointError`.
+    func resolved() throws -> (shape: ModelShape, modelType: String?) {
+        switch source {
+        case .sizes(let shape): return (shape, nil)
+        case .folder(let url):
+            let file = url.appendingPathComponent("config.json")
+            struct File: Decodable { let model_type: String? }
+            let type = (try? Data(contentsOf: file)).flatMap { try? JSONDecoder().decode(File.self, from: $0) }
+            return (try ModelConfigurationFile.read(from: file).shape, type?.model_type)
+        }
+    }
+}
