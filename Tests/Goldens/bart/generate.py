@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "gpt2"))
 
 import torch
-from golden_support import random_sequence, write_json, write_manifest
+from golden_support import no_relu_near_zero, random_sequence, write_json, write_manifest
 from peft import PrefixTuningConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import BartConfig, BartForConditionalGeneration, GenerationConfig, get_linear_schedule_with_warmup
@@ -153,9 +153,10 @@ def write_golden(name, generator):
     prefixes = random_prefixes(config, generator)
     leaves = {kind: value.double().requires_grad_() for kind, value in prefixes.items()}
     tensors = {f"prefix.{kind}": value for kind, value in prefixes.items()}
-    plain = [logits_of(model, *pair) for pair in pairs]
-    set_prefixes(model, leaves)
-    prefixed = [logits_of(model, *pair) for pair in pairs]
+    with no_relu_near_zero(model):
+        plain = [logits_of(model, *pair) for pair in pairs]
+        set_prefixes(model, leaves)
+        prefixed = [logits_of(model, *pair) for pair in pairs]
     alone = {}
     for kind in KINDS:
         set_prefixes(model, leaves)

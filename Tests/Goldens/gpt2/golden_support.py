@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+from contextlib import contextmanager
 from pathlib import Path
 
 import peft
@@ -14,6 +15,7 @@ from transformers import DynamicCache, GPT2LMHeadModel
 
 GOLDENS = Path(__file__).resolve().parent.parent
 MODELS = GOLDENS / "gpt2"
+RELU_MARGIN = 1e-4
 
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
@@ -42,6 +44,28 @@ def logits_of(model, ids, prefix=None):
 def target_losses(logits, ids, start):
     """Cross-entropy of ids[start...] (natural logarithm), one value per target token."""
     return torch.nn.functional.cross_entropy(logits[start - 1 : -1], torch.tensor(ids[start:]), reduction="none")
+
+
+@contextmanager
+def no_relu_near_zero(model):
+    """While this lasts, an input of a ReLU nearer to 0 than RELU_MARGIN times its row's greatest is an error: whether it is above
+    or below, and with that whole rows of gradients, would be decided by the rounding of the CPU that runs a test."""
+    nearest = []
+
+    def look(module, arguments):
+        sizes = arguments[0].detach().abs()
+        nearest.append((sizes / sizes.amax(-1, keepdim=True)).min().item())
+
+    modules = [module for module in model.modules() if isinstance(module, torch.nn.ReLU)]
+    assert modules or "relu" not in str(model.config), "a ReLU that is not a module is not seen"
+    hooks = [module.register_forward_pre_hook(look) for module in modules]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+    assert not modules or nearest, "no ReLU was run"
+    assert min(nearest, default=1) >= RELU_MARGIN, f"{min(nearest)}: choose another seed"
 
 
 def random_sequence(generator, vocabulary, length):
