@@ -47,7 +47,9 @@ import Tokenizers
     }
 
     private static func load(_ folder: URL, use: WeightUse, adapters: LowRankUpdates?) throws -> LanguageModel {
-        let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        let file = folder.appendingPathComponent("config.json")
+        let configuration = try ModelConfigurationFile.read(from: file)
+        try QuantizationConfiguration.read(from: file)?.check(file: file.path)
         let conventions = try GenerationConventions.read(folder, configuration)
         let tokenizer = try Tokenizer(folder: folder)
         let network = try configuration.network(

@@ -4,29 +4,37 @@ import LanguageModels
 import PrefixTuning
 import Tensors
 
-/// A model, and what is put before its text.
+/// A model, what it is adapted by, and what is put before its text.
 struct ModelOptions: ParsableArguments {
     @Option(help: "The model's folder.") var model: URL
-    @Option(help: "The folder of a trained prefix; the model alone without it.") var prefix: URL?
+    @Option(help: "A trained prefix or soft prompt: its folder or file, of any kind that inspect knows.") var prefix: URL?
+    @Option(help: "A LoRA adapter: PEFT's folder, or a file of loralib.") var lora: URL?
+    @Option(help: "The alpha of a loralib file, which does not say it; 32 by default.") var loraAlpha: Float?
+    @Flag(help: "Add the LoRA adapter to the weights when loading: faster, and the same to rounding.") var mergeLora = false
     @Option(help: "How frozen weights are held: f32, or stored (16-bit weights as they are).") var precision =
         WeightPrecision.float32
 
-    /// Loads both.
-    @Compute func load(_ common: CommonOptions) throws -> LoadedModel {
-        let model = try LanguageModel.load(model, precision: precision)
-        guard let prefix else {
-            return LoadedModel(model: model, start: nil, positions: model.network.shape.positionCount)
+    func validate() throws {
+        if lora == nil, mergeLora || loraAlpha != nil {
+            throw ValidationError("--merge-lora and --lora-alpha have no meaning without --lora; add it or leave them out.")
         }
-        let loaded = try Prefix(folder: prefix, model: model.network.shape)
+    }
+
+    /// Loads all of them.
+    @Compute func load(_ common: CommonOptions) throws -> LoadedModel {
+        let adapters = try lora.map { try LowRankFile($0).updates(merging: mergeLora, alpha: loraAlpha) }
+        let model = try LanguageModel.load(model, precision: precision, adapters: adapters)
+        let positions = model.network.shape.positionCount
+        guard let prefix else { return LoadedModel(model: model, start: nil, positions: positions) }
+        let file = try PrefixFile(prefix), loaded = try file.prefix(for: model)
         if common.verbose {
             common.note(
-                "prefix of \(loaded.length) positions, trained on \(loaded.baseModel ?? "a model that is not recorded")"
-            )
+                "prefix of \(loaded.length) positions (\(file.dialect.title)), trained on "
+                    + (loaded.baseModel ?? "a model that is not recorded"))
         }
         let taken = loaded.textPosition == .afterPrefix ? loaded.length : 0
         return LoadedModel(
-            model: model, start: try loaded.keyValues(for: model.network.shape),
-            positions: model.network.shape.positionCount - taken)
+            model: model, start: try loaded.keyValues(for: model.network.shape), positions: positions - taken)
     }
 }
 

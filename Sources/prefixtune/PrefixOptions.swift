@@ -13,7 +13,7 @@ struct PrefixOptions: ParsableArguments {
         help: "random, words:TEXT, file:TEXTFILE or adapter:DIR; random by default.")
     var initialization: Initialization?
     @Option(help: "Dropout on the prefix.") var prefixDropout: Float?
-    @Option(help: "Dropout in the frozen model, as the authors' BART code trains with 0.1; 0 by default.")
+    @Option(help: "Dropout on the frozen model's residual branches; 0.1 for xsum, else 0 by default.")
     var modelDropout: Float?
     @Option(
         parsing: .upToNextOption,
@@ -74,7 +74,8 @@ struct PrefixOptions: ParsableArguments {
         if task == .xsum { settings.hiddenWidth = 800 }
         if let reparametrization { settings.hiddenWidth = reparametrization.value }
         settings.dropout = prefixDropout ?? 0
-        settings.modelDropout = modelDropout ?? 0
+        // The authors' BART code trains with the model's own dropout, their GPT-2 code without.
+        settings.modelDropout = modelDropout ?? (task == .xsum ? 0.1 : 0)
         if !attentions.isEmpty { settings.attentions = AttentionKind.allCases.filter(attentions.contains) }
         if textAtZero { settings.textPosition = .zero }
         if textAfterPrefix { settings.textPosition = .afterPrefix }

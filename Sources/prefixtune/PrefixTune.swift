@@ -7,7 +7,7 @@ struct PrefixTune: AsyncParsableCommand {
         commandName: "prefixtune",
         abstract: "Prefix-tuning (Li & Liang 2021) for frozen language models.",
         discussion: """
-            Train a small prefix for a frozen GPT-2, generate with it, score and evaluate. Start with:
+            Train a small prefix for a frozen language model, generate with it, score and evaluate. Start with:
 
               prefixtune demo
             """,

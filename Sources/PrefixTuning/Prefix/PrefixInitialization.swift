@@ -31,8 +31,7 @@ public enum PrefixInitialization: Codable, Equatable, Sendable {
             let text = try DataFile(url).bytes
             return try activations(of: model.tokenizer.encode(bytes: text), model, length)
         case .adapter(let folder):
-            let shape = model.network.shape
-            let prefix = try Prefix(folder: folder, model: shape)
+            let prefix = try PrefixFile(folder).prefix(for: model)
             guard length == nil || length == prefix.length else {
                 throw PrefixError.otherLength(adapter: prefix.length, asked: length ?? 0)
             }
