@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct HelpTests {
     static let commands = [
-        "demo", "train", "generate", "score", "evaluate", "inspect", "pretrain", "synthesize",
+        "demo", "train", "generate", "score", "evaluate", "inspect", "convert", "pretrain", "synthesize",
     ]
 
     @Test(arguments: commands)
@@ -31,8 +31,8 @@ import Testing
             result.output == """
                 OVERVIEW: Prefix-tuning (Li & Liang 2021) for frozen language models.
 
-                Train a small prefix for a frozen GPT-2, generate with it, score and evaluate.
-                Start with:
+                Train a small prefix for a frozen language model, generate with it, score and
+                evaluate. Start with:
 
                   prefixtune demo
 
@@ -51,6 +51,7 @@ import Testing
                                           perplexity.
                   evaluate                Score generated texts against references.
                   inspect                 Say what a model, an adapter or a training run is.
+                  convert                 Write a prefix in the form that another program reads.
                   pretrain                Train a small GPT-2 and its vocabulary from text.
                   synthesize              Write generated prose, lists, records and
                                           descriptions to pretrain a small model on.

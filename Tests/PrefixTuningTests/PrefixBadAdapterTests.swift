@@ -17,7 +17,7 @@ import Testing
 
     nonisolated static let damages = [
         Damage(key: "peft_type", value: "\"LORA\"", says: "type LORA"),
-        Damage(key: "peft_type", value: "\"PROMPT_TUNING\"", says: "only PREFIX_TUNING"),
+        Damage(key: "peft_type", value: "\"IA3\"", says: "type IA3"),
         Damage(key: "peft_type", value: nil, says: "not the JSON of a PEFT adapter"),
         Damage(key: "num_virtual_tokens", value: "7", says: "num_virtual_tokens is 7, but the file holds 5"),
         Damage(key: "num_virtual_tokens", value: "\"many\"", says: "not the JSON of a PEFT adapter"),
