@@ -110,10 +110,63 @@ struct JSONParser {
         // What JSON forbids and Swift allows: a leading zero or plus sign, a bare point at either end.
         let leadingZero = digits.count > 1 && digits.first == 0x30 && isDigit(digits[digits.startIndex + 1])
         guard let first = digits.first, isDigit(first), !leadingZero, text.last.map(isDigit) == true,
-            let value = Double(String(decoding: text, as: UTF8.self)), value.isFinite
+            Double(String(decoding: text, as: UTF8.self)) != nil, case let value = Self.value(of: digits),
+            value.isFinite
         else { throw failure("not a number") }
-        return value
+        return digits.count < text.count ? -value : value
     }
+
+    /// The value of a well-formed number, rounded as Hugging Face's library (by way of `serde_json`) rounds it: all
+    /// digits that fit 64 bits, times or by one power of ten. That is one unit off the nearest number now and then, and
+    /// with other scores, a unigram model would decide other ties.
+    private static func value(of digits: ArraySlice<UInt8>) -> Double {
+        var significand: UInt64 = 0
+        var exponent = 0
+        var isFull = false
+        var position = digits.startIndex
+        func digit() -> UInt64? {
+            guard position < digits.endIndex, digits[position] >= 0x30, digits[position] <= 0x39 else { return nil }
+            return UInt64(digits[position] - 0x30)
+        }
+        func takes(_ digit: UInt64) -> Bool {
+            let (tens, isLarge) = significand.multipliedReportingOverflow(by: 10)
+            let (sum, isLarger) = tens.addingReportingOverflow(digit)
+            if isFull || isLarge || isLarger {
+                isFull = true
+            } else {
+                significand = sum
+            }
+            return !isFull
+        }
+        while let next = digit() {
+            if !takes(next) { exponent += 1 }
+            position += 1
+        }
+        if position < digits.endIndex, digits[position] == UInt8(ascii: ".") {
+            isFull = false
+            position += 1
+            while let next = digit() {
+                if takes(next) { exponent -= 1 }
+                position += 1
+            }
+        }
+        if position < digits.endIndex {
+            // "e" and the exponent itself, which may be absurdly long.
+            let written = Int(String(decoding: digits[(position + 1)...], as: UTF8.self))
+            let isNegative = digits[position + 1] == UInt8(ascii: "-")
+            exponent += max(-100_000, min(100_000, written ?? (isNegative ? -100_000 : 100_000)))
+        }
+        var value = Double(significand)
+        while exponent < -308 && value != 0 {
+            value /= 1e308
+            exponent += 308
+        }
+        if value == 0 || exponent == 0 { return value }
+        guard exponent <= 308 else { return .infinity }
+        return exponent > 0 ? value * powersOfTen[exponent] : value / powersOfTen[-exponent]
+    }
+
+    private static let powersOfTen = (0...308).map { Double("1e\($0)") ?? .infinity }
 
     private mutating func string() throws -> [UInt8] {
         guard current == UInt8(ascii: "\"") else { throw failure("expected a string") }

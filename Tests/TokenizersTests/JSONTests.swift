@@ -15,6 +15,18 @@ struct JSONTests {
                 ]))
     }
 
+    /// The numbers that Hugging Face's library reads, the third and fourth of which are not the nearest ones.
+    @Test func numbersAreRoundedAsTheLibraryRounds() throws {
+        let cases: [(String, Double)] = [
+            ("0", 0), ("-5.129043102264404", -5.129043102264404), ("-12.130167007446289", -12.130167007446287),
+            ("-2.0122928619384766", -2.012292861938477), ("18446744073709551616", 1.8446744073709552e19),
+            ("123456789012345678901234567890", 1.2345678901234568e29), ("1e-400", 0), ("5e-324", Double.leastNonzeroMagnitude),
+            ("0e99999999999999999999", 0), ("1e-99999999999999999999", 0), ("1.5E+3", 1_500),
+            ("0.30000000000000000000000000001", 0.3),
+        ]
+        for (text, value) in cases { #expect(try parse(text) == .number(value), "\(text)") }
+    }
+
     @Test func escapes() throws {
         let text = #""\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\udc4d\u0000é""#
         #expect(try parse(text) == .text("\"\\/\u{8}\u{C}\n\r\tA\u{E9}\u{1F44D}\0é"))
