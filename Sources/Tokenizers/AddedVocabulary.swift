@@ -25,7 +25,9 @@ struct AddedVocabulary {
         if token.content.isEmpty { return }
         let known = vocabulary.identifier(of: token.content)
         let chosen = identifier ?? known ?? Int32(vocabulary.size)
-        guard chosen >= 0, Int(chosen) <= vocabulary.size + 65_536, vocabulary.insert(token.content, as: chosen) else {
+        // Holes are legal, but stray huge ids must not make us reserve gigabytes.
+        let largest = vocabulary.identifiers.count * 8 + 65_536
+        guard chosen >= 0, Int(chosen) <= largest, vocabulary.insert(token.content, as: chosen) else {
             let name = String(decoding: token.content, as: UTF8.self)
             throw TokenizerError.inconsistent(
                 file: file, component: "added_tokens",

@@ -47,6 +47,13 @@ struct ComponentReader {
         return found
     }
 
+    /// Text that must be there and is put into the encoded text over and over: a long one would fill the memory.
+    func shortString(_ name: String) throws -> [UInt8] {
+        let found = try requiredString(name)
+        guard found.count <= 1_024 else { throw inconsistent("\(name) has \(found.count) bytes, more than 1024") }
+        return found
+    }
+
     /// Text of exactly one code point.
     func character(_ name: String) throws -> [UInt8] {
         let found = try requiredString(name)

@@ -8,6 +8,9 @@ final class OnigurumaRegex: @unchecked Sendable {
     // Compiled once and then only read, which Oniguruma allows on several threads at a time.
     private let compiled: OnigRegex
 
+    /// Starting the engine is the one thing that must not happen on two threads at a time.
+    private static let isReady = oniguruma_start() == ONIG_NORMAL
+
     /// Patterns beyond this length are refused: compiling them could take very long.
     private static let longestPattern = 65_536
 
@@ -18,12 +21,12 @@ final class OnigurumaRegex: @unchecked Sendable {
                 file: file, component: component, reason: "a pattern of \(pattern.count) bytes is too long")
         }
         var regex: OnigRegex?
-        let status = pattern.withUnsafeBufferPointer { pattern -> CInt in
-            // An empty array may have no address.
-            guard let start = pattern.baseAddress else { return oniguruma_compile(&regex, "", "") }
-            return oniguruma_compile(&regex, start, start + pattern.count)
+        let isReady = Self.isReady
+        // With a byte more than the pattern has: an empty array may have no address.
+        let status = (pattern + [0]).withUnsafeBufferPointer { buffer in
+            buffer.baseAddress.map { oniguruma_compile(&regex, $0, $0 + pattern.count) } ?? ONIGERR_MEMORY
         }
-        guard status == ONIG_NORMAL, let regex else {
+        guard isReady, status == ONIG_NORMAL, let regex else {
             throw TokenizerError.inconsistent(
                 file: file, component: component,
                 reason: "\"\(String(decoding: pattern.prefix(80), as: UTF8.self))\" is not a regular expression")
@@ -49,9 +52,10 @@ final class OnigurumaRegex: @unchecked Sendable {
         var lastEnd = -1
         while position <= text.count {
             var (matchStart, matchEnd): (CInt, CInt) = (0, 0)
-            let limit = UInt(10_000 + 64 * (text.count - position))
+            let rest = text.count - position
             let status = oniguruma_find(
-                compiled, base, end, base + position, region, parameters, limit, &matchStart, &matchEnd)
+                compiled, base, end, base + position, region, parameters, UInt(10_000 + 64 * rest),
+                UInt32(10_000 + min(rest, 1 << 28) * 8), &matchStart, &matchEnd)
             guard status == 0 else { return }
             let match = Int(matchStart)..<max(Int(matchStart), Int(matchEnd))
             if match.isEmpty && match.upperBound == lastEnd {

@@ -15,6 +15,9 @@ struct PrecompiledMap: Sendable {
     /// Graphemes of more bytes are never looked up as a whole.
     private static let longestGrapheme = 5
 
+    /// Longer ones than any rule has are damage, and could fill the memory.
+    private static let longestReplacement = 1_024
+
     /// - Throws: ``TokenizerError/inconsistent(file:component:reason:)`` where the layout is broken. Offsets within the
     ///   trie that lead nowhere are no error: nothing is found there.
     init(_ bytes: [UInt8], file: String, component: String) throws {
@@ -63,8 +66,10 @@ struct PrecompiledMap: Sendable {
                 guard start < replacements.count else { return start == replacements.count ? [] : nil }
                 // A value that points into a character is damage; what it would give is not text.
                 guard replacements[start] & 0xC0 != 0x80 else { return nil }
-                let end = replacements[start...].firstIndex(of: 0) ?? replacements.count
-                return replacements[start..<end]
+                let end = replacements[start...].prefix(Self.longestReplacement + 1).firstIndex(of: 0)
+                if let end { return replacements[start..<end] }
+                let rest = replacements[start...]
+                return rest.count <= Self.longestReplacement ? rest : nil
             }
         }
         return nil

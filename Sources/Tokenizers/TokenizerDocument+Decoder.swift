@@ -17,13 +17,13 @@ extension TokenizerDocument {
                     stop: try part.count("stop", default: 0))
             case "Replace":
                 try part.allowOnly(["type", "pattern", "content"])
-                return .replace(try part.pattern(), content: try part.requiredString("content"))
+                return .replace(try part.pattern(), content: try part.shortString("content"))
             case "WordPiece":
                 try part.allowOnly(["type", "prefix", "cleanup"])
-                return .wordPiece(prefix: try part.requiredString("prefix"), cleansUp: try part.flag("cleanup"))
+                return .wordPiece(prefix: try part.shortString("prefix"), cleansUp: try part.flag("cleanup"))
             case "BPEDecoder":
                 try part.allowOnly(["type", "suffix"])
-                return .suffix(try part.requiredString("suffix"))
+                return .suffix(try part.shortString("suffix"))
             default: throw part.unsupportedType
             }
         }

@@ -32,7 +32,7 @@ extension TokenizerDocument {
             return .wordPieces(
                 WordPieceModel(
                     vocabulary: try vocabulary(reader), unknownToken: try reader.requiredString("unk_token"),
-                    continuingPrefix: try reader.requiredString("continuing_subword_prefix"),
+                    continuingPrefix: try reader.shortString("continuing_subword_prefix"),
                     longestWord: try reader.count("max_input_chars_per_word", default: 100)))
         case "WordLevel":
             try reader.allowOnly(["type", "vocab", "unk_token"])
@@ -58,10 +58,13 @@ extension TokenizerDocument {
         let vocabulary = try vocabulary(reader)
         var units = BytePairModel.Units.bytes
         if !worksOnBytes {
+            func affix(_ name: String) throws -> [UInt8] {
+                try reader.string(name) == nil ? [] : reader.shortString(name)
+            }
             units = .characters(
                 CharacterUnits(
-                    vocabulary: vocabulary, continuingPrefix: try reader.string("continuing_subword_prefix") ?? [],
-                    endSuffix: try reader.string("end_of_word_suffix") ?? [],
+                    vocabulary: vocabulary, continuingPrefix: try affix("continuing_subword_prefix"),
+                    endSuffix: try affix("end_of_word_suffix"),
                     fallsBackToBytes: try reader.flag("byte_fallback", default: false)))
         }
         var unknown: Int32?

@@ -18,10 +18,10 @@ extension TokenizerDocument {
                 return .strip(left: try part.flag("strip_left"), right: try part.flag("strip_right"))
             case "Replace":
                 try part.allowOnly(["type", "pattern", "content"])
-                return .replace(try part.pattern(), content: try part.requiredString("content"))
+                return .replace(try part.pattern(), content: try part.shortString("content"))
             case "Prepend":
                 try part.allowOnly(["type", "prepend"])
-                return .prepend(try part.requiredString("prepend"))
+                return .prepend(try part.shortString("prepend"))
             case "Precompiled":
                 try part.allowOnly(["type", "precompiled_charsmap"])
                 let text = String(decoding: try part.requiredString("precompiled_charsmap"), as: UTF8.self)

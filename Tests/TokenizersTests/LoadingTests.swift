@@ -130,6 +130,10 @@ struct LoadingTests {
             (document(added: #"[{"id":2147483647,"content":"x"}]"#), "added_tokens"),
             (unigram(#""vocab":[["a",-1]],"unk_id":1"#), "model"), (unigram(#""vocab":[["a"]],"unk_id":0"#), "model"),
             (unigram(#""vocab":{"a":1},"unk_id":0"#), "model"), (unigram(#""unk_id":0"#), "model"),
+            (
+                document(normalizer: #"{"type":"Prepend","prepend":"\#(String(repeating: "a", count: 2_000))"}"#),
+                "normalizer"
+            ),
             (document(model: #","continuing_subword_prefix":"----""#), "merges"),
         ]
         for (text, component) in cases {
