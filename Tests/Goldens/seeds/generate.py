@@ -30,7 +30,7 @@ from transformers import (
 HERE = Path(__file__).resolve().parent
 SEED = 20210813
 NEW_TOKENS = 12
-GROUP, BLOCK = 16, 64
+BLOCK = 64
 NF4 = torch.tensor([
     -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
     -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
@@ -175,9 +175,9 @@ def packed_nibbles(codes):
 
 
 def awq(weight):
-    """AutoAWQ GEMM: groups along the input, 4 bits with zero points, scales in 16 bits."""
+    """AutoAWQ GEMM: one group along the input (the widths are below the least group, 32), 4 bits with zero points, scales in 16 bits."""
     out, width = weight.shape
-    groups = weight.t().reshape(width // GROUP, GROUP, out)
+    groups = weight.t().reshape(1, width, out)
     low, high = groups.amin(1), groups.amax(1)
     scales = ((high - low).clamp(min=1e-5) / 15).half()
     zeros = torch.round(-low / scales.float()).clamp(0, 15)
@@ -261,7 +261,7 @@ def write_rinna(generator):
     write_repack("rinna-int8", original, int8, {
         "quant_method": "bitsandbytes", "load_in_4bit": False, "load_in_8bit": True, "llm_int8_threshold": 6.0}, **common)
     write_repack("rinna-awq", original, awq, {
-        "quant_method": "awq", "bits": 4, "group_size": GROUP, "version": "gemm", "zero_point": True, "modules_to_not_convert": None}, **common)
+        "quant_method": "awq", "bits": 4, "group_size": -1, "version": "gemm", "zero_point": True, "modules_to_not_convert": None}, **common)
 
 
 # FZH1996/fed-lora: GPT-2 with low-rank updates as loralib saves them; and PEFT's adapters.
