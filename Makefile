@@ -13,7 +13,7 @@ export LIBRARY_PATH := $(HOMEBREW)/lib:$(LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install format lint docs dependencies clean
+.PHONY: help demo test build install format lint docs fuzz dependencies clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ lint:  ## check layout and documentation of all Swift files (make test refuses c
 
 docs: dependencies  ## build the reference documentation: .build/docs
 	bash Tools/docs.sh .build/docs
+
+fuzz: dependencies  ## fuzz what reads files of strangers: 60 s for each kind of file (SECONDS=600)
+	bash Fuzzing/run.sh $(or $(SECONDS),60)
 
 dependencies:
 	@bash Tools/dependencies.sh

@@ -1,0 +1,16 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Fuzzers for what reads files of strangers. Built and run by `make fuzz`, which gives the compiler the option that links
+// libFuzzer; a package of its own, so that nobody else needs that option.
+let package = Package(
+    name: "Fuzzing",
+    platforms: [.macOS(.v15)],
+    dependencies: [.package(name: "prefixtune", path: "..")],
+    targets: [
+        .systemLibrary(name: "CLibFuzzer"),
+        .executableTarget(
+            name: "Fuzz", dependencies: ["CLibFuzzer", .product(name: "PrefixTuning", package: "prefixtune")]),
+    ],
+    swiftLanguageModes: [.v6]
+)
