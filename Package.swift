@@ -15,7 +15,8 @@ let package = Package(
         .executable(name: "prefixtune", targets: ["prefixtune"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
     ],
     targets: [
         // C: vector loops with run-time dispatch (vector loops written in Swift were measured 50 times slower).
@@ -35,6 +36,8 @@ let package = Package(
         .target(name: "Tensors", dependencies: ["CKernels", "COneDNN"], swiftSettings: strict),
         .target(name: "Tokenizers", dependencies: ["COniguruma", "CSentencePiece"], swiftSettings: strict),
         .target(name: "TextMetrics", swiftSettings: strict),
+        .target(
+            name: "Hub", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
         .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers", "CKernels"], swiftSettings: strict),
         .target(
             name: "PrefixTuning",
@@ -57,6 +60,7 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TextMetricsTests", dependencies: ["TextMetrics", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "HubTests", dependencies: ["Hub", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "LanguageModelsTests",
             dependencies: ["LanguageModels", "Tensors", "Tokenizers", "CKernels", "TestSupport"],

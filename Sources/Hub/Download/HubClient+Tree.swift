@@ -1,0 +1,93 @@
+import Foundation
+
+extension HubClient {
+    private struct Information: Decodable {
+        struct Sibling: Decodable { var rfilename: String }
+        var sha: String
+        var siblings: [Sibling]?
+    }
+
+    private struct Item: Decodable {
+        struct LargeFile: Decodable {
+            var oid: String
+            var size: Int
+        }
+
+        var type: String
+        var path: String
+        var size: Int?
+        var oid: String?
+        var lfs: LargeFile?
+        var xetHash: String?
+    }
+
+    /// What commit a revision is, and what files that has.
+    ///
+    /// - Throws: ``HubError``, also where a file name would lead out of the folder.
+    func tree(
+        of reference: HubReference, cache: HubCache, policy: RetryPolicy?
+    ) async throws -> (commit: String, files: [TreeEntry]) {
+        let subject = Subject(repository: reference.repository, revision: reference.revision)
+        let base = "/api/models/\(reference.repository)"
+        var commit = reference.revision, siblings: [String]?
+        if !reference.isCommit {
+            let revision = Self.escape(reference.revision)
+            let request = try request("GET", "\(base)/revision/\(revision)")
+            let reply = try await send(request, about: subject, policy: policy)
+            let information = try reply.json(Information.self)
+            guard HubReference.isCommit(information.sha) else {
+                throw HubError.malformedReply(
+                    url: request.url.absoluteString, problem: "the commit is \"\(information.sha)\"")
+            }
+            commit = information.sha
+            siblings = information.siblings?.map(\.rfilename)
+            try check(siblings ?? [], of: reference)
+        }
+        if let known = cache.tree(reference.repository, commit: commit) { return (commit, known) }
+
+        var files: [TreeEntry] = []
+        var next: Request? = try request("GET", "\(base)/tree/\(commit)?recursive=true&expand=false")
+        while let request = next {
+            let reply: Reply
+            do {
+                reply = try await send(request, about: subject, policy: policy)
+            } catch HubError.repositoryNotFound where siblings != nil {
+                // Some mirrors know the first request only.
+                return (commit, (siblings ?? []).map { TreeEntry(path: $0) })
+            }
+            for item in try reply.json([Item].self) where item.type == "file" {
+                files.append(
+                    TreeEntry(
+                        path: item.path, size: item.lfs?.size ?? item.size, blob: item.oid, sha256: item.lfs?.oid,
+                        xetHash: item.xetHash))
+            }
+            guard files.count <= 1_000_000 else {
+                throw HubError.malformedReply(url: request.url.absoluteString, problem: "its listing does not end")
+            }
+            next = try nextPage(reply, after: request)
+        }
+        try check(files.map(\.path), of: reference)
+        return (commit, files)
+    }
+
+    private func check(_ paths: [String], of reference: HubReference) throws {
+        if let path = paths.first(where: { !TreeEntry.isSafe($0) }) {
+            throw HubError.unsafeFileName(repository: reference.repository, file: path)
+        }
+    }
+
+    /// `Link: <…>; rel="next"`.
+    private func nextPage(_ reply: Reply, after request: Request) throws -> Request? {
+        for link in (reply.header("Link") ?? "").split(separator: ",") where link.contains("rel=\"next\"") {
+            guard let start = link.firstIndex(of: "<"), let end = link.firstIndex(of: ">"), start < end,
+                let url = URL(string: String(link[link.index(after: start)..<end]), relativeTo: request.url)?
+                    .absoluteURL,
+                url != request.url, url.scheme == "http" || url.scheme == "https"
+            else { continue }
+            var next = request
+            next.url = url
+            return next
+        }
+        return nil
+    }
+}

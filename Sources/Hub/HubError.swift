@@ -1,0 +1,137 @@
+import Foundation
+
+/// What can go wrong between the hub, its cache and this machine.
+///
+/// Cases carry data only; ``description`` writes the sentence.
+public enum HubError: Error, Equatable, Sendable {
+    /// The text is no `org/name[@revision]`.
+    case invalidName(_ text: String, reason: String)
+    /// A setting of the environment has no meaning.
+    case invalidSetting(name: String, value: String, reason: String)
+    /// No such repository, or one that is hidden from who asks.
+    case repositoryNotFound(repository: String, hasToken: Bool)
+    /// The repository has no such branch, tag or commit.
+    case revisionNotFound(repository: String, revision: String)
+    /// The repository has no such file.
+    case fileNotFound(repository: String, revision: String, file: String)
+    /// The repository asks for an agreement first.
+    case gated(repository: String, hasToken: Bool)
+    /// The hub refuses the token, or asks for one.
+    case unauthorized(repository: String, hasToken: Bool)
+    /// The token does not allow it.
+    case forbidden(repository: String, message: String)
+    /// The hub asks to wait for longer than a program should.
+    case tooManyRequests(seconds: Int)
+    /// The server answered with an error.
+    case refused(url: String, status: Int, message: String)
+    /// No connection, or one that broke too often.
+    case unreachable(host: String, reason: String)
+    /// Nothing is fetched in offline mode, and the cache does not have it.
+    case offline(name: String, setting: String)
+    /// The hub does not answer, and the cached copy lacks files.
+    case incomplete(name: String, missing: [String], reason: String)
+    /// The repository has nothing that this program reads.
+    case noUsableFiles(name: String, found: [String])
+    /// A file name that would leave its folder.
+    case unsafeFileName(repository: String, file: String)
+    /// The reply is not what a hub sends.
+    case malformedReply(url: String, problem: String)
+    /// The bytes are not those that the hub announced; they were removed.
+    case wrongChecksum(file: String, expected: String, found: String)
+    /// There are fewer or more bytes than the hub announced.
+    case wrongSize(file: String, expected: Int, found: Int)
+    /// The disk is too full.
+    case noSpace(folder: String, needed: Int, available: Int)
+    /// The cache, or a file in it, cannot be written.
+    case cannotWrite(file: String, reason: String)
+    /// Uploading needs a token.
+    case noToken
+    /// The folder cannot be uploaded as an adapter.
+    case badAdapter(folder: String, reason: String)
+}
+
+extension HubError: CustomStringConvertible, LocalizedError {
+    /// One sentence: what happened, the value received, what to do.
+    public var description: String {
+        switch self {
+        case .invalidName(let text, let reason):
+            "\"\(text)\" is neither a folder nor a name on the hub: \(reason); give a folder, or org/name or "
+                + "org/name@revision"
+        case .invalidSetting(let name, let value, let reason):
+            "the environment variable \(name) is \"\(value)\": \(reason)"
+        case .repositoryNotFound(let repository, let hasToken):
+            "there is no folder \(repository) here, and the hub has no model \(repository)"
+                + (hasToken
+                    ? " that your token may see; check the name" : "; check the name, or set HF_TOKEN if it is private")
+        case .revisionNotFound(let repository, let revision):
+            "\(repository) has no revision \"\(revision)\" on the hub; name one of its branches, tags or commits after the @"
+        case .fileNotFound(let repository, let revision, let file):
+            "\(repository) has no file \(file) at revision \(revision) on the hub; check the revision"
+        case .gated(let repository, let hasToken):
+            "access to \(repository) is granted on request; ask for it on the model's page on the hub, "
+                + (hasToken ? "for the account of your token" : "then set HF_TOKEN to a token of that account")
+        case .unauthorized(let repository, let hasToken):
+            hasToken
+                ? "the hub does not accept your token for \(repository); set HF_TOKEN to a valid one (see the hub's settings, access tokens)"
+                : "the hub wants to know who asks for \(repository); set HF_TOKEN to an access token"
+        case .forbidden(let repository, let message):
+            "the hub does not allow this with \(repository)\(message.isEmpty ? "" : " (\(message))"); use a token with that permission"
+        case .tooManyRequests(let seconds):
+            "the hub asks to wait for \(seconds) seconds before the next request; try again then, or set HF_TOKEN for a higher limit"
+        case .refused(let url, let status, let message):
+            "\(url) answered with status \(status)\(message.isEmpty ? "" : " (\(message))"); try again later"
+        case .unreachable(let host, let reason):
+            "cannot reach \(host): \(reason); check the connection (and HF_ENDPOINT), then try again: what was fetched is kept"
+        case .offline(let name, let setting):
+            "\(name) is neither a folder here nor complete in the hub's cache, and \(setting) is set; unset it to fetch the model"
+        case .incomplete(let name, let missing, let reason):
+            "the cached copy of \(name) lacks \(Self.list(missing)), and \(reason); try again with a connection"
+        case .noUsableFiles(let name, let found):
+            "\(name) has no safetensors or PyTorch weights that can be read, or several and no configuration (it has \(Self.list(found))); choose another repository"
+        case .unsafeFileName(let repository, let file):
+            "\(repository) lists a file named \"\(file)\", which would lie outside of its folder; nothing was fetched"
+        case .malformedReply(let url, let problem):
+            "\(url) does not answer like a hub: \(problem); check HF_ENDPOINT and proxies"
+        case .wrongChecksum(let file, let expected, let found):
+            "\(file) arrived damaged: its checksum is \(found), not \(expected); the bytes were removed, so try again"
+        case .wrongSize(let file, let expected, let found):
+            "\(file) has \(found) bytes instead of \(expected); the bytes were removed, so try again"
+        case .noSpace(let folder, let needed, let available):
+            "\(Self.size(needed)) are needed in \(folder), but \(Self.size(available)) are free; free some space, or set "
+                + "HF_HOME to a folder on another disk"
+        case .cannotWrite(let file, let reason):
+            "cannot write \(file): \(reason); set HF_HOME to a folder that you may write in"
+        case .noToken:
+            "uploading needs an access token with write permission; set HF_TOKEN"
+        case .badAdapter(let folder, let reason):
+            "\(folder) cannot be uploaded: \(reason); name the folder of an adapter (adapter_config.json and adapter_model.safetensors)"
+        }
+    }
+
+    /// The same sentence, for code that shows any `Error`.
+    public var errorDescription: String? { description }
+
+    private static func list(_ names: [String]) -> String {
+        names.isEmpty
+            ? "no files"
+            : names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
+    }
+
+    private static func size(_ bytes: Int) -> String {
+        switch bytes {
+        case ..<1000: "\(bytes) bytes"
+        case ..<1_000_000: String(format: "%.1f kB", Double(bytes) / 1e3)
+        case ..<1_000_000_000: String(format: "%.1f MB", Double(bytes) / 1e6)
+        default: String(format: "%.2f GB", Double(bytes) / 1e9)
+        }
+    }
+}
+
+extension HubError {
+    /// A failed system call on a file of the cache.
+    static func writing(_ file: String, code: Int32 = errno) -> HubError {
+        code == ENOSPC || code == EDQUOT
+            ? .noSpace(folder: (file as NSString).deletingLastPathComponent, needed: 1, available: 0)
+            : .cannotWrite(file: file, reason: String(cString: strerror(code)))
+    }
+}
