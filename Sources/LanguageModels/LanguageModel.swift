@@ -32,21 +32,27 @@ import Tokenizers
     ///   - purpose: Tuning keeps a second, re-laid copy of each 32-bit matrix for gradients.
     ///   - precision: How the weights are held.
     ///   - adapters: Low-rank updates of some of the matrices.
+    ///   - name: What the model is called where the folder's path does not tell, such as its name on a hub.
     /// - Throws: ``CheckpointError`` or `TokenizerError`, naming file and key.
     public static func load(
         _ folder: URL, for purpose: Purpose = .inference, precision: WeightPrecision = .float32,
-        adapters: LowRankUpdates? = nil
+        adapters: LowRankUpdates? = nil, name: String? = nil
     ) throws -> LanguageModel {
         try load(
-            folder, use: .frozen(differentiable: purpose == .tuning, precision: precision), adapters: adapters)
+            folder, use: .frozen(differentiable: purpose == .tuning, precision: precision), adapters: adapters,
+            name: name)
     }
 
     /// Loads a model folder with trainable weights, for full fine-tuning.
-    public static func load(_ folder: URL, trainedOn tape: Tape) throws -> LanguageModel {
-        try load(folder, use: .trainable(tape), adapters: nil)
+    ///
+    /// - Parameter name: What the model is called; the folder's path unless given.
+    public static func load(_ folder: URL, trainedOn tape: Tape, name: String? = nil) throws -> LanguageModel {
+        try load(folder, use: .trainable(tape), adapters: nil, name: name)
     }
 
-    private static func load(_ folder: URL, use: WeightUse, adapters: LowRankUpdates?) throws -> LanguageModel {
+    private static func load(
+        _ folder: URL, use: WeightUse, adapters: LowRankUpdates?, name: String?
+    ) throws -> LanguageModel {
         let file = folder.appendingPathComponent("config.json")
         let configuration = try ModelConfigurationFile.read(from: file)
         try QuantizationConfiguration.read(from: file)?.check(file: file.path)
@@ -56,7 +62,7 @@ import Tokenizers
             WeightLoader(CheckpointReader(folder: folder), use: use, adapters: adapters))
         Compute.releaseFreeMemory()
         return try LanguageModel(
-            name: folder.path, tokenizer: tokenizer, configuration: configuration, network: network,
+            name: name ?? folder.path, tokenizer: tokenizer, configuration: configuration, network: network,
             conventions: conventions)
     }
 

@@ -14,15 +14,17 @@ import Tensors
 
     /// Loads a model with trainable weights.
     ///
-    /// - Parameter dropout: On embeddings and residual branches, in 0..<1; nil for the probability in `config.json`.
+    /// - Parameters:
+    ///   - dropout: On embeddings and residual branches, in 0..<1; nil for the probability in `config.json`.
+    ///   - modelName: What the model is called; the folder's path unless given.
     /// - Throws: ``TrainingError`` for another dropout, `CheckpointError` or `TokenizerError` for the folder.
-    public init(folder: URL, dropout: Float? = nil) throws {
+    public init(folder: URL, dropout: Float? = nil, modelName: String? = nil) throws {
         if let dropout, !(0..<1).contains(dropout) {
             throw TrainingError.badSetting(
                 name: "the dropout", value: "\(dropout)", needed: "a number from 0 to below 1")
         }
         passTape = Tape()
-        model = try LanguageModel.load(folder, trainedOn: passTape)
+        model = try LanguageModel.load(folder, trainedOn: passTape, name: modelName)
         dropoutProbability = dropout ?? model.configuration.residualDropout
     }
 
