@@ -53,8 +53,8 @@ import Testing
         try workspace.write(#"{"peft_type": "LORA"}"#, to: "prefix/adapter_config.json")
         #expect(
             try await refusal(workspace)
-                == "Error: FOLDER/prefix/adapter_config.json: an adapter of type LORA was found, but only PREFIX_TUNING is "
-                + "supported here\n")
+                == "Error: FOLDER/prefix/adapter_config.json: an adapter of type LORA was found, but a prefix is needed here "
+                + "(a LoRA adapter is given with --lora)\n")
     }
 
     @Test func truncated() async throws {

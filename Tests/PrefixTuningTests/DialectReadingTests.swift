@@ -79,15 +79,8 @@ import Testing
 
     @Test("a cartridge in the parameter lists that the original saves")
     func parameterLists() throws {
-        // They are modules with a state, which the reader of PyTorch's files may still refuse.
-        try withKnownIssue(isIntermittent: true) {
-            let prefix = try PrefixFile(DialectGolden.url("cartridge.pt")).prefix(for: DialectGolden.llama)
-            #expect(prefix.values == (try DialectGolden.expected("cartridge.decoder")))
-        } matching: { issue in
-            if case .malformedArchive? = issue.error as? CheckpointError { return true }
-            if case .refusedClass? = issue.error as? CheckpointError { return true }
-            return false
-        }
+        let prefix = try PrefixFile(DialectGolden.url("cartridge.pt")).prefix(for: DialectGolden.llama)
+        #expect(prefix.values == (try DialectGolden.expected("cartridge.decoder")))
     }
 
     @Test("embeddings, and what they stand before")

@@ -77,7 +77,7 @@ private struct SplitMix {
 }
 
 /// FNV-1a over whole numbers.
-private struct Digest {
+private struct BlockDigest {
     private var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
     mutating func add(_ number: some BinaryInteger) { value = (value ^ UInt64(number)) &* 0x100_0000_01B3 }
@@ -98,7 +98,7 @@ private struct Digest {
     }
 
     static func of(_ texts: some Sequence<String>) -> String {
-        var digest = Digest()
+        var digest = BlockDigest()
         for text in texts { digest.add(text) }
         return digest.hexadecimal
     }
@@ -142,21 +142,21 @@ struct SentencePieceGoldenTests {
         }
 
         let texts = (0..<lines.count).map(lines.line)
-        try #require(Digest.of(texts) == golden.line_hash, "the lines are not those of the generator")
+        try #require(BlockDigest.of(texts) == golden.line_hash, "the lines are not those of the generator")
         let ids = texts.map { tokenizer.encode($0) }
         for (block, start) in stride(from: 0, to: lines.count, by: lines.block).enumerated() {
             let part = ids[start..<start + lines.block]
-            var digest = Digest()
+            var digest = BlockDigest()
             for line in part { digest.add(line) }
             #expect(digest.hexadecimal == golden.id_hashes[block], "ids of lines \(start)...")
-            let decoded = Digest.of(part.map { tokenizer.decode($0) })
+            let decoded = BlockDigest.of(part.map { tokenizer.decode($0) })
             #expect(decoded == golden.text_hashes[block], "texts of lines \(start)...")
         }
-        let skipped = Digest.of(ids.map { tokenizer.decode($0, skippingSpecialTokens: true) })
+        let skipped = BlockDigest.of(ids.map { tokenizer.decode($0, skippingSpecialTokens: true) })
         #expect(skipped == golden.skipping_hash)
         let loose = (0..<lines.loose).map { lines.looseIDs($0, size: golden.size) }
-        #expect(Digest.of(loose.map { streamed($0, by: tokenizer, skipping: false) }) == golden.loose_hash)
-        #expect(Digest.of(loose.map { streamed($0, by: tokenizer, skipping: true) }) == golden.loose_skipping_hash)
+        #expect(BlockDigest.of(loose.map { streamed($0, by: tokenizer, skipping: false) }) == golden.loose_hash)
+        #expect(BlockDigest.of(loose.map { streamed($0, by: tokenizer, skipping: true) }) == golden.loose_skipping_hash)
     }
 
     @Test("small models of our own", arguments: ["t5", "t5-new", "rinna", "odd", "llama", "llama-new"])

@@ -48,7 +48,8 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
         case .badConfiguration(let file, let reason):
             "\(file): \(reason)"
         case .notAPrefix(let file, let kind):
-            "\(file): an adapter of type \(kind) was found, but only PREFIX_TUNING is supported here"
+            "\(file): an adapter of type \(kind) was found, but a prefix is needed here "
+                + "(a LoRA adapter is given with --lora)"
         case .wrongTensor(let file, let key, let expected, let found):
             "tensor \"\(key)\" of \(file) has shape \(found), but \(expected) is needed for this model; name the model that "
                 + "the prefix was trained on"

@@ -26,8 +26,8 @@ extension PickleMachine {
                 throw failure("torch.Size has other arguments than a tuple")
             }
             return arguments[0]
-        case .device: return .opaque
-        case .storage, .elementType, .tensorClass: throw failure("it calls a class that is not to be called")
+        case .device, .set: return .opaque
+        case .storage, .elementType, .tensorClass, .parameterList: throw failure("it calls a class that is not to be called")
         }
     }
 

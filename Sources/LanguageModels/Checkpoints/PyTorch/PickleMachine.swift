@@ -25,6 +25,8 @@ struct PickleMachine {
     /// How many values the containers hold.
     private var slots = 0
     private var knownStorages: [String: [Int]] = [:]
+    /// Parameter lists, as dictionaries, that wait for their state.
+    private var parameterLists: Set<Int> = []
 
     /// A machine for the pickle that begins at byte `position` of `bytes`.
     init(_ bytes: UnsafeRawBufferPointer, at position: Int = 0) {
@@ -103,6 +105,7 @@ struct PickleMachine {
             let call = try popLast(2)
             try push(try reduce(call[0], arguments: call[1]))
         case .binpersid: try push(try storage(named: try pop()))
+        case .newobj: try pushObject(try popLast(2))
         case .build: try build()
         default:
             throw .malformed(position: start, problem: "no checkpoint of tensors needs its instruction \(opcode.name)")
@@ -240,10 +243,30 @@ extension PickleMachine {
     }
 
     /// BUILD hands an object its state. A state dictionary has one (`_metadata`, the versions of its modules), which says
-    /// nothing about the tensors; other objects have none.
+    /// nothing about the tensors; a parameter list's has its tensors; other objects have none.
     private mutating func build() throws(PickleFailure) {
-        _ = try pop()
-        guard case .dictionary? = stack.last else { throw failure("it hands a state to something that has none") }
+        let state = try pop()
+        guard case .dictionary(let index)? = stack.last else {
+            throw failure("it hands a state to something that has none")
+        }
+        guard parameterLists.remove(index) != nil else { return }
+        guard case .dictionary(let members) = state else { throw failure("the state of a parameter list is none") }
+        for (key, value) in heap.dictionaries[members] {
+            guard case .text("_parameters") = key, case .dictionary(let parameters) = value else { continue }
+            let items = heap.dictionaries[parameters]
+            try reserve(2 * items.count)
+            heap.dictionaries[index] += items
+        }
+    }
+
+    /// NEWOBJ makes an object of a class: a parameter list, without arguments.
+    private mutating func pushObject(_ parts: [PickleValue]) throws(PickleFailure) {
+        guard case .global(.parameterList) = parts[0], case .tuple(let arguments) = parts[1],
+            heap.sequences[arguments].isEmpty
+        else { throw failure("it makes an object that no tensor needs (NEWOBJ)") }
+        let index = try makeDictionary()
+        parameterLists.insert(index)
+        try push(.dictionary(index))
     }
 
     private mutating func pushGlobal(module: String, name: String) throws(PickleFailure) {

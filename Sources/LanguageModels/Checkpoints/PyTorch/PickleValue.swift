@@ -77,6 +77,10 @@ enum PickleGlobal: Equatable {
     case device
     /// `torch.Tensor` and `torch.nn.parameter.Parameter`, as arguments only.
     case tensorClass
+    /// `torch.nn.ParameterList`, a list of tensors that PyTorch saves as a module with a state.
+    case parameterList
+    /// Python's `set`, which such a module's state has an empty one of.
+    case set
 
     /// The global of this name, or nil where it is not allowed.
     init?(module: String, name: String) {
@@ -95,6 +99,9 @@ enum PickleGlobal: Equatable {
         ],
         "torch._tensor": ["_rebuild_from_type_v2": .rebuildFromType],
         "torch.nn.parameter": ["Parameter": .tensorClass],
+        "torch.nn.modules.container": ["ParameterList": .parameterList],
+        "__builtin__": ["set": .set],
+        "builtins": ["set": .set],
         "torch.storage": ["UntypedStorage": .storage(nil)],
         "torch": [
             "DoubleStorage": .storage(.float64), "FloatStorage": .storage(.float32), "HalfStorage": .storage(.float16),
