@@ -43,9 +43,11 @@ extension LanguageModel {
         }
     }
 
-    /// A prompt's tokens: as given for a decoder-only model, with the tokenizer's special tokens around it for an encoder.
+    /// A prompt's tokens with the special tokens that the tokenizer puts around a text: for an encoder all of them; for a
+    /// decoder-only model, which continues the text, those before it (`</s>` for OPT, `<s>` for Llama, none for GPT-2).
     private func encodedPrompt(_ prompt: String) -> [Int32] {
-        tokenizer.encode(prompt, addingSpecialTokens: network is any EncoderDecoderModel)
+        if network is any EncoderDecoderModel { return tokenizer.encode(prompt, addingSpecialTokens: true) }
+        return tokenizer.specialTokensAround.before + tokenizer.encode(prompt)
     }
 
     /// Continues many texts in common batches.
