@@ -46,7 +46,7 @@ let package = Package(
         .executableTarget(
             name: "prefixtune",
             dependencies: [
-                "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics",
+                "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Hub",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

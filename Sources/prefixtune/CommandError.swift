@@ -13,6 +13,8 @@ enum CommandError: Error, Equatable {
     case countMismatch(predictions: Int, file: String, sources: Int, entries: Int, references: String)
     /// A length that counts the start token was given for a model without one.
     case lengthWithPrompt(architecture: String)
+    /// The model is not here, and the hub does not answer.
+    case unreachableModel(name: String, host: String, reason: String)
     /// The folder is none that this program knows.
     case unknownFolder(path: String, reason: String)
 }
@@ -39,6 +41,9 @@ extension CommandError: CustomStringConvertible {
         case .lengthWithPrompt(let architecture):
             "--max-length and --min-length count the decoder's start token, which \(architecture) does not have; give "
                 + "--max-new-tokens and --min-new-tokens"
+        case .unreachableModel(let name, let host, let reason):
+            "there is no folder \(name) here, nor a copy in the hub's cache, and \(host) cannot be reached: \(reason); check "
+                + "the name, or the connection (and HF_ENDPOINT) if it is a model on the hub"
         case .unknownFolder(let path, let reason):
             "\(path) \(reason); name the folder of a model (config.json), of an adapter (adapter_config.json) or of a "
                 + "training run (summary.json)"

@@ -13,15 +13,15 @@ struct Convert: AsyncParsableCommand {
             same numbers for another of them, exactly or not at all: where the text starts is part of what a prefix was \
             trained for, and each program has its own way. Folders that already hold a prefix are overwritten.
 
-            Most forms do not say which model they are for. Name it with --model: its folder (config.json is enough), or \
-            its sizes, as layers=12,heads=12,head-width=64 (key heads; of an encoder–decoder model also encoder-layers=12; \
+            Most forms do not say which model they are for. Name it with --model: its folder (config.json is enough), its \
+            name on the hub, or its sizes, as layers=12,heads=12,head-width=64 (key heads; of an encoder–decoder model also encoder-layers=12; \
             width=768 where it is not heads × head-width). A soft prompt needs the model itself, which reads it.
 
             EXAMPLE
               prefixtune convert smileface_suffix.task0.weight smileface --to peft --model japanese-gpt-neox-small
             """)
 
-    @Argument(help: "The folder or file of a prefix.") var input: URL
+    @Argument(help: "The folder or file of a prefix, or org/name on the hub.") var input: ModelReference
     @Argument(help: "The folder to write; a file for rinna and cartridge.") var output: URL
     @Option(
         help: """
@@ -29,15 +29,17 @@ struct Convert: AsyncParsableCommand {
             this program's own).
             """)
     var to = PrefixTarget.prefixtune
-    @Option(help: "The model's folder, or its sizes.") var model: ModelSizes?
+    @Option(help: "The model's folder or name on the hub, or its sizes.") var model: ModelSizes?
     @OptionGroup(title: "General") var common: CommonOptions
 
     func run() async throws { try await runOnComputeThread() }
 
-    @Compute private func runOnComputeThread() throws {
+    @Compute private func runOnComputeThread() async throws {
         common.apply()
+        let input = try await input.located(quiet: common.quiet)
+        let folder = try await model?.folder(quiet: common.quiet)
         let file = try PrefixFile(input)
-        let known = try model?.resolved()
+        let known = try model?.resolved(folder)
         guard let shape = known?.shape ?? file.modelShape else {
             throw ConvertError.unknownSizes(path: input.path, dialect: file.dialect.title)
         }
@@ -49,7 +51,7 @@ struct Convert: AsyncParsableCommand {
         case .prefix(let found): prefix = found
         case .softPrompt(let prompt):
             // Only the model itself can read it.
-            guard let folder = model?.folder else { throw PrefixError.softPrompt(file: input.path) }
+            guard let folder else { throw PrefixError.softPrompt(file: input.path) }
             prefix = try prompt.prefix(on: LanguageModel.load(folder))
         }
         var details = PrefixConversion()
@@ -86,7 +88,7 @@ extension ConvertError: CustomStringConvertible {
 /// The sizes of a model, from its folder or as they are given.
 struct ModelSizes: ExpressibleByArgument {
     private enum Source {
-        case folder(URL)
+        case model(ModelReference)
         case sizes(ModelShape)
     }
 
@@ -94,8 +96,8 @@ struct ModelSizes: ExpressibleByArgument {
 
     init?(argument: String) {
         guard argument.contains("="), !FileManager.default.fileExists(atPath: argument) else {
-            guard let url = URL(argument: argument) else { return nil }
-            source = .folder(url)
+            guard let reference = ModelReference(argument: argument) else { return nil }
+            source = .model(reference)
             return
         }
         var sizes: [String: Int] = [:]
@@ -118,16 +120,21 @@ struct ModelSizes: ExpressibleByArgument {
                 }))
     }
 
-    /// The model's folder; nil where sizes were given.
-    var folder: URL? { if case .folder(let url) = source { url } else { nil } }
+    /// The model's folder, fetched where it is not here yet; nil where sizes were given.
+    func folder(quiet: Bool) async throws -> URL? {
+        guard case .model(let reference) = source else { return nil }
+        return try await reference.located(quiet: quiet)
+    }
 
     /// The sizes, and the `model_type` of a model's folder.
     ///
+    /// - Parameter folder: The model's.
     /// - Throws: `CheckpointError`.
-    func resolved() throws -> (shape: ModelShape, modelType: String?) {
-        switch source {
-        case .sizes(let shape): return (shape, nil)
-        case .folder(let url):
+    func resolved(_ folder: URL?) throws -> (shape: ModelShape, modelType: String?)? {
+        switch (source, folder) {
+        case (.sizes(let shape), _): return (shape, nil)
+        case (.model, nil): return nil
+        case (.model, let url?):
             let file = url.appendingPathComponent("config.json")
             struct File: Decodable { let model_type: String? }
             let type = (try? Data(contentsOf: file)).flatMap { try? JSONDecoder().decode(File.self, from: $0) }

@@ -42,7 +42,7 @@ struct Generate: AsyncParsableCommand {
         try await runOnComputeThread()
     }
 
-    @Compute private func runOnComputeThread() throws {
+    @Compute private func runOnComputeThread() async throws {
         common.apply()
         let examples: [Example]
         if let input {
@@ -52,7 +52,7 @@ struct Generate: AsyncParsableCommand {
         } else {
             examples = [Example(prompt: prompt ?? "", location: DataLocation(file: "--prompt", line: 1))]
         }
-        let loaded = try model.load(common)
+        let loaded = try await model.load(common)
         let run = try AnswerRun(
             examples, task: task, loaded: loaded, flags: decoding, batchSize: batchSize, fits: input == nil)
         if let note = run.note { common.note(note) }

@@ -18,14 +18,15 @@ struct Inspect: AsyncParsableCommand {
               prefixtune inspect e2e-prefix
             """)
 
-    @Argument(help: "The folder, or the file of a prefix or LoRA adapter.") var folder: URL
+    @Argument(help: "The folder, the file of a prefix or LoRA adapter, or org/name[@revision] on the hub.") var folder:
+        ModelReference
     @Flag(help: "Print JSON.") var json = false
     @OptionGroup(title: "General") var common: CommonOptions
 
     func run() async throws { try await runOnComputeThread() }
 
-    @Compute private func runOnComputeThread() throws {
-        let report = try FolderReport(folder)
+    @Compute private func runOnComputeThread() async throws {
+        let report = try FolderReport(await folder.located(quiet: common.quiet))
         let text = json ? try JSONText.document(report) : report.description + "\n"
         try ResultOutput.write(to: nil) { write in try write(text) }
     }

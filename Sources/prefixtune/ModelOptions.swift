@@ -6,24 +6,31 @@ import Tensors
 
 /// A model, what it is adapted by, and what is put before its text.
 struct ModelOptions: ParsableArguments {
-    @Option(help: "The model's folder.") var model: URL
-    @Option(help: "A trained prefix or soft prompt: its folder or file, of any kind that inspect knows.") var prefix: URL?
-    @Option(help: "A LoRA adapter: PEFT's folder, or a file of loralib.") var lora: URL?
+    @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
+    @Option(help: "A trained prefix or soft prompt: its folder or file, of any kind that inspect knows, or org/name.")
+    var prefix: ModelReference?
+    @Option(help: "A LoRA adapter: PEFT's folder, a file of loralib, or org/name.") var lora: ModelReference?
     @Option(help: "The alpha of a loralib file, which does not say it; 32 by default.") var loraAlpha: Float?
-    @Flag(help: "Add the LoRA adapter to the weights when loading: faster, and the same to rounding.") var mergeLora = false
+    @Flag(help: "Add the LoRA adapter to the weights when loading: faster, and the same to rounding.") var mergeLora =
+        false
     @Option(help: "How frozen weights are held: f32, or stored (16-bit weights as they are).") var precision =
         WeightPrecision.float32
 
     func validate() throws {
         if lora == nil, mergeLora || loraAlpha != nil {
-            throw ValidationError("--merge-lora and --lora-alpha have no meaning without --lora; add it or leave them out.")
+            throw ValidationError(
+                "--merge-lora and --lora-alpha have no meaning without --lora; add it or leave them out.")
         }
     }
 
-    /// Loads all of them.
-    @Compute func load(_ common: CommonOptions) throws -> LoadedModel {
+    /// Loads all of them, fetched where they are not here yet.
+    @Compute func load(_ common: CommonOptions) async throws -> LoadedModel {
+        let folder = try await model.located(quiet: common.quiet)
+        let prefix = try await prefix?.located(quiet: common.quiet)
+        let lora = try await lora?.located(quiet: common.quiet)
         let adapters = try lora.map { try LowRankFile($0).updates(merging: mergeLora, alpha: loraAlpha) }
-        let model = try LanguageModel.load(model, precision: precision, adapters: adapters)
+        let model = try LanguageModel.load(
+            folder, precision: precision, adapters: adapters, name: model.description)
         let positions = model.network.shape.positionCount
         guard let prefix else { return LoadedModel(model: model, start: nil, positions: positions) }
         let file = try PrefixFile(prefix), loaded = try file.prefix(for: model)

@@ -10,7 +10,7 @@ struct PrefixOptions: ParsableArguments {
     var reparametrization: Width?
     @Option(
         name: .customLong("init"),
-        help: "random, words:TEXT, file:TEXTFILE or adapter:DIR; random by default.")
+        help: "random, words:TEXT, file:TEXTFILE or adapter:DIR (or org/name on the hub); random by default.")
     var initialization: Initialization?
     @Option(help: "Dropout on the prefix.") var prefixDropout: Float?
     @Option(help: "Dropout on the frozen model's residual branches; 0.1 for xsum, else 0 by default.")
@@ -36,16 +36,28 @@ struct PrefixOptions: ParsableArguments {
         }
     }
 
-    struct Initialization: ExpressibleByArgument {
-        let value: PrefixInitialization
+    enum Initialization: ExpressibleByArgument {
+        case value(PrefixInitialization)
+        case adapter(ModelReference)
+
         init?(argument: String) {
             let parts = argument.split(separator: ":", maxSplits: 1).map(String.init)
             switch (parts.first, parts.count == 2 ? parts[1] : nil) {
-            case ("random", nil): value = .random
-            case ("words", let text?): value = .words(text)
-            case ("file", let path?): value = .file(URL(fileURLWithPath: path))
-            case ("adapter", let path?): value = .adapter(URL(fileURLWithPath: path))
+            case ("random", nil): self = .value(.random)
+            case ("words", let text?): self = .value(.words(text))
+            case ("file", let path?): self = .value(.file(URL(fileURLWithPath: path)))
+            case ("adapter", let path?):
+                guard let reference = ModelReference(argument: path) else { return nil }
+                self = .adapter(reference)
             default: return nil
+            }
+        }
+
+        /// With the adapter's folder, fetched where it is not here yet.
+        func located(quiet: Bool) async throws -> PrefixInitialization {
+            switch self {
+            case .value(let value): value
+            case .adapter(let reference): .adapter(try await reference.located(quiet: quiet))
             }
         }
     }
@@ -64,12 +76,16 @@ struct PrefixOptions: ParsableArguments {
             guard let value, !(0..<1).contains(value) else { continue }
             throw ValidationError("--\(name)-dropout is \(value), but a number from 0 to below 1 is needed.")
         }
-        if textAtZero, textAfterPrefix { throw ValidationError("Give --text-at-zero or --text-after-prefix, not both.") }
+        if textAtZero, textAfterPrefix {
+            throw ValidationError("Give --text-at-zero or --text-after-prefix, not both.")
+        }
     }
 
-    func settings(task: TaskKind, defaultLength: Int) -> PrefixMethod.Settings {
+    func settings(
+        task: TaskKind, defaultLength: Int, initialization: PrefixInitialization?
+    ) -> PrefixMethod.Settings {
         var settings = PrefixMethod.Settings()
-        if let initialization { settings.initialization = initialization.value }
+        if let initialization { settings.initialization = initialization }
         settings.length = prefixLength ?? (settings.initialization == .random ? defaultLength : nil)
         if task == .xsum { settings.hiddenWidth = 800 }
         if let reparametrization { settings.hiddenWidth = reparametrization.value }

@@ -29,10 +29,10 @@ struct Score: AsyncParsableCommand {
         try await runOnComputeThread()
     }
 
-    @Compute private func runOnComputeThread() throws {
+    @Compute private func runOnComputeThread() async throws {
         common.apply()
         let examples = try task.readForTraining([data])
-        let loaded = try model.load(common)
+        let loaded = try await model.load(common)
         let reserved = loaded.model.network.shape.positionCount - loaded.positions
         let tokenizer = ExampleTokenizer(loaded.model, format: task.format, reservedPositions: reserved)
         let tokenized = try examples.compactMap { try tokenizer.example($0) }

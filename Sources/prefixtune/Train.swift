@@ -22,7 +22,7 @@ struct Train: AsyncParsableCommand {
         case fineTune = "fine-tune"
     }
 
-    @Option(help: "The model's folder.") var model: URL
+    @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
     @Option(parsing: .upToNextOption, help: "Training data, plain or gzip-compressed.") var data: [URL]
     @Option(parsing: .upToNextOption, help: "Validation data.") var validation: [URL] = []
     @Option(help: "Format and defaults: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
@@ -46,17 +46,22 @@ struct Train: AsyncParsableCommand {
         try await runOnComputeThread()
     }
 
-    @Compute private func runOnComputeThread() throws {
+    @Compute private func runOnComputeThread() async throws {
         common.apply()
         let paper = TrainingSettings.paper(task, fineTuning: method == .fineTune)
         let settings = training.settings(over: paper.0)
+        let folder = try await model.located(quiet: common.quiet)
+        let initialization = try await prefix.initialization?.located(quiet: common.quiet)
         let tuned: any TuningMethod =
             switch method {
             case .prefix:
                 try PrefixMethod(
-                    model: LanguageModel.load(model, for: .tuning, precision: precision),
-                    settings: prefix.settings(task: task, defaultLength: paper.prefixLength), seed: settings.seed)
-            case .fineTune: try FineTuning(folder: model)
+                    model: LanguageModel.load(
+                        folder, for: .tuning, precision: precision, name: model.description),
+                    settings: prefix.settings(
+                        task: task, defaultLength: paper.prefixLength, initialization: initialization),
+                    seed: settings.seed)
+            case .fineTune: try FineTuning(folder: folder, modelName: model.description)
             }
         let examples = try training.tokenize(task.readForTraining(data), task: task, for: tuned)
         let held = try training.tokenize(task.readForTraining(validation), task: task, for: tuned)

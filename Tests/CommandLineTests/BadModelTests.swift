@@ -17,7 +17,9 @@ import Testing
     static let cases = [
         Case(
             name: "no such folder", damage: { try FileManager.default.removeItem(at: $0["model"]) },
-            message: "cannot read FOLDER/model/config.json: there is no such file"),
+            message:
+                "model is neither a folder here nor complete in the hub's cache, and HF_HUB_OFFLINE is set; unset it "
+                + "to fetch the model"),
         Case(
             name: "no weights", damage: { try FileManager.default.removeItem(at: $0[weights]) },
             message: "cannot read FOLDER/model: it holds neither model.safetensors nor model.safetensors.index.json"),

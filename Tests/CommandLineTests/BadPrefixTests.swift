@@ -40,6 +40,11 @@ import Testing
         let workspace = try Workspace()
         #expect(
             try await refusal(workspace)
+                == "Error: prefix is neither a folder here nor complete in the hub's cache, and HF_HUB_OFFLINE is set; unset "
+                + "it to fetch the model\n")
+        try FileManager.default.createDirectory(at: workspace["prefix"], withIntermediateDirectories: true)
+        #expect(
+            try await refusal(workspace)
                 == "Error: FOLDER/prefix/adapter_config.json: there is no such file; name the folder that holds the "
                 + "adapter\n")
         try await workspace.makePrefix()

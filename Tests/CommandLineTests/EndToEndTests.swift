@@ -176,11 +176,11 @@ import Testing
         try FileManager.default.createDirectory(at: workspace["empty"], withIntermediateDirectories: true)
         for (name, reason) in [
             ("empty", "holds no model, adapter or training run"), ("data.jsonl", "is a file, not a folder"),
-            ("nowhere", "does not exist"),
+            ("./nowhere", "does not exist"),
         ] {
             let result = try await Tool.run(["inspect", name], in: workspace)
             #expect(result.code == 1 && result.output == "")
-            #expect(result.errors == "Error: \(workspace[name].path) \(reason); \(names)")
+            #expect(result.errors == "Error: \(workspace[name].standardizedFileURL.path) \(reason); \(names)")
         }
     }
 }

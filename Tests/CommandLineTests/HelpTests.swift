@@ -4,6 +4,7 @@ import Testing
 @Suite struct HelpTests {
     static let commands = [
         "demo", "train", "generate", "score", "evaluate", "inspect", "convert", "pretrain", "synthesize",
+        "pull", "push",
     ]
 
     @Test(arguments: commands)
@@ -55,6 +56,9 @@ import Testing
                   pretrain                Train a small GPT-2 and its vocabulary from text.
                   synthesize              Write generated prose, lists, records and
                                           descriptions to pretrain a small model on.
+                  pull                    Fetch a model or an adapter from the hub, and print
+                                          its folder.
+                  push                    Upload an adapter to the hub, with a model card.
 
                   See 'prefixtune help <subcommand>' for detailed help.
 

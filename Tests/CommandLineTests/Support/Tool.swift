@@ -37,8 +37,12 @@ enum Tool {
 
     /// Starts the tool.
     ///
-    /// - Parameter output: Where standard output goes; a file of the workspace by default.
-    static func start(_ arguments: [String], in workspace: Workspace, output: URL? = nil) throws -> Running {
+    /// - Parameters:
+    ///   - output: Where standard output goes; a file of the workspace by default.
+    ///   - more: Variables of the environment. The network is off unless they say otherwise.
+    static func start(
+        _ arguments: [String], in workspace: Workspace, output: URL? = nil, environment more: [String: String] = [:]
+    ) throws -> Running {
         let process = Process()
         process.executableURL = try binary()
         process.arguments = arguments
@@ -48,7 +52,10 @@ enum Tool {
         // Many of these tests run at a time.
         environment["GOMP_SPINCOUNT"] = "0"
         environment["COLUMNS"] = nil
-        process.environment = environment
+        for name in environment.keys where name.hasPrefix("HF_") { environment[name] = nil }
+        environment["HF_HUB_OFFLINE"] = "1"
+        environment["HF_HOME"] = workspace.folder.appendingPathExtension("hub").path
+        process.environment = environment.merging(more) { $1 }
         let running = Running(
             process: process, output: output ?? workspace.unusedLog("out"), errors: workspace.unusedLog("err"))
         process.standardOutput = try running.handle(running.output)

@@ -1,0 +1,104 @@
+import ArgumentParser
+import Foundation
+import Hub
+import Synchronization
+
+/// A model or an adapter, as an argument names it: a folder or file, or a repository of the hub.
+enum ModelReference: ExpressibleByArgument, CustomStringConvertible {
+    case local(URL)
+    case hub(HubReference)
+
+    /// `/…`, `./…`, `../…`, `~…` and what exists are local; other texts are names of the hub where they can be.
+    init?(argument: String) {
+        guard !argument.isEmpty else { return nil }
+        if !HubReference.isLocal(argument), let reference = try? HubReference(argument) {
+            self = .hub(reference)
+        } else {
+            self = .local(URL(fileURLWithPath: (argument as NSString).expandingTildeInPath))
+        }
+    }
+
+    /// The folder or file, fetched where it is not here yet. Ctrl-C ends fetching; what has arrived is kept.
+    ///
+    /// - Parameter quiet: Show nothing but errors.
+    /// - Throws: `HubError`, `CommandError`.
+    func located(quiet: Bool) async throws -> URL {
+        switch self {
+        case .local(let url): return url
+        case .hub(let reference):
+            let hub = try HubDisplay.hub(quiet: quiet)
+            let display = HubDisplay(hub.environment, quiet: quiet)
+            do {
+                return try await HubDisplay.untilInterrupted {
+                    try await hub.snapshot(of: reference) { display.show($0) }
+                }
+            } catch HubError.unreachable(let host, let reason) {
+                throw CommandError.unreachableModel(name: reference.description, host: host, reason: reason)
+            }
+        }
+    }
+
+    /// What is recorded as the model's name: the hub's name, or the folder's path.
+    var description: String {
+        switch self {
+        case .local(let url): url.path
+        case .hub(let reference): reference.description
+        }
+    }
+}
+
+/// A bar for what is fetched or sent, on terminals.
+final class HubDisplay: Sendable {
+    private struct State {
+        var display: ProgressDisplay
+        var start: Double?
+        var isDone = false
+    }
+
+    private let state: Mutex<State>?
+
+    init(_ environment: HubEnvironment, quiet: Bool) {
+        let isShown = !quiet && environment.showsProgress && isatty(STDERR_FILENO) != 0
+        state = isShown ? Mutex(State(display: ProgressDisplay(quiet: false, unit: "kB"))) : nil
+    }
+
+    /// A hub that says on standard error what the user may want to know.
+    static func hub(quiet: Bool) throws -> Hub {
+        try Hub { note in
+            if !quiet { FileHandle.standardError.write(Data((note + "\n").utf8)) }
+        }
+    }
+
+    /// Runs `work`, and cancels it where a stop is asked for.
+    ///
+    /// - Throws: `CommandError.interrupted`, and what the work throws.
+    static func untilInterrupted<Value: Sendable>(
+        _ work: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask { try await work() }
+            group.addTask {
+                while !Interrupt.isRequested { try await Task.sleep(for: .milliseconds(50)) }
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let value = first else { throw CommandError.interrupted }
+            return value
+        }
+    }
+
+    func show(_ progress: HubProgress) {
+        state?.withLock { state in
+            guard !state.isDone else { return }
+            let now = ProcessInfo.processInfo.systemUptime
+            let start = state.start ?? now
+            state.start = start
+            state.isDone = progress.done == progress.total
+            let rate = Double(progress.done) / max(1e-3, now - start)
+            state.display.update(
+                progress.done / 1000, of: progress.total / 1000,
+                facts: String(format: "%@  %.1f MB/s", progress.file, rate / 1e6),
+                secondsLeft: Double(progress.total - progress.done) / max(1, rate))
+        }
+    }
+}
