@@ -32,7 +32,7 @@ extension TaskFormat {
         for example: Example, endOfText: Int32, tokenize: (String) throws -> [Int32]
     ) rethrows -> [Int32] {
         let tokens = try render(promptPieces, example, endOfText: endOfText, tokenize: tokenize)
-        return Array(tokens.prefix(sourceLimit ?? .max))
+        return try cut(tokens, of: promptPieces, after: .prompt, to: sourceLimit, endOfText, tokenize)
     }
 
     /// The tokens of prompt and completion, cut or refused where they are longer than `limit`.
@@ -51,7 +51,9 @@ extension TaskFormat {
         let prompt = try promptTokens(for: example, endOfText: endOfText, tokenize: tokenize)
         guard !prompt.isEmpty else { throw DataError.emptyPrompt(example.location) }
         let completion = try render(completionPieces, example, endOfText: endOfText, tokenize: tokenize)
-        var tokens = prompt + completion.prefix(targetLimit ?? .max)
+        var tokens =
+            try prompt
+            + cut(completion, of: completionPieces, after: .completion, to: targetLimit, endOfText, tokenize)
         if tokens.count > limit {
             switch overflow {
             case .fail: throw DataError.tooLong(example.location, tokens: tokens.count, limit: limit)
@@ -63,6 +65,18 @@ extension TaskFormat {
             }
         }
         return TokenizedExample(tokens: tokens, targetStart: prompt.count)
+    }
+
+    /// The first tokens of pieces, and what comes after the example's own text: a mark is not cut off with the text.
+    private func cut(
+        _ tokens: [Int32], of pieces: [Piece], after text: Piece, to limit: Int?, _ endOfText: Int32,
+        _ tokenize: (String) throws -> [Int32]
+    ) rethrows -> [Int32] {
+        guard let limit, tokens.count > limit else { return tokens }
+        let marks = Array(pieces[((pieces.lastIndex(of: text) ?? pieces.endIndex - 1) + 1)...])
+        let nothing = Example(prompt: "", location: DataLocation(file: "", line: 0))
+        let ending = try render(marks, nothing, endOfText: endOfText, tokenize: tokenize)
+        return tokens.prefix(max(0, limit - ending.count)) + ending
     }
 
     private func render(

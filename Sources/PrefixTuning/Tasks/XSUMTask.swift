@@ -4,20 +4,20 @@ import Foundation
 ///
 /// - the authors' pair of files `train.source` and `train.target`, one document and one summary per line: name either,
 ///   the other is found beside it; documents without summaries are read too;
-/// - JSON lines with a document (`document`, `text`, `article` or `dialogue`) and a summary (`summary` or `target`), and
-///   `topic` where the data says.
+/// - JSON lines with a document (`document`, `text`, `article`, `dialogue` or `prompt`), its summary (`summary`, `target`
+///   or `completion`) or several of them (`summaries` or `references`), and `topic` where the data says.
 enum XSUMTask {
     private struct Row: Decodable {
-        var document: String?
-        var text: String?
-        var article: String?
-        var dialogue: String?
-        var prompt: String?
-        var summary: String?
-        var target: String?
-        var completion: String?
+        var document, text, article, dialogue, prompt: String?
+        var summary, target, completion: String?
+        var summaries, references: [String]?
         var topic: String?
     }
+
+    /// Keys of JSON lines that only this layout has: not those of generated texts or of bare references.
+    static let keys: Set = ["document", "article", "dialogue", "summary", "summaries"]
+
+    private static let expected = "{\"document\": \"…\", \"summary\": \"…\"}"
 
     static func read(_ file: DataFile) throws -> [Example] {
         file.firstByte == UInt8(ascii: "{") ? try readJSONLines(file) : try readPair(file)
@@ -25,52 +25,58 @@ enum XSUMTask {
 
     private static func readJSONLines(_ file: DataFile) throws -> [Example] {
         var examples: [Example] = []
-        let expected = "{\"document\": \"…\", \"summary\": \"…\"}"
         try JSONLines.forEach(Row.self, in: file, expected: expected) { row, location in
             guard let document = row.document ?? row.text ?? row.article ?? row.dialogue ?? row.prompt else {
                 throw DataError.malformed(location, found: "a line without a document", expected: expected)
             }
+            guard !isBlank(document) else {
+                throw DataError.malformed(location, found: "an empty document", expected: "a text to summarise")
+            }
             let summary = row.summary ?? row.target ?? row.completion
+            let references = summary.map { [$0] } ?? row.summaries ?? row.references ?? []
+            guard !references.contains(where: isBlank) else {
+                throw DataError.malformed(
+                    location, found: "an empty summary", expected: "a text, or no \"summary\" where there is none,")
+            }
             examples.append(
                 Example(
-                    prompt: document, completion: summary, references: summary.map { [$0] } ?? [], location: location,
-                    topic: row.topic))
+                    prompt: document, completion: summary, references: references, location: location, topic: row.topic)
+            )
         }
         return examples
     }
 
     private static func readPair(_ file: DataFile) throws -> [Example] {
         let (source, target) = try pair(of: file.path)
-        var summaries: [String]?
-        if let target { summaries = try lines(of: DataFile(URL(fileURLWithPath: target))) }
-        let documents = source == file.path ? file : try DataFile(URL(fileURLWithPath: source))
-        var examples: [Example] = []
-        try documents.forEachLine { line, location in
-            let summary = summaries.flatMap { examples.count < $0.count ? $0[examples.count] : nil }
-            if summaries != nil, summary == nil {
-                throw DataError.malformed(
-                    location, found: "a document without a line in \(target ?? "")",
-                    expected: "one summary per document")
-            }
-            examples.append(
-                Example(
-                    prompt: String(line), completion: summary, references: summary.map { [$0] } ?? [],
-                    location: location))
+        func contents(_ path: String) throws -> DataFile {
+            path == file.path ? file : try DataFile(URL(fileURLWithPath: path))
         }
-        if let summaries, let target, summaries.count > examples.count {
+        let documents = try lines(of: contents(source), with: target)
+        guard let target else {
+            return documents.map { Example(prompt: $0.text, location: $0.location) }
+        }
+        let summaries = try lines(of: contents(target), with: source)
+        guard summaries.count == documents.count else {
             throw DataError.malformedFile(
-                file: target, problem: "it has \(summaries.count) lines, but \(source) has \(examples.count)",
-                expected: "one summary per document")
+                file: target, problem: "it has \(summaries.count) lines, but \(source) has \(documents.count)",
+                expected: "one summary per document, in the same order,")
         }
-        return examples
+        return zip(documents, summaries).map { document, summary in
+            Example(
+                prompt: document.text, completion: summary.text, references: [summary.text], location: document.location
+            )
+        }
     }
+
+    /// Whether a file is one of a pair of which the other exists.
+    static func hasPair(_ path: String) -> Bool { (try? pair(of: path))?.target != nil }
 
     /// `x.source` and `x.target`; the latter nil where there is none.
     private static func pair(of path: String) throws -> (source: String, target: String?) {
         let compressed = path.hasSuffix(".gz") ? ".gz" : ""
         let stem = String(path.dropLast(compressed.count))
         for (ending, other) in [(".source", ".target"), (".target", ".source")] where stem.hasSuffix(ending) {
-            let beside = [".gz", ""].map { stem.dropLast(ending.count) + other + $0 }
+            let beside = [compressed, ".gz", ""].map { stem.dropLast(ending.count) + other + $0 }
                 .first { FileManager.default.fileExists(atPath: $0) }
             if ending == ".source" { return (path, beside) }
             guard let beside else {
@@ -82,12 +88,34 @@ enum XSUMTask {
         }
         throw DataError.malformedFile(
             file: path, problem: "it is neither JSON lines nor one of a pair of files",
-            expected: "a name that ends in .source or .target, or lines {\"document\": \"…\", \"summary\": \"…\"}")
+            expected: "a name that ends in .source or .target, or lines \(expected),")
     }
 
-    private static func lines(of file: DataFile) throws -> [String] {
-        var lines: [String] = []
-        try file.forEachLine { line, _ in lines.append(String(line)) }
+    /// The lines of one file of a pair. An empty one would pair the lines after it wrongly.
+    private static func lines(
+        of file: DataFile, with other: String?
+    ) throws -> [(text: String, location: DataLocation)] {
+        var lines: [(text: String, location: DataLocation)] = []
+        do {
+            try file.forEachLine { line, location in lines.append((String(line), location)) }
+        } catch DataError.emptyLine(let location) {
+            throw DataError.malformed(
+                location, found: "an empty line",
+                expected: other.map { "a text (or remove the line, and the same one of \($0))" } ?? "a document")
+        }
         return lines
+    }
+
+    private static func isBlank(_ text: String) -> Bool { text.allSatisfy(\.isWhitespace) }
+}
+
+extension TaskKind {
+    /// Whether a file of references for summaries is a data set of the task, with documents, rather than bare references.
+    ///
+    /// - Parameters:
+    ///   - path: The file's, which tells one of a pair of files.
+    ///   - keys: Those of the first line, where it is JSON.
+    public static func isSummarization(path: String, keys: Set<String>) -> Bool {
+        !keys.isDisjoint(with: XSUMTask.keys) || XSUMTask.hasPair(path)
     }
 }
