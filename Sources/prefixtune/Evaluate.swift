@@ -18,7 +18,8 @@ struct Evaluate: ParsableCommand {
 
     @Option(help: "The generated texts.") var predictions: URL
     @Option(help: "What they are compared with.") var references: URL
-    @Option(help: "The rules: e2e, webnlg, dart (their scripts), or plain.") var task = EvaluationSuite.plain
+    @Option(help: "The rules: e2e, webnlg, dart (their scripts), xsum (ROUGE), or plain.") var task = EvaluationSuite
+        .plain
     @Flag(help: "Print JSON instead of a table.") var json = false
     @OptionGroup(title: "General") var common: CommonOptions
 
@@ -60,7 +61,7 @@ struct ReferenceSource {
     /// - Parameter count: How many predictions there are.
     init(_ file: URL, task: EvaluationSuite, expecting count: Int) throws {
         let contents = try Evaluate.contents(file)
-        if let kind = Self.taskFile(contents, task) {
+        if let kind = Self.taskFile(contents, file.path, task) {
             let examples = try kind.read(file), groups = examples.groupedBySource().examples
             references = groups.map(\.references)
             entries = examples.count
@@ -73,7 +74,7 @@ struct ReferenceSource {
     }
 
     /// The task whose own layout the file has, judged by how it begins.
-    private static func taskFile(_ contents: Data, _ task: EvaluationSuite) -> TaskKind? {
+    private static func taskFile(_ contents: Data, _ path: String, _ task: EvaluationSuite) -> TaskKind? {
         let line = contents.prefix { $0 != UInt8(ascii: "\n") }
         let start = String(decoding: line.prefix(4096), as: UTF8.self)
         let compact = String(decoding: contents.prefix(200).filter { $0 > 0x20 }, as: UTF8.self)
@@ -82,6 +83,7 @@ struct ReferenceSource {
         case .plain: return nil
         case .e2e: return start.contains("||") || start.hasPrefix("mr,ref") || keys.contains("mr") ? .e2e : nil
         case .webnlg: return compact.hasPrefix("{\"entries\"") || keys.contains("triples") ? .webnlg : nil
+        case .xsum: return TaskKind.isSummarization(path: path, keys: keys) ? .xsum : nil
         case .dart: return compact.hasPrefix("[") || keys.contains("tripleset") ? .dart : nil
         }
     }

@@ -80,6 +80,12 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
             scores = [
                 .multiBLEU(try MultiBLEU().score(predictions: predictions, references: padded(used)), cased: true)
             ]
+        case .xsum:
+            let rouge = try ROUGE().score(predictions: predictions, references: used)
+            scores = [
+                .rouge(rouge.rouge1, "ROUGE-1", "single words"), .rouge(rouge.rouge2, "ROUGE-2", "pairs of words"),
+                .rouge(rouge.rougeL, "ROUGE-L", "the longest common subsequence"),
+            ]
         case .plain:
             let words = try PTBCorpus(predictions: predictions, references: used)
             let cased = try MultiBLEU().score(predictions: predictions, references: padded(used))
@@ -124,6 +130,12 @@ extension EvaluationReport.Score {
         Self(
             name: "ROUGE-L", value: 100 * value, scale: "0–100",
             description: "mean ROUGE-L of the COCO and E2E scripts, β = 1.2 (the scripts print it divided by 100)")
+    }
+
+    static func rouge(_ value: Double, _ name: String, _ what: String) -> Self {
+        Self(
+            name: name, value: 100 * value, scale: "0–100",
+            description: "mean F1 of \(what), stemmed, as rouge_score computes it (which gives it divided by 100)")
     }
 
     static func cider(_ value: Double) -> Self {

@@ -10,6 +10,9 @@ public enum EvaluationSuite: String, Sendable, Codable, CaseIterable {
     /// The DART script: multi-bleu on texts as they are, case counts, first three references only. The official references are
     /// already lowercased and tokenised; predictions must be too.
     case dart
+    /// Summarisation as the paper reports it: F1 of ROUGE-1, ROUGE-2 and ROUGE-L on stemmed words, as `rouge_score` computes
+    /// them; case does not count.
+    case xsum
     /// No script in particular: multi-bleu on texts as they are, with and without regard to case, and ROUGE-L.
     case plain
 
@@ -17,7 +20,7 @@ public enum EvaluationSuite: String, Sendable, Codable, CaseIterable {
     var referenceLimit: Int? {
         switch self {
         case .webnlg, .dart: 3
-        case .e2e, .plain: nil
+        case .e2e, .xsum, .plain: nil
         }
     }
 
@@ -28,6 +31,7 @@ public enum EvaluationSuite: String, Sendable, Codable, CaseIterable {
             "mteval-13a tokens in lower case (BLEU, NIST); Treebank tokens in lower case without punctuation (ROUGE-L, CIDEr)"
         case .webnlg: "ASCII-folded, lower case, split at non-word characters; first 3 references"
         case .dart: "none: tokens separated by white space, case counts; first 3 references"
+        case .xsum: "words of a-z and 0-9 in lower case, stemmed by Porter's rules with NLTK's extensions"
         case .plain:
             "none for BLEU: tokens separated by white space; Treebank tokens in lower case without punctuation (ROUGE-L)"
         }
