@@ -22,14 +22,14 @@ import Tokenizers
     private let task: TaskKind
     private let loaded: LoadedModel
     private let limits: GenerationRun.Limits
-    /// What the tokenizer of an encoder–decoder model puts around a text, its decoder writes.
-    private let skipsSpecialTokens: Bool
 
     /// - Parameters:
+    ///   - format: How prompts are made of the examples.
     ///   - fits: Whether a default length of the answer may be shortened to what the model has positions for.
     /// - Throws: ``CommandError`` or `DataError`, naming the file and line of a prompt that is empty or does not fit.
     init(
-        _ examples: [Example], task: TaskKind, loaded: LoadedModel, flags: DecodingFlags, batchSize: Int?, fits: Bool
+        _ examples: [Example], task: TaskKind, format: TaskFormat, loaded: LoadedModel, flags: DecodingFlags,
+        batchSize: Int?, fits: Bool
     ) throws {
         self.examples = examples
         self.task = task
@@ -37,7 +37,7 @@ import Tokenizers
         let model = loaded.model
         let hasEncoder = model.network is any EncoderDecoderModel
         let reserved = model.network.shape.positionCount - loaded.positions
-        let tokenizer = ExampleTokenizer(model, format: task.format, reservedPositions: reserved)
+        let tokenizer = ExampleTokenizer(model, format: format, reservedPositions: reserved)
         prompts = try examples.map { try tokenizer.prompt($0) }
         if !hasEncoder, flags.maxLength != nil || flags.minLength != nil {
             throw CommandError.lengthWithPrompt(architecture: model.configuration.architecture)
@@ -63,7 +63,6 @@ import Tokenizers
                 example.location, tokens: length(prompt), newTokens: options.maxNewTokens, positions: loaded.positions)
         }
         self.options = options
-        skipsSpecialTokens = hasEncoder
         var limits = GenerationRun.Limits()
         if let batchSize {
             let beams = if case .beam(let width) = options.strategy { width } else { 1 }
@@ -96,7 +95,7 @@ import Tokenizers
     /// - Parameter piece: Given the text as it grows, whole characters at a time.
     func stream(piece: (String) throws -> Void) throws {
         let run = try begin()
-        var decoder = loaded.model.tokenizer.streamingDecoder()
+        var decoder = loaded.model.tokenizer.streamingDecoder(skippingSpecialTokens: true)
         while let step = try run.next() {
             if Interrupt.isRequested { throw CommandError.interrupted }
             for (_, token) in step.tokens where !options.endTokens.contains(token) { try piece(decoder.append(token)) }
@@ -115,6 +114,7 @@ import Tokenizers
         return Answer(
             prompt: examples[index].prompt,
             text: task.text(
-                ofAnswer: loaded.model.tokenizer.decode(text, skippingSpecialTokens: skipsSpecialTokens)), token_ids: generation.tokenIds)
+                ofAnswer: loaded.model.tokenizer.decode(text, skippingSpecialTokens: true)),
+            token_ids: generation.tokenIds)
     }
 }

@@ -12,7 +12,8 @@ struct Generate: AsyncParsableCommand {
             --prompt prints the text; on a terminal, as it is generated. --input takes JSON lines with "prompt" and \
             writes JSON lines with "prompt", "text" and "token_ids". With --task e2e, webnlg or dart it takes the task's \
             files, answers each different source once, in the order of the file, and prompts, searches (5 beams) and \
-            cleans the text as the paper's authors do.
+            cleans the text as the paper's authors do. With --task xsum it summarises documents (6 beams): a .source file, or \
+            JSON lines with "document".
 
             EXAMPLES
               prefixtune generate --model gpt2 --prompt "Once upon a time" --sample --top-p 0.95
@@ -23,6 +24,7 @@ struct Generate: AsyncParsableCommand {
     @Option(help: "The text to continue.") var prompt: String?
     @Option(help: "A file of prompts, plain or gzip-compressed.") var input: URL?
     @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
+    @OptionGroup(title: "Lengths") var limits: TaskLimits
     @OptionGroup(title: "Decoding") var decoding: DecodingFlags
     @Option(help: "Prompts that are answered at a time.") var batchSize: Int?
     @Option(help: "The file to write to; standard output by default.") var output: URL?
@@ -54,7 +56,8 @@ struct Generate: AsyncParsableCommand {
         }
         let loaded = try await model.load(common)
         let run = try AnswerRun(
-            examples, task: task, loaded: loaded, flags: decoding, batchSize: batchSize, fits: input == nil)
+            examples, task: task, format: limits.format(of: task), loaded: loaded, flags: decoding,
+            batchSize: batchSize, fits: input == nil)
         if let note = run.note { common.note(note) }
         if input == nil { try answerPrompt(run) } else { try answerFile(run) }
     }

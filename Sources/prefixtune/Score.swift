@@ -21,6 +21,7 @@ struct Score: AsyncParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @Option(help: "Examples with completions, plain or gzip-compressed.") var data: URL
     @Option(help: "Format of the data: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
+    @OptionGroup(title: "Lengths") var limits: TaskLimits
     @Option(help: "The file to write the lines to; standard output by default.") var output: URL?
     @OptionGroup(title: "General") var common: CommonOptions
 
@@ -34,7 +35,7 @@ struct Score: AsyncParsableCommand {
         let examples = try task.readForTraining([data])
         let loaded = try await model.load(common)
         let reserved = loaded.model.network.shape.positionCount - loaded.positions
-        let tokenizer = ExampleTokenizer(loaded.model, format: task.format, reservedPositions: reserved)
+        let tokenizer = ExampleTokenizer(loaded.model, format: limits.format(of: task), reservedPositions: reserved)
         let tokenized = try examples.compactMap { try tokenizer.example($0) }
         let scorer = Scorer(loaded.model.network, after: loaded.start)
         var perplexity = Perplexity(), display = ProgressDisplay(quiet: common.quiet, unit: "example"), done = 0

@@ -32,6 +32,7 @@ struct Train: AsyncParsableCommand {
         WeightPrecision.float32
     @OptionGroup(title: "Prefix") var prefix: PrefixOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
+    @OptionGroup(title: "Lengths") var limits: TaskLimits
     @Flag(help: "Continue the run in the output folder.") var resume = false
     @OptionGroup(title: "General") var common: CommonOptions
 
@@ -63,8 +64,9 @@ struct Train: AsyncParsableCommand {
                     seed: settings.seed)
             case .fineTune: try FineTuning(folder: folder, modelName: model.description)
             }
-        let examples = try training.tokenize(task.readForTraining(data), task: task, for: tuned)
-        let held = try training.tokenize(task.readForTraining(validation), task: task, for: tuned)
+        let examples = try training.tokenize(task.readForTraining(data), format: limits.format(of: task), for: tuned)
+        let held = try training.tokenize(
+            task.readForTraining(validation), format: limits.format(of: task), for: tuned)
         let trainer = try Trainer(tuned, examples: examples, settings: settings)
         let run = try TrainingRun(
             trainer, validation: held, folder: output, resumes: resume,

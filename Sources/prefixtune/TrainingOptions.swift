@@ -48,9 +48,9 @@ struct TrainingOptions: ParsableArguments {
 
     /// Turns examples into token sequences that fit the model.
     @Compute func tokenize(
-        _ examples: [Example], task: TaskKind, for method: any TuningMethod
+        _ examples: [Example], format: TaskFormat, for method: any TuningMethod
     ) throws -> [TokenizedExample] {
-        var format = task.format
+        var format = format
         if let tooLong { format.overflow = tooLong }
         return try method.tokenize(examples, format: format)
     }

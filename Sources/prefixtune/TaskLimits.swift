@@ -1,0 +1,26 @@
+import ArgumentParser
+import PrefixTuning
+
+/// How long texts may be. What is not given has the paper's value for the task.
+struct TaskLimits: ParsableArguments {
+    @Option(
+        help: "Tokens of a source, special tokens included, beyond which its end is cut; 512 for xsum, no limit else.")
+    var maxSourceTokens: Int?
+    @Option(help: "The same for a target; 60 for xsum, no limit else.") var maxTargetTokens: Int?
+
+    func validate() throws {
+        // A text has two special tokens around it in most models with an encoder.
+        for (name, value) in [("source", maxSourceTokens), ("target", maxTargetTokens)] {
+            guard let value, value < 3 else { continue }
+            throw ValidationError("--max-\(name)-tokens is \(value), but at least 3 is needed.")
+        }
+    }
+
+    /// The task's format with these limits.
+    func format(of task: TaskKind) -> TaskFormat {
+        var format = task.format
+        format.sourceLimit = maxSourceTokens ?? format.sourceLimit
+        format.targetLimit = maxTargetTokens ?? format.targetLimit
+        return format
+    }
+}
