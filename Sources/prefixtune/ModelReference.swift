@@ -95,8 +95,10 @@ final class HubDisplay: Sendable {
             state.start = start
             state.isDone = progress.done == progress.total
             let rate = Double(progress.done) / max(1e-3, now - start)
+            // Rounded up, so that only the last byte fills the bar.
+            let total = (progress.total + 999) / 1000
             state.display.update(
-                progress.done / 1000, of: progress.total / 1000,
+                state.isDone ? total : min(progress.done / 1000, total - 1), of: total,
                 facts: String(format: "%@  %.1f MB/s", progress.file, rate / 1e6),
                 secondsLeft: Double(progress.total - progress.done) / max(1, rate))
         }
