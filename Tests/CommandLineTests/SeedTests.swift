@@ -20,6 +20,7 @@ import Tokenizers
 
     /// A model's folder, and the prefix that was published for it.
     nonisolated static let prefixed = [
+        ("crumb/base", "crumb/adapter"), ("crumb/base-sharded", "crumb/adapter"),
         ("rinna", "rinna/smileface_suffix.task0.weight"), ("rinna-nf4", "rinna/smileface_suffix.task0.weight"),
         ("rinna-int8", "rinna/smileface_suffix.task0.weight"), ("rinna-awq", "rinna/smileface_suffix.task0.weight"),
     ]

@@ -4,7 +4,8 @@ import Tokenizers
 
 /// Turns the examples of a task into what a model reads, whether it is decoder-only or has an encoder.
 ///
-/// A decoder-only model reads prompt and completion as one sequence, joined as the ``TaskFormat`` says. In an
+/// A decoder-only model reads prompt and completion as one sequence, joined as the ``TaskFormat`` says, after the tokens
+/// that its tokenizer puts before every text (`</s>` for OPT, `<s>` for Llama, none for GPT-2). In an
 /// encoder–decoder model the prompt goes to the encoder and the completion to the decoder, after its start token, each
 /// with the special tokens that the tokenizer puts around a text.
 @Compute public struct ExampleTokenizer {
@@ -31,6 +32,7 @@ import Tokenizers
             tokens = try surrounded(example.prompt, limit: format.sourceLimit, in: example, skipping: false) ?? []
         } else {
             tokens = format.promptTokens(for: example, endOfText: model.endOfText) { model.tokenizer.encode($0) }
+            if !tokens.isEmpty { tokens = model.tokenizer.specialTokensAround.before + tokens }
         }
         guard !tokens.isEmpty else { throw DataError.emptyPrompt(example.location) }
         return tokens
@@ -42,8 +44,12 @@ import Tokenizers
     /// - Throws: ``DataError`` with file and line.
     public func example(_ example: Example) throws -> TokenizedExample? {
         guard let network = model.network as? any EncoderDecoderModel else {
-            return try format.tokens(for: example, endOfText: model.endOfText, limit: positions) {
-                model.tokenizer.encode($0)
+            let before = model.tokenizer.specialTokensAround.before
+            let tokenized = try format.tokens(
+                for: example, endOfText: model.endOfText, limit: positions - before.count
+            ) { model.tokenizer.encode($0) }
+            return tokenized.map {
+                TokenizedExample(tokens: before + $0.tokens, targetStart: before.count + $0.targetStart)
             }
         }
         guard let completion = example.completion else { throw DataError.missingCompletion(example.location) }
