@@ -76,7 +76,11 @@ final class SentencePieceCodec: TextCodec {
     func identifier(of spelling: [UInt8]) -> Int32? { vocabulary.identifier(of: spelling) }
     func isSpecial(_ identifier: Int32) -> Bool { specials.contains(identifier) }
     func files() -> [(name: String, contents: [UInt8])] { sources }
-    func decodingStream() -> any DecodingStream { SentencePieceStream(self) }
+    func decodingStream(skippingSpecialTokens: Bool) -> any DecodingStream {
+        SentencePieceStream(self, skippingSpecialTokens: skippingSpecialTokens)
+    }
+
+    var kind: String { "SentencePiece" }
 
     func kind(of identifier: Int32) -> Kind {
         kinds.indices.contains(Int(identifier)) ? kinds[Int(identifier)] : .unused

@@ -18,8 +18,12 @@ struct SentencePieceStream: DecodingStream {
     /// White space that is dropped if the stretch ends here.
     private var whiteSpace: [UInt8] = []
 
-    init(_ codec: SentencePieceCodec) {
+    /// Whether no special token will come.
+    private let skippingSpecialTokens: Bool
+
+    init(_ codec: SentencePieceCodec, skippingSpecialTokens: Bool) {
         self.codec = codec
+        self.skippingSpecialTokens = skippingSpecialTokens
         run = SentencePieceRun(codec)
     }
 
@@ -33,7 +37,7 @@ struct SentencePieceStream: DecodingStream {
             if hasText { hasParts = true }
             if hasParts { text.append(UInt8(ascii: " ")) }
             text += codec.vocabulary.spelling(of: identifier) ?? []
-            self = SentencePieceStream(codec)
+            self = SentencePieceStream(codec, skippingSpecialTokens: skippingSpecialTokens)
             hasParts = true
         }
     }
@@ -41,11 +45,13 @@ struct SentencePieceStream: DecodingStream {
     mutating func finish(to text: inout [UInt8]) {
         endRun(to: &text)
         if count > 0 && !hasText && hasParts { text.append(UInt8(ascii: " ")) }
-        self = SentencePieceStream(codec)
+        self = SentencePieceStream(codec, skippingSpecialTokens: skippingSpecialTokens)
     }
 
     /// Whether a run that ends with a special token gets a blank in front that would be seen.
-    private var holdsBack: Bool { codec.rules.stripsDecodedText ? hadSpecial : codec.rules.legacy }
+    private var holdsBack: Bool {
+        !skippingSpecialTokens && (codec.rules.stripsDecodedText ? hadSpecial : codec.rules.legacy)
+    }
 
     private mutating func appendPiece(_ identifier: Int32, to text: inout [UInt8]) {
         var spelling = codec.file.pieces[Int(identifier)].spelling[...]

@@ -11,7 +11,7 @@ extension Tokenizer {
         init(_ tokenizer: Tokenizer, skippingSpecialTokens: Bool) {
             self.tokenizer = tokenizer
             self.skippingSpecialTokens = skippingSpecialTokens
-            stream = tokenizer.codec.decodingStream()
+            stream = tokenizer.codec.decodingStream(skippingSpecialTokens: skippingSpecialTokens)
         }
 
         /// Takes the next token and returns the text that is now certain; often empty for parts of emoji.

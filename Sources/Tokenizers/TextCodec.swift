@@ -2,6 +2,8 @@
 ///
 /// Text is UTF-8 in bytes, so that only equal bytes are equal; tokens are spelt as their file spells them.
 protocol TextCodec: Sendable {
+    /// The kind of model, as people write it: "byte-level BPE".
+    var kind: String { get }
     /// One more than the greatest token id.
     var vocabularySize: Int { get }
     /// Which tokens end, begin and fill up texts.
@@ -11,8 +13,10 @@ protocol TextCodec: Sendable {
 
     /// The tokens of valid UTF-8, without ``specialTokensAround``; special tokens spelt out in the text are found.
     func encode(_ text: UnsafeBufferPointer<UInt8>) -> [Int32]
-    /// A decoder for one sequence of ids. Special tokens that the caller wants skipped are never appended.
-    func decodingStream() -> any DecodingStream
+    /// A decoder for one sequence of ids.
+    ///
+    /// - Parameter skippingSpecialTokens: Whether the caller appends no special tokens: nothing need be held back for them.
+    func decodingStream(skippingSpecialTokens: Bool) -> any DecodingStream
     /// The bytes that a token stands for in the middle of a text, which need not be whole characters; empty for an id
     /// that is not in use.
     func bytes(of identifier: Int32) -> [UInt8]

@@ -43,7 +43,7 @@ public struct Tokenizer: Sendable {
     /// vocabulary stand for nothing.
     public func decode(_ ids: some Sequence<Int32>, skippingSpecialTokens: Bool = false) -> String {
         var text: [UInt8] = []
-        var stream = codec.decodingStream()
+        var stream = codec.decodingStream(skippingSpecialTokens: skippingSpecialTokens)
         for id in ids where !(skippingSpecialTokens && isSpecial(id)) { stream.append(id, to: &text) }
         stream.finish(to: &text)
         return String(decoding: text, as: UTF8.self)
@@ -51,6 +51,9 @@ public struct Tokenizer: Sendable {
 
     /// The bytes that a token stands for, which need not be whole characters; empty for an id that is not in use.
     public func bytes(of id: Int32) -> [UInt8] { codec.bytes(of: id) }
+
+    /// The kind of model, as people write it: "byte-level BPE", "Unigram", "SentencePiece Unigram".
+    public var kind: String { codec.kind }
 
     /// One more than the greatest token id.
     public var vocabularySize: Int { codec.vocabularySize }

@@ -88,7 +88,16 @@ final class TokenizerCore: TextCodec {
         return tokenBytes[byteOffsets[Int(identifier)]..<byteOffsets[Int(identifier) + 1]]
     }
 
-    func decodingStream() -> any DecodingStream {
+    var kind: String {
+        switch model {
+        case .bytePairs: decoder.isByteLevel ? "byte-level BPE" : "BPE"
+        case .unigram: "Unigram"
+        case .wordPieces: "WordPiece"
+        case .words: "WordLevel"
+        }
+    }
+
+    func decodingStream(skippingSpecialTokens: Bool) -> any DecodingStream {
         decoder.isByteLevel ? ByteLevelStream(core: self) : DecoderStream(self)
     }
 

@@ -27,6 +27,7 @@ struct ModelFacts: Encodable {
     let tokenizer: TokenizerFacts?
 
     struct TokenizerFacts: Encodable {
+        let kind: String
         let vocabulary: Int
         let end_of_text: String?
         let end_of_text_id: Int32?
@@ -60,7 +61,10 @@ struct ModelFacts: Encodable {
         activation = configuration.activationName
         // A head of its own is used wherever the file has one, whatever config.json says.
         tied_head = !source.names.contains { $0.hasPrefix("lm_head.") || $0.hasPrefix("embed_out.") }
-        parameters = configuration.parameterCount
+        let head = shape.vocabularySize * shape.width
+        parameters =
+            configuration.parameterCount
+            + (tied_head == configuration.tiesWordEmbeddings ? 0 : tied_head ? -head : head)
         var types: [String: Int] = [:]
         for name in source.names { types[source.storedType(of: name)?.rawValue ?? "?", default: 0] += 1 }
         stored_as = types.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
@@ -69,7 +73,8 @@ struct ModelFacts: Encodable {
         do {
             let loaded = try Tokenizer(folder: folder)
             tokenizer = TokenizerFacts(
-                vocabulary: loaded.vocabularySize, end_of_text: loaded.endOfText.flatMap { loaded.token(for: $0) },
+                kind: loaded.kind, vocabulary: loaded.vocabularySize,
+                end_of_text: loaded.endOfText.flatMap { loaded.token(for: $0) },
                 end_of_text_id: loaded.endOfText)
         } catch TokenizerError.noTokenizer {
             tokenizer = nil
@@ -98,7 +103,7 @@ struct ModelFacts: Encodable {
     }
 
     private static func line(_ facts: TokenizerFacts) -> String {
-        "\(Readable.count(facts.vocabulary)) tokens, end of text "
+        "\(facts.kind), \(Readable.count(facts.vocabulary)) tokens, end of text "
             + (facts.end_of_text_id.map { "\(facts.end_of_text ?? "?") (\($0))" } ?? "not marked")
     }
 }

@@ -13,6 +13,8 @@ public protocol ModelConfiguration: Sendable {
     var innerWidth: Int { get }
     /// The MLP's nonlinearity, as the file names it.
     var activationName: String { get }
+    /// Whether the output head is the token embedding, as the file says; checkpoints may have a head all the same.
+    var tiesWordEmbeddings: Bool { get }
     /// Number of parameters of the model, a tied head counted once.
     var parameterCount: Int { get }
     /// The tokens that end a text, the first of which is written where one is needed.

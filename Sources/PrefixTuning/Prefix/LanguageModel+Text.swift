@@ -23,7 +23,7 @@ extension LanguageModel {
         if options.endTokens.isEmpty { options.endTokens = conventions.endTokens }
         let start = try prefix?.keyValues(for: network.shape)
         let tokens = try Generator(network).stream(encodedPrompt(prompt), after: start, options: options)
-        let (ends, decoder) = (options.endTokens, tokenizer.streamingDecoder())
+        let (ends, decoder) = (options.endTokens, tokenizer.streamingDecoder(skippingSpecialTokens: true))
         return AsyncThrowingStream { continuation in
             let task = Task {
                 var decoder = decoder
@@ -65,7 +65,8 @@ extension LanguageModel {
         let generations = try Generator(network).generate(
             prompts.map(encodedPrompt), after: start, options: options)
         return generations.map { generation in
-            tokenizer.decode(generation.tokenIds.filter { !options.endTokens.contains($0) })
+            tokenizer.decode(
+                generation.tokenIds.filter { !options.endTokens.contains($0) }, skippingSpecialTokens: true)
         }
     }
 }
