@@ -32,7 +32,9 @@ import Testing
             message: "FILE, line 1: found a value of another type at \"completion\" in "),
         Case(
             name: "nothing to learn", contents: "{\"prompt\": \"a\"}\n",
-            message: "FILE, line 1: there is no text to learn; add \"completion\" or a non-empty \"references\""),
+            message:
+                "FILE, line 1: there is no text to learn; add one (\"completion\", \"references\", \"summary\", or the "
+                + ".target file of a .source file)"),
         Case(
             name: "empty prompt", contents: "\(good)\n{\"prompt\": \"\", \"completion\": \"b\"}\n",
             message: "FILE, line 2: the prompt is empty; give at least one character, because the first token of the "

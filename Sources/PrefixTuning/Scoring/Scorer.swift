@@ -38,9 +38,13 @@ import Tensors
     public func score(_ examples: [TokenizedExample], receive: (Score) throws -> Void) throws {
         let vocabulary = model.shape.vocabularySize
         for example in examples {
-            if let token = example.tokens.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
+            let tokens = example.source + example.tokens
+            if let token = tokens.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
                 throw ScoringError.unknownToken(token, vocabulary: vocabulary)
             }
+            precondition(
+                example.source.isEmpty == (model.shape.encoder == nil), "a source goes with a model that has an encoder"
+            )
         }
         var number = 0
         for pass in TargetLoss.passes(examples, tokensPerPass: tokensPerPass) {

@@ -67,7 +67,8 @@ extension DataError: CustomStringConvertible, LocalizedError {
         case .malformedFile(let file, let problem, let expected):
             "\(file): \(problem); \(expected) is needed"
         case .missingCompletion(let location):
-            "\(location): there is no text to learn; add \"completion\" or a non-empty \"references\""
+            "\(location): there is no text to learn; add one (\"completion\", \"references\", \"summary\", or the .target file "
+                + "of a .source file)"
         case .tooLong(let location, let tokens, let limit):
             "\(location): the example has \(tokens) tokens, but \(limit) fit (the model's positions less the prefix); "
                 + "shorten it, or choose to skip or cut long examples"
