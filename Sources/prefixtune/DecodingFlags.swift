@@ -7,8 +7,10 @@ struct DecodingFlags: ParsableArguments {
     @Option(help: "Width of the beam search; 1 is greedy search.") var beams: Int?
     @Option(help: "The greatest number of tokens of an answer; 100 by default.") var maxNewTokens: Int?
     @Option(help: "The least number of tokens of an answer.") var minNewTokens: Int?
-    @Option(help: "Encoder–decoder: --max-new-tokens as transformers counts it, with the start token.") var maxLength: Int?
-    @Option(help: "Encoder–decoder: --min-new-tokens as transformers counts it, with the start token.") var minLength: Int?
+    @Option(help: "Encoder–decoder: --max-new-tokens as transformers counts it, with the start token.") var maxLength:
+        Int?
+    @Option(help: "Encoder–decoder: --min-new-tokens as transformers counts it, with the start token.") var minLength:
+        Int?
     // Unconditional: the value may begin with a minus sign.
     @Option(parsing: .unconditional, help: "Beam search: answers are compared by log-probability / length^X.")
     var lengthPenalty: Double?

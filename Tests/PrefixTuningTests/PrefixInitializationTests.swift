@@ -16,7 +16,8 @@ import Tokenizers
             layerCount: 2, keyHeadCount: 4, headWidth: 16, width: 64, positionCount: 999, vocabularySize: 9)
         var generator = SeededGenerator(seed: 4)
         let tape = Tape()
-        let mlp = MLPPrefix(random: &generator, length: 500, hiddenWidth: 400, stack: shape.decoder, width: shape.width, tape: tape)
+        let mlp = MLPPrefix(
+            random: &generator, length: 500, hiddenWidth: 400, stack: shape.decoder, width: shape.width, tape: tape)
         var found: [String: [Float]] = [:]
         for (name, value) in mlp.parameters { found[name] = value.values }
         expectNormal(found["wte.weight"] ?? [], count: 500 * 64)

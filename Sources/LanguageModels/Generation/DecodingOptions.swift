@@ -101,7 +101,8 @@ public struct DecodingOptions: Equatable, Sendable {
 
 extension DecodingOptions: Codable {
     private enum CodingKeys: String, CodingKey {
-        case strategy, maxNewTokens, minNewTokens, endTokens, forcedFirstToken, forcedLastToken, lengthPenalty, earlyStopping, noRepeatNGramSize
+        case strategy, maxNewTokens, minNewTokens, endTokens, forcedFirstToken, forcedLastToken, lengthPenalty,
+            earlyStopping, noRepeatNGramSize
         case repetitionPenalty, forbiddenTokens, forbiddenSequences, temperature, topK, topP, minP, seed
     }
 

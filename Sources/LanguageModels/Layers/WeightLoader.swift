@@ -221,7 +221,9 @@ extension WeightLoader {
     private func storedMatrix(
         _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?
     ) throws -> CompressedMatrix? {
-        guard case .frozen(_, let precision) = use, precision == .stored || reader.holdsQuantizedMatrices else { return nil }
+        guard case .frozen(_, let precision) = use, precision == .stored || reader.holdsQuantizedMatrices else {
+            return nil
+        }
         return try reader.storedMatrix(name, input: input, output: output, orientation: orientation, bias: bias)
     }
 }

@@ -34,7 +34,8 @@ public final class BART: EncoderDecoderModel {
         head = try all.head("lm_head", tiedTo: shared, bias: bias)
         // Copies of the shared table, which files carry or not.
         try all.finish(
-            ignoring: configuration.tiesWordEmbeddings ? ["*encoder.embed_tokens.weight", "*decoder.embed_tokens.weight"] : [])
+            ignoring: configuration.tiesWordEmbeddings
+                ? ["*encoder.embed_tokens.weight", "*decoder.embed_tokens.weight"] : [])
         parameters = all.registry.parameters
     }
 
@@ -75,7 +76,8 @@ extension BART {
         func callAsFunction(_ batch: TokenBatch, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
             let tokens = batch.embedded(by: tokenTable)
             let x = norm(
-                (scale == 1 ? tokens : tokens.scaled(by: scale)) + positionTable.rows(at: step.positions.map { $0 + 2 }))
+                (scale == 1 ? tokens : tokens.scaled(by: scale)) + positionTable.rows(at: step.positions.map { $0 + 2 })
+            )
             return dropout.map { $0(x) } ?? x
         }
     }

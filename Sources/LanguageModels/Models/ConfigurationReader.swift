@@ -90,13 +90,16 @@ struct ConfigurationReader {
             throw invalid(key, "a whole number is needed")
         }
         guard range.contains(integer) else {
-            throw invalid(key, "the value is \(integer), but must be between \(range.lowerBound) and \(range.upperBound)")
+            throw invalid(
+                key, "the value is \(integer), but must be between \(range.lowerBound) and \(range.upperBound)")
         }
         return integer
     }
 
     /// A whole number within a range, or what the original takes where the key is missing.
-    func integer(_ keys: String..., in range: ClosedRange<Int> = 1...1 << 24, default fallback: Int? = nil) throws -> Int {
+    func integer(_ keys: String..., in range: ClosedRange<Int> = 1...1 << 24, default fallback: Int? = nil) throws
+        -> Int
+    {
         for key in keys {
             if let value = try optionalInteger(key, in: range) { return value }
         }

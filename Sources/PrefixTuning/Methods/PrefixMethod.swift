@@ -33,7 +33,8 @@ import Tensors
             if let hiddenWidth, hiddenWidth < 1 {
                 throw PrefixError.badSetting(name: "hidden width", value: "\(hiddenWidth)", needed: "at least 1")
             }
-            for (name, value) in [("dropout", dropout), ("model dropout", modelDropout)] where !(0..<1).contains(value) {
+            for (name, value) in [("dropout", dropout), ("model dropout", modelDropout)] where !(0..<1).contains(value)
+            {
                 throw PrefixError.badSetting(name: name, value: "\(value)", needed: "a number from 0 to below 1")
             }
         }

@@ -27,7 +27,8 @@ extension PickleMachine {
             }
             return arguments[0]
         case .device, .set: return .opaque
-        case .storage, .elementType, .tensorClass, .parameterList: throw failure("it calls a class that is not to be called")
+        case .storage, .elementType, .tensorClass, .parameterList:
+            throw failure("it calls a class that is not to be called")
         }
     }
 

@@ -135,7 +135,8 @@ import TextMetrics
 
     /// Writes about all test tables and scores the texts.
     private func evaluate(
-        _ name: String, _ model: LanguageModel, after start: InitialKeyValues?, summary: TrainingSummary?, fileBytes: Int
+        _ name: String, _ model: LanguageModel, after start: InitialKeyValues?, summary: TrainingSummary?,
+        fileBytes: Int
     ) throws -> DemoResults.System {
         report(.stage("generating: \(name)"))
         var options = DecodingOptions(.beam(width: settings.beams), maxNewTokens: 90)
