@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 
 # Release builds and test builds take different flags and so have folders of their own: neither undoes the other.
 TESTS_BUILD := .build/tests
-FORMATTED := $(wildcard Sources Tests Examples)
+FORMATTED := $(wildcard Sources Tests Examples Fuzzing/Sources)
 
 ifeq ($(shell uname -s),Darwin)
 # Homebrew's headers and libraries are not where the compiler looks by itself.
