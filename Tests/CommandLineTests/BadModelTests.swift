@@ -22,7 +22,9 @@ import Testing
                 + "to fetch the model"),
         Case(
             name: "no weights", damage: { try FileManager.default.removeItem(at: $0[weights]) },
-            message: "cannot read FOLDER/model: it holds neither model.safetensors nor model.safetensors.index.json"),
+            message:
+                "cannot read FOLDER/model: it holds neither model.safetensors nor pytorch_model.bin, nor the index.json of "
+                + "either; fetch the model's weights into it"),
         Case(
             name: "no tokenizer",
             damage: {
@@ -30,7 +32,9 @@ import Testing
                     try FileManager.default.removeItem(at: $0["model/\(name)"])
                 }
             },
-            message: "No tokenizer in FOLDER/model: put tokenizer.json there, or vocab.json together with merges.txt."),
+            message:
+                "No tokenizer in FOLDER/model: put tokenizer.json there, or vocab.json together with merges.txt, or a "
+                + "SentencePiece model."),
         Case(
             name: "empty weights", damage: { try $0.write("", to: weights) },
             message: "cannot read FOLDER/\(weights): it is empty"),
@@ -111,10 +115,10 @@ import Testing
                 + "diverged, so use another checkpoint"),
         Case(
             name: "configuration of another architecture",
-            damage: { try $0.write(#"{"model_type": "llama"}"#, to: "model/config.json") },
+            damage: { try $0.write(#"{"model_type": "bert"}"#, to: "model/config.json") },
             message:
-                "FOLDER/model/config.json, key \"model_type\": the model type is \"llama\", but only \"gpt2\" can be "
-                + "read as GPT-2"),
+                "FOLDER/model/config.json, key \"model_type\": the model type is \"bert\", but only gpt2, opt, gpt_neox, "
+                + "llama, mistral, qwen2, qwen3, bart can be read; use a model of these"),
         Case(
             name: "configuration that is no JSON", damage: { try $0.write("{", to: "model/config.json") },
             message: "FOLDER/model/config.json: The given data was not valid JSON."),

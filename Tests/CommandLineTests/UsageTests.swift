@@ -29,7 +29,7 @@ import Testing
         Case(
             line: "\(train) --task e3e",
             message: "The value 'e3e' is invalid for '--task <task>'. "
-                + "Please provide one of 'e2e', 'webnlg', 'dart' or 'jsonl'."),
+                + "Please provide one of 'e2e', 'webnlg', 'dart', 'xsum' or 'jsonl'."),
         Case(line: "\(train) --epochs 1 --steps 1", message: "Give --epochs or --steps, not both."),
         Case(line: "\(train) --validate-every 0", message: "--validate-every is 0, but at least 1 is needed."),
         Case(line: "\(train) --prefix-length 0", message: "--prefix-length is 0, but at least 1 is needed."),
@@ -76,7 +76,7 @@ import Testing
         Case(
             line: "evaluate --predictions a --references b --task jsonl",
             message: "The value 'jsonl' is invalid for '--task <task>'. "
-                + "Please provide one of 'e2e', 'webnlg', 'dart' or 'plain'."),
+                + "Please provide one of 'e2e', 'webnlg', 'dart', 'xsum' or 'plain'."),
         Case(line: "synthesize --output x --megabytes 0", message: "--megabytes must be positive, not 0.0."),
     ]
 

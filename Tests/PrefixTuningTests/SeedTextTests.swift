@@ -29,7 +29,7 @@ import Tokenizers
         let with = try #require(expected.with_prefix ?? expected.with_adapter)
         for (start, prefix, answer) in [(nil, nil, expected.without), (start, prefix, with)] {
             // OPT's tokenizer puts </s> before every text; rinna's, a T5, would put one behind, where text goes on.
-            let text = model.tokenizer.decode(answer.token_ids)
+            let text = model.tokenizer.decode(answer.token_ids, skippingSpecialTokens: true)
             #expect(try model.answers(to: [expected.prompt], after: start, options: options) == [text])
             var streamed = ""
             for try await piece in try model.generate(expected.prompt, prefix: prefix, options: options) {
