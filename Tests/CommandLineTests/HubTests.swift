@@ -11,6 +11,9 @@ import Testing
         ]
     }
 
+    /// A busy machine may come back to a test long after it began to wait: the client must not give up before.
+    private static let patience = ["HF_HUB_DOWNLOAD_TIMEOUT": "240"]
+
     private func pull(_ fake: FakeHub, _ workspace: Workspace, _ more: [String: String] = [:]) throws -> Tool.Running {
         try Tool.start(
             ["pull", fake.golden.repository], in: workspace,
@@ -67,7 +70,7 @@ import Testing
             if attempt == 0 { reply.fault = .stallsAfter(1500) }
             return reply
         }
-        let first = try pull(fake, workspace)
+        let first = try pull(fake, workspace, Self.patience)
         let partial = workspace["home/hub/models--tiny-org--tiny-model/blobs/\(etag).incomplete"]
         while first.process.isRunning, (try? Data(contentsOf: partial))?.count != 1500 {
             try await Task.sleep(for: .milliseconds(2))
@@ -214,7 +217,7 @@ import Testing
             reply.fault = .stallsAfter(1500)
             return reply
         }
-        let running = try pull(fake, workspace)
+        let running = try pull(fake, workspace, Self.patience)
         while running.process.isRunning, fake.storage.requests.isEmpty { try await Task.sleep(for: .milliseconds(2)) }
         kill(running.process.processIdentifier, SIGINT)
         let result = try await running.result()
