@@ -36,8 +36,8 @@ extension RotaryEmbedding {
         let part =
             try parameters?.optionalNumber("partial_rotary_factor")
             ?? file.positive("partial_rotary_factor", "rotary_pct", default: fraction)
-        width = Int(Double(headWidth) * part)
-        guard (2...headWidth).contains(width), width.isMultiple(of: 2), theta > 0 else {
+        width = Int(min(Double(headWidth) * part, 1e6))
+        guard width >= 2, width <= headWidth, width.isMultiple(of: 2), theta > 0 else {
             throw file.invalid(
                 file.has("rope_parameters") ? "rope_parameters" : "rotary_pct",
                 "\(part) of a head of width \(headWidth) are turned with base \(theta), but an even number of columns "
