@@ -36,8 +36,10 @@ extension RotaryEmbedding {
         let part =
             try parameters?.optionalNumber("partial_rotary_factor")
             ?? file.positive("partial_rotary_factor", "rotary_pct", default: fraction)
-        width = Int(min(Double(headWidth) * part, 1e6))
-        guard width >= 2, width <= headWidth, width.isMultiple(of: 2), theta > 0 else {
+        // Compared before it is an integer: a damaged file may have any number here, and a head may be of width 1.
+        let turned = Double(headWidth) * part
+        width = (2...Double(max(2, headWidth))).contains(turned) ? Int(turned) : 0
+        guard width > 0, width <= headWidth, width.isMultiple(of: 2), theta > 0 else {
             throw file.invalid(
                 file.has("rope_parameters") ? "rope_parameters" : "rotary_pct",
                 "\(part) of a head of width \(headWidth) are turned with base \(theta), but an even number of columns "
