@@ -9,6 +9,8 @@ import Foundation
 struct PrecompiledMap: Sendable {
     private let units: [UInt32]
     private let replacements: [UInt8]
+    /// The length in bytes of the longest replacement that can be put into a text.
+    let longestReplacementUsed: Int
     /// Per first byte, whether the trie goes on at all; most text is passed over by this.
     private let beginnings: [Bool]
 
@@ -39,6 +41,8 @@ struct PrecompiledMap: Sendable {
         guard String(validating: replacements, as: UTF8.self) != nil else {
             throw inconsistent("the replacements of the precompiled_charsmap are not UTF-8")
         }
+        let lengths = replacements.split(separator: 0).lazy.map(\.count).filter { $0 <= Self.longestReplacement }
+        longestReplacementUsed = lengths.max() ?? 0
         let root = Self.offset(of: units[0])
         let units = units
         beginnings = (0...255).map { byte in

@@ -27,6 +27,7 @@ extension TokenizerDocument {
             default: throw part.unsupportedType
             }
         }
+        try Self.requireBoundedGrowth(steps.map(\.growth), of: reader)
         return DecoderChain(steps: steps, document: reader.value)
     }
 }

@@ -3,7 +3,7 @@ import Foundation
 extension TokenizerDocument {
     /// Reads the `normalizer`, whose `Sequence`s may be nested.
     func normalizerSteps(_ reader: ComponentReader) throws -> [Normalizer.Step] {
-        try reader.parts(listedAs: "normalizers").map { part in
+        let steps = try reader.parts(listedAs: "normalizers").map { part -> Normalizer.Step in
             switch part.type {
             case "NFC": return .form(.nfc)
             case "NFD": return .form(.nfd)
@@ -33,6 +33,8 @@ extension TokenizerDocument {
             default: throw part.unsupportedType
             }
         }
+        try Self.requireBoundedGrowth(steps.map(\.growth), of: reader)
+        return steps
     }
 
     private func bertCleaning(_ reader: ComponentReader) throws -> BertCleaning {

@@ -145,6 +145,32 @@ struct LoadingTests {
         }
     }
 
+    @Test(
+        "chains of steps that would fill the memory are refused",
+        arguments: [
+            #"{"type":"Replace","pattern":{"String":"a"},"content":"aaaaaaaaaa"}"#,
+            #"{"type":"Replace","pattern":{"Regex":"a*"},"content":"aaaaaaaaaa"}"#,
+            #"{"type":"Prepend","prepend":"aaaaaaaaaa"}"#, #"{"type":"ByteLevel"}"#,
+        ])
+    func growth(step: String) throws {
+        func sequence(_ list: String, _ count: Int) -> String {
+            let steps = repeatElement(step, count: count).joined(separator: ",")
+            return #"{"type":"Sequence","\#(list)":[\#(steps)]}"#
+        }
+        func isRefused(_ text: String, _ component: String) {
+            let error = #expect(throws: TokenizerError.self) { try load(text) }
+            guard case .inconsistent(_, component, _)? = error else {
+                Issue.record("\(component): \(String(describing: error))")
+                return
+            }
+        }
+        isRefused(document(normalizer: sequence("normalizers", 13)), "normalizer")
+        _ = try load(document(normalizer: sequence("normalizers", 2)))
+        guard step.contains("Replace") else { return }
+        isRefused(document(decoder: sequence("decoders", 13)), "decoder")
+        _ = try load(document(decoder: sequence("decoders", 2)))
+    }
+
     @Test("wild offsets within a charsmap find nothing")
     func charsmapOffsets() throws {
         for unit in [UInt32.max, 0x7FFF_FFFF, 0x0000_0161, 0xFFFF_FD61, 0x8000_0061] {
