@@ -161,6 +161,29 @@ double ptk_sum_of_squares(const float *x, int64_t count) {
     return sum;
 }
 
+DISPATCHED static void sum_range(const float *x, int64_t count, float *sum) {
+    REASSOCIATE
+    float total = 0;
+    for (int64_t i = 0; i < count; i++) total += x[i];
+    *sum = total;
+}
+
+static void sum_thread(void *context, int thread, int threads) {
+    struct arguments *a = context;
+    int64_t begin, end;
+    share(a->count, thread, threads, &begin, &end);
+    float sum;
+    sum_range(a->x + begin, end - begin, &sum);
+    if (thread == 0) *a->partial = (double)sum;
+}
+
+double ptk_first_sum(const float *x, int64_t count) {
+    double first;
+    struct arguments a = {.x = x, .count = count, .partial = &first};
+    ptk_parallel(sum_thread, &a);
+    return first;
+}
+
 DISPATCHED static int finite_range(const float *x, int64_t count) {
     int32_t bad = 0;
     for (int64_t i = 0; i < count; i++) {

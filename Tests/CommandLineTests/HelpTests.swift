@@ -3,8 +3,8 @@ import Testing
 
 @Suite struct HelpTests {
     static let commands = [
-        "demo", "train", "generate", "score", "evaluate", "inspect", "convert", "pretrain", "synthesize",
-        "pull", "push",
+        "demo", "train", "generate", "score", "evaluate", "inspect", "convert", "benchmark", "pretrain",
+        "synthesize", "pull", "push",
     ]
 
     @Test(arguments: commands)
@@ -53,6 +53,8 @@ import Testing
                   evaluate                Score generated texts against references.
                   inspect                 Say what a model, an adapter or a training run is.
                   convert                 Write a prefix in the form that another program reads.
+                  benchmark               Measure training, reading and generating on this
+                                          machine, by operation.
                   pretrain                Train a small GPT-2 and its vocabulary from text.
                   synthesize              Write generated prose, lists, records and
                                           descriptions to pretrain a small model on.

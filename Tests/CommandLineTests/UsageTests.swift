@@ -30,6 +30,8 @@ import Testing
             line: "\(train) --task e3e",
             message: "The value 'e3e' is invalid for '--task <task>'. "
                 + "Please provide one of 'e2e', 'webnlg', 'dart', 'xsum' or 'jsonl'."),
+        Case(
+            line: "benchmark \(model) --rounds 0", message: "--rounds is 0, but at least 1 is needed."),
         Case(line: "\(train) --epochs 1 --steps 1", message: "Give --epochs or --steps, not both."),
         Case(line: "\(train) --validate-every 0", message: "--validate-every is 0, but at least 1 is needed."),
         Case(line: "\(train) --prefix-length 0", message: "--prefix-length is 0, but at least 1 is needed."),

@@ -33,6 +33,9 @@ void ptk_copy_columns(
 /// The sum of squares, in double precision over fixed blocks, so that it does not depend on the number of threads.
 double ptk_sum_of_squares(const float *x, int64_t count);
 
+/// Reads all of x on all threads, as fast as memory gives it; returns the sum of the first thread's part.
+double ptk_first_sum(const float *x, int64_t count);
+
 /// 1 where every element is finite.
 int ptk_all_finite(const float *x, int64_t count);
 

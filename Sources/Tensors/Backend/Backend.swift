@@ -67,6 +67,8 @@ protocol Backend {
     func gatherRows(_ table: Floats, _ indices: [Int32], width: Int, into out: MutableFloats)
     func scatterAddRows(_ x: Floats, _ indices: [Int32], width: Int, into table: MutableFloats)
     func sumOfSquares(_ x: Floats, count: Int) -> Double
+    /// Does nothing but read x: for measuring how fast that goes.
+    func read(_ x: Floats, count: Int) -> Double
     func allFinite(_ x: Floats, count: Int) -> Bool
     func dropoutMask(seed: UInt64, probability: Float, count: Int, into mask: MutableFloats)
 
@@ -96,5 +98,5 @@ protocol PackedMatrix: AnyObject {
         into c: UnsafeMutablePointer<Float>)
 }
 
-/// The backend in use.
-let backend: any Backend & Sendable = CPUBackend()
+/// The backend in use; set on the compute thread, before any tensor work that it is to do.
+nonisolated(unsafe) var backend: any Backend & Sendable = CPUBackend()

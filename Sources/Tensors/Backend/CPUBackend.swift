@@ -77,6 +77,8 @@ struct CPUBackend: Backend, Sendable {
 
     func sumOfSquares(_ x: Floats, count: Int) -> Double { ptk_sum_of_squares(x, Int64(count)) }
 
+    func read(_ x: Floats, count: Int) -> Double { ptk_first_sum(x, Int64(count)) }
+
     func allFinite(_ x: Floats, count: Int) -> Bool { ptk_all_finite(x, Int64(count)) != 0 }
 
     func dropoutMask(seed: UInt64, probability: Float, count: Int, into mask: MutableFloats) {

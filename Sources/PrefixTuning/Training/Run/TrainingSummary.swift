@@ -53,7 +53,7 @@ public struct TrainingSummary: Codable, Sendable {
         } else {
             tokens_per_second = Double(tokens) / max(1e-9, seconds)
         }
-        peak_memory_bytes = Self.peakMemory
+        peak_memory_bytes = ProcessMemory.peak
         trainable_parameters = trainer.method.trainableParameterCount
         stored_parameters = trainer.method.storedParameterCount
         model_parameters = trainer.method.model.configuration.parameterCount
@@ -62,17 +62,5 @@ public struct TrainingSummary: Codable, Sendable {
         settings = trainer.settings
         threads = Compute.threads
         self.details = details
-    }
-
-    /// Greatest resident set of this process so far, in bytes.
-    private static var peakMemory: Int {
-        var usage = rusage()
-        #if os(Linux)
-            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-            return usage.ru_maxrss * 1024
-        #else
-            getrusage(RUSAGE_SELF, &usage)
-            return usage.ru_maxrss
-        #endif
     }
 }

@@ -1,0 +1,50 @@
+import Foundation
+
+/// What this machine can do at best with the threads in use, measured: the denominator of every profile.
+public struct MachineRates: Sendable, Codable {
+    /// Products of 32-bit floats with a re-laid matrix, multiplications and additions per second.
+    public let float32: Double
+    /// The same with 8-bit integers; that of floats where the machine has no instruction for it.
+    public let int8: Double
+    /// Reading memory far larger than any cache.
+    public let memoryBytesPerSecond: Double
+    /// Reading what lies in the second-level caches.
+    public let cacheBytesPerSecond: Double
+
+    /// Operations per second of a unit.
+    public func operationsPerSecond(_ unit: OperationProfile.Unit) -> Double {
+        switch unit {
+        case .float32: float32
+        case .int8: int8
+        }
+    }
+
+    /// Measures for about a second; the best of many short runs, since others may use the machine.
+    ///
+    /// - Throws: ``TensorError`` where memory is short.
+    @Compute public static func measured() throws -> MachineRates {
+        let (k, n, rows) = (1024, 4096, 512)
+        let weights = Tensor.zeros([k, n]), x = Tensor.zeros([rows, k]), y = Tensor(shape: [rows, n])
+        let matrix = try weights.withMutableValues { values in
+            try FrozenMatrix(
+                UnsafeBufferPointer(values), input: k, output: n, orientation: .inputByOutput, differentiable: false)
+        }
+        let product = best(of: 12) { matrix.apply(x.floats, rows: rows, into: y.floats) }
+        let large = Tensor.zeros([64 << 20]), small = Tensor.zeros([256 << 10])
+        let memory = best(of: 6) { _ = backend.read(large.floats, count: large.count) }
+        let cache = best(of: 200) { _ = backend.read(small.floats, count: small.count) }
+        let float32 = 2 * Double(rows * k * n) / product
+        return MachineRates(
+            float32: float32, int8: float32, memoryBytesPerSecond: Double(4 * large.count) / memory,
+            cacheBytesPerSecond: Double(4 * small.count) / cache)
+    }
+
+    /// Seconds of the fastest of some runs.
+    private static func best(of runs: Int, _ body: () -> Void) -> Double {
+        (0...runs).map { _ in
+            let begin = DispatchTime.now().uptimeNanoseconds
+            body()
+            return Double(DispatchTime.now().uptimeNanoseconds - begin) * 1e-9
+        }.dropFirst().min() ?? .infinity
+    }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import Testing
+
+@Suite struct BenchmarkTests {
+    /// What a line of JSON must hold at least.
+    private struct Line: Decodable {
+        let work: String
+        let tokens_per_second: [Double]
+        let median_tokens_per_second: Double
+        let tokens_per_round: Double
+        let operations: [Operation]
+
+        struct Operation: Decodable {
+            let name: String
+            let calls: Int
+            let seconds: Double
+            let floor_seconds: Double
+        }
+    }
+
+    private static let small = [
+        "benchmark", "--model", "model", "--batch-size", "2", "--prefix-length", "3", "--prompt-length", "5",
+        "--new-tokens", "4", "--rounds", "2",
+    ]
+
+    @Test func allKindsOfWork() async throws {
+        let workspace = try Workspace()
+        let before = try workspace.snapshot()
+        let result = try await Tool.run(Self.small + ["--beams", "2", "--prefixes", "2", "--json"], in: workspace)
+        #expect(result.code == 0, "\(result.errors)")
+        let lines = try result.output.split(separator: "\n").map {
+            try JSONDecoder().decode(Line.self, from: Data($0.utf8))
+        }
+        #expect(lines.map(\.work) == ["train", "prefill", "decode"])
+        // Two examples of prompt and answer, two prompts, and for each three tokens after the first.
+        #expect(lines.map(\.tokens_per_round) == [20, 10, 6])
+        for line in lines {
+            #expect(line.tokens_per_second.count == 2)
+            #expect(line.tokens_per_second.allSatisfy { $0 > 0 && $0.isFinite })
+            #expect(line.median_tokens_per_second == line.tokens_per_second.reduce(0, +) / 2)
+            #expect(line.operations.isEmpty)
+        }
+        #expect(try workspace.snapshot() == before)
+    }
+
+    @Test func everyOperationHasAFloor() async throws {
+        let workspace = try Workspace()
+        let result = try await Tool.run(Self.small + ["--work", "train", "--profile", "--json"], in: workspace)
+        #expect(result.code == 0, "\(result.errors)")
+        let line = try JSONDecoder().decode(Line.self, from: Data(result.output.utf8))
+        let names = Set(line.operations.map(\.name))
+        #expect(names.isSuperset(of: ["attention", "attention, back", "layer norm", "cross-entropy", "AdamW", "add"]))
+        #expect(names.contains { $0.hasPrefix("product ") })
+        #expect(line.operations.allSatisfy { $0.calls > 0 && $0.seconds > 0 && $0.floor_seconds > 0 })
+    }
+
+    @Test func aTableForPeople() async throws {
+        let workspace = try Workspace()
+        let result = try await Tool.run(Self.small + ["--work", "decode", "--profile"], in: workspace)
+        #expect(result.code == 0, "\(result.errors)")
+        for text in ["at best: ", "\ndecode ", "  operation ", "  attention ", "  between operations", "  all "] {
+            #expect(result.output.contains(text), "\(text)")
+        }
+    }
+
+    @Test func sizesThatDoNotFit() async throws {
+        let workspace = try Workspace()
+        let result = try await Tool.run(Self.small + ["--new-tokens", "100000"], in: workspace)
+        #expect(result.code == 1)
+        #expect(result.output == "")
+        #expect(result.errors.contains("prefix, prompt and new tokens take 100008 positions, but the model has "))
+    }
+}
