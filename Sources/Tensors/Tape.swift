@@ -8,6 +8,9 @@ public final class Tape {
     public var isRecording = true
     private var steps: [() -> Void] = []
 
+    /// How many operations are on record.
+    package var stepCount: Int { steps.count }
+
     /// An empty tape.
     public init() {}
 
@@ -38,7 +41,12 @@ public final class Tape {
     public func backward(from tensor: Tensor, gradient: Tensor) {
         precondition(tensor.shape == gradient.shape, "a gradient of \(gradient.shape) for \(tensor.shape)")
         tensor.gradient?.add(gradient)
-        while let step = steps.popLast() { step() }
+        unwind(to: 0)
+    }
+
+    /// Plays back what was recorded after the first `mark` steps.
+    func unwind(to mark: Int) {
+        while steps.count > mark, let step = steps.popLast() { step() }
     }
 
     /// Forgets what was recorded.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LanguageModels
 import PrefixTuning
 import Tensors
 
@@ -17,6 +18,8 @@ struct TrainingOptions: ParsableArguments {
         TrainingSettings.Reduction?
     @Option(help: "Fixes initial values, order of the data and dropout.") var seed: UInt64?
     @Flag(help: "Take the data in the order of the file.") var noShuffle = false
+    @Option(help: "What to compute twice rather than keep: none, attention or layer. Less memory, more time.")
+    var recompute: Recomputation.Part?
     @Option(help: "Steps between two saved states.") var saveEvery: Int?
     @Option(help: "Steps between two validations; once per epoch by default.") var validateEvery: Int?
     @Option(help: "What to do with examples that do not fit: fail, skip or truncate.") var tooLong: TaskFormat.Overflow?
@@ -41,6 +44,7 @@ struct TrainingOptions: ParsableArguments {
         settings.reduction = lossReduction ?? settings.reduction
         settings.seed = seed ?? settings.seed
         settings.shuffles = !noShuffle
+        settings.recomputation = recompute ?? settings.recomputation
         settings.saveEvery = saveEvery ?? settings.saveEvery
         settings.validateEvery = validateEvery ?? settings.validateEvery
         return settings
@@ -57,3 +61,4 @@ struct TrainingOptions: ParsableArguments {
 }
 
 extension TaskFormat.Overflow: ExpressibleByArgument {}
+extension Recomputation.Part: ExpressibleByArgument {}

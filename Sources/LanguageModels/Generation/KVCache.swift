@@ -30,6 +30,7 @@ public final class KVCache {
     public var sequences: [Sequence]
     private let stack: AttentionStack
     private let pool: KeyValuePool?
+    private let recomputation: Recomputation?
 
     /// A cache.
     ///
@@ -37,15 +38,23 @@ public final class KVCache {
     ///   - stack: The layers whose self-attention it serves.
     ///   - sequences: What each sequence starts from.
     ///   - keepsTokens: Whether new tokens are remembered (generation) or attend within their batch only (training).
-    public init(stack: AttentionStack, sequences: [Sequence], keepsTokens: Bool) {
+    ///   - recomputation: What training computes twice; not with `keepsTokens`.
+    public init(
+        stack: AttentionStack, sequences: [Sequence], keepsTokens: Bool, recomputation: Recomputation? = nil
+    ) {
+        precondition(recomputation == nil || !keepsTokens, "tokens that are remembered are not computed again")
+        self.recomputation = recomputation
         self.stack = stack
         self.sequences = sequences
         pool = keepsTokens ? KeyValuePool(stack: stack) : nil
     }
 
     /// A cache of a model's decoder.
-    public convenience init(shape: ModelShape, sequences: [Sequence], keepsTokens: Bool) {
-        self.init(stack: shape.decoder, sequences: sequences, keepsTokens: keepsTokens)
+    public convenience init(
+        shape: ModelShape, sequences: [Sequence], keepsTokens: Bool, recomputation: Recomputation? = nil
+    ) {
+        self.init(
+            stack: shape.decoder, sequences: sequences, keepsTokens: keepsTokens, recomputation: recomputation)
     }
 
     /// Makes room for the tokens of a batch and says what they attend to.
@@ -66,7 +75,7 @@ public final class KVCache {
         // Asked last: the pool may just have moved to larger memory, and what was appended is attended to as well.
         return CacheStep(
             positions: positions, ranges: batch.ranges, past: sequences.map(keyValues),
-            sources: sequences.map(\.source), newRows: newRows, pool: pool)
+            sources: sequences.map(\.source), newRows: newRows, pool: pool, recomputation: recomputation)
     }
 
     private func keyValues(of sequence: Sequence) -> [KeyValues] {
@@ -104,10 +113,11 @@ public final class CacheStep {
     private let sources: [[KeyValues]]
     private let newRows: [Int32]
     private let pool: KeyValuePool?
+    let recomputation: Recomputation?
 
     init(
         positions: [Int32], ranges: [Range<Int>], past: [[KeyValues]], sources: [[KeyValues]], newRows: [Int32],
-        pool: KeyValuePool?
+        pool: KeyValuePool?, recomputation: Recomputation?
     ) {
         self.positions = positions
         self.ranges = ranges
@@ -115,6 +125,7 @@ public final class CacheStep {
         self.sources = sources
         self.newRows = newRows
         self.pool = pool
+        self.recomputation = recomputation
     }
 
     /// Attention of the new tokens to what is cached and to each other.

@@ -112,8 +112,11 @@ extension BART {
             let step = cache.extend(by: batch)
             var x = embedding(batch, step, dropout)
             for block in blocks {
-                x = block.attentionNorm(x + dropped(block.attention(x, step)))
-                x = block.mlpNorm(x + dropped(block.mlp(x)))
+                x = step.recomputing(.layer, x, dropout) { x in
+                    let attended = step.recomputing(.attention, x, nil) { block.attention($0, step) }
+                    let y = block.attentionNorm(x + dropped(attended))
+                    return block.mlpNorm(y + dropped(block.mlp(y)))
+                }
             }
             return x
         }
@@ -157,9 +160,13 @@ extension BART {
             let step = cache.extend(by: batch)
             var x = embedding(batch, step, dropout)
             for block in blocks {
-                x = block.attentionNorm(x + dropped(block.attention(x, step)))
-                x = block.crossNorm(x + dropped(block.cross(x, step)))
-                x = block.mlpNorm(x + dropped(block.mlp(x)))
+                x = step.recomputing(.layer, x, dropout) { x in
+                    let attended = step.recomputing(.attention, x, nil) { block.attention($0, step) }
+                    let y = block.attentionNorm(x + dropped(attended))
+                    let read = step.recomputing(.attention, y, nil) { block.cross($0, step) }
+                    let z = block.crossNorm(y + dropped(read))
+                    return block.mlpNorm(z + dropped(block.mlp(z)))
+                }
             }
             return x
         }

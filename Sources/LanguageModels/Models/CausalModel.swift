@@ -39,11 +39,18 @@ public protocol EncoderDecoderModel: CausalModel {
 extension EncoderDecoderModel {
     /// Reads sources.
     ///
-    /// - Parameter starts: What the encoder's self-attention sees before each source.
+    /// - Parameters:
+    ///   - starts: What the encoder's self-attention sees before each source.
+    ///   - dropout: Drops activations in training; nil as a rule.
+    ///   - recomputation: What training computes twice.
     /// - Returns: See ``encode(_:cache:dropout:)``.
-    public func encode(_ sources: TokenBatch, after starts: [KeyValues?], dropout: Dropout?) -> [KeyValues] {
+    public func encode(
+        _ sources: TokenBatch, after starts: [KeyValues?], dropout: Dropout?, recomputation: Recomputation? = nil
+    ) -> [KeyValues] {
         guard let stack = shape.encoder else { preconditionFailure("an encoder–decoder model without an encoder") }
-        let cache = KVCache(stack: stack, sequences: starts.map { .init(after: $0) }, keepsTokens: false)
+        let cache = KVCache(
+            stack: stack, sequences: starts.map { .init(after: $0) }, keepsTokens: false,
+            recomputation: recomputation)
         return encode(sources, cache: cache, dropout: dropout)
     }
 }
@@ -51,7 +58,7 @@ extension EncoderDecoderModel {
 /// Drops activations during training, with masks that depend on a seed and the order of calls alone.
 public final class Dropout {
     private let probability: Float
-    private var seed: UInt64
+    private(set) var seed: UInt64
 
     /// A source of masks.
     ///
@@ -61,6 +68,14 @@ public final class Dropout {
     public init(probability: Float, seed: UInt64) {
         self.probability = probability
         self.seed = seed
+    }
+
+    /// Runs `body` with the masks that followed `earlier`.
+    func replaying<Result>(from earlier: UInt64, _ body: () -> Result) -> Result {
+        let now = seed
+        seed = earlier
+        defer { seed = now }
+        return body()
     }
 
     /// x with some elements dropped.

@@ -53,7 +53,7 @@ public final class GPT2: CausalModel {
         let step = cache.extend(by: batch)
         var x = batch.embedded(by: tokenTable) + positionTable.rows(at: step.positions)  // [tokens × d]
         if let dropout { x = dropout(x) }
-        for block in blocks { x = block(x, step, dropout) }
+        for block in blocks { x = step.recomputing(.layer, x, dropout) { block($0, step, dropout) } }
         return finalNorm(x)
     }
 }
@@ -75,7 +75,7 @@ extension GPT2 {
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
             func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
-            let x = x + dropped(attention(attentionNorm(x), step))
+            let x = x + dropped(step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) })
             return x + dropped(mlp(mlpNorm(x)))
         }
     }

@@ -42,7 +42,7 @@ public final class GPTNeoX: CausalModel {
         let step = cache.extend(by: batch)
         var x = batch.embedded(by: tokenTable)
         if let dropout { x = dropout(x) }
-        for block in blocks { x = block(x, step, dropout) }
+        for block in blocks { x = step.recomputing(.layer, x, dropout) { block($0, step, dropout) } }
         return finalNorm(x)
     }
 }
@@ -73,7 +73,7 @@ extension GPTNeoX {
         func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
             func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
             func mlp(_ x: Tensor) -> Tensor { contract(expand(x).applying(activation)) }
-            let attended = x + dropped(attention(attentionNorm(x), step))
+            let attended = x + dropped(step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) })
             return attended + dropped(mlp(mlpNorm(isParallel ? x : attended)))
         }
     }

@@ -40,7 +40,7 @@ public final class Llama: CausalModel {
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
         let step = cache.extend(by: batch)
         var x = batch.embedded(by: tokenTable)
-        for block in blocks { x = block(x, step, dropout) }
+        for block in blocks { x = step.recomputing(.layer, x, dropout) { block($0, step, dropout) } }
         return finalNorm(x)
     }
 }
@@ -68,7 +68,7 @@ extension Llama {
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
             func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
-            let x = x + dropped(attention(attentionNorm(x), step))
+            let x = x + dropped(step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) })
             return x + dropped(contract(expand(mlpNorm(x)).gated(activation)))
         }
     }

@@ -65,7 +65,7 @@ public final class OPT: CausalModel {
         if let projectIn { x = projectIn(x) }
         x = x + positionTable.rows(at: step.positions.map { $0 + Self.positionOffset })
         if let dropout { x = dropout(x) }
-        for block in blocks { x = block(x, step, dropout) }
+        for block in blocks { x = step.recomputing(.layer, x, dropout) { block($0, step, dropout) } }
         if let finalNorm { x = finalNorm(x) }
         return projectOut.map { $0(x) } ?? x
     }
@@ -100,10 +100,10 @@ extension OPT {
             func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
             func mlp(_ x: Tensor) -> Tensor { contract(expand(x).applying(activation)) }
             if normsFirst {
-                let x = x + dropped(attention(attentionNorm(x), step))
+                let x = x + dropped(step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) })
                 return x + dropped(mlp(mlpNorm(x)))
             }
-            let x = attentionNorm(x + dropped(attention(x, step)))
+            let x = attentionNorm(x + dropped(step.recomputing(.attention, x, nil) { attention($0, step) }))
             return mlpNorm(x + dropped(mlp(x)))
         }
     }

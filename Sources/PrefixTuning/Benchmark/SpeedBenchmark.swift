@@ -28,6 +28,8 @@ import Tensors
         public var prefixes = 1
         /// Hidden width of the reparametrisation in training; nil for a flat prefix.
         public var hiddenWidth: Int? = 512
+        /// What training computes twice.
+        public var recomputation = Recomputation.Part.none
         /// Tokens of a prompt.
         public var promptLength = 64
         /// Tokens of an answer, or of a made-up training example after its prompt.
@@ -110,6 +112,7 @@ import Tensors
         settings.duration = .steps(setup.rounds + 2)
         settings.shuffles = false
         settings.reduction = .mean
+        settings.recomputation = setup.recomputation
         let trainer = try Trainer(method, examples: examples ?? madeUpExamples(), settings: settings)
         for _ in 0..<2 { _ = try trainer.step() }
         var clock = RoundClock()

@@ -10,16 +10,19 @@ import Tensors
     ///     have a source.
     ///   - start: What every sequence attends to first: the prefix, shared by all.
     ///   - weight: Of each target token.
+    ///   - recomputation: What is computed twice.
     /// - Returns: The loss, and each target's own, example after example, in nats.
     static func evaluate(
         _ examples: [TokenizedExample], model: any CausalModel, start: InitialKeyValues?, weight: Float,
-        dropout: Dropout? = nil
+        dropout: Dropout? = nil, recomputation: Recomputation? = nil
     ) -> (loss: Tensor, perTarget: [Float]) {
         // The last token is predicted, never read.
         let batch = TokenBatch(examples.map { Array($0.tokens.dropLast()) })
         let cache = KVCache(
-            shape: model.shape, sequences: sequences(examples, model: model, start: start, dropout: dropout),
-            keepsTokens: false)
+            shape: model.shape,
+            sequences: sequences(
+                examples, model: model, start: start, dropout: dropout, recomputation: recomputation),
+            keepsTokens: false, recomputation: recomputation)
         let hidden = model.hiddenStates(batch, cache: cache, dropout: dropout)
         var predictors: [Int32] = [], targets: [Int32] = []
         for (example, range) in zip(examples, batch.ranges) {
@@ -36,13 +39,15 @@ import Tensors
 
     /// What each example's decoder starts from: what all start from, and its own source where there is an encoder.
     private static func sequences(
-        _ examples: [TokenizedExample], model: any CausalModel, start: InitialKeyValues?, dropout: Dropout?
+        _ examples: [TokenizedExample], model: any CausalModel, start: InitialKeyValues?, dropout: Dropout?,
+        recomputation: Recomputation?
     ) -> [KVCache.Sequence] {
         guard let model = model as? any EncoderDecoderModel else {
             return examples.map { _ in KVCache.Sequence(after: start?.decoder) }
         }
         let sources = model.encode(
-            TokenBatch(examples.map(\.source)), after: examples.map { _ in start?.encoder }, dropout: dropout)
+            TokenBatch(examples.map(\.source)), after: examples.map { _ in start?.encoder }, dropout: dropout,
+            recomputation: recomputation)
         return sources.map { source in
             KVCache.Sequence(after: start?.decoder, reading: [start?.cross, source].compactMap(\.self))
         }

@@ -168,7 +168,8 @@ import Tensors
         var total = 0.0, perTarget: [Float] = []
         for pass in TargetLoss.passes(batch, tokensPerPass: settings.tokensPerPass) {
             let (loss, losses) = TargetLoss.evaluate(
-                pass, model: method.model.network, start: start, weight: weight, dropout: dropout)
+                pass, model: method.model.network, start: start, weight: weight, dropout: dropout,
+                recomputation: Recomputation(settings.recomputation ?? .none, on: method.passTape))
             method.passTape.backward(from: loss)
             total += Double(loss.values[0])
             perTarget += losses

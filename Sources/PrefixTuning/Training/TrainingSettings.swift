@@ -1,3 +1,5 @@
+import LanguageModels
+
 /// How a method is trained; everything but data and method.
 public struct TrainingSettings: Codable, Equatable, Sendable {
     /// How the losses of the target tokens of a batch become one number.
@@ -37,6 +39,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     /// Tokens that pass through the model at a time. A larger batch is passed in parts, whose gradients are summed: the
     /// memory for activations stays the same, and products of so many rows run at full speed.
     public var tokensPerPass = 256
+    /// What is computed twice to save memory; nil for nothing. Results are the same bit for bit.
+    public var recomputation: Recomputation.Part?
     /// Steps between two saved training states; also the most that a crash can lose.
     public var saveEvery = 200
     /// Steps between two validations; nil for once per epoch.
