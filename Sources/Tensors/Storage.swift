@@ -15,85 +15,63 @@ final class Storage {
     deinit { BlockPool.shared.put(floats, capacity: capacity) }
 }
 
-/// Free blocks by capacity. Capacities are rounded up to an eighth of a power of two, and a request is content with a
-/// block two sizes larger, so that ragged batches, no two of which are alike, still find blocks to reuse.
+/// Free memory: large blocks from an ``Arena``, small ones by capacity, rounded up to an eighth of a power of two.
 final class BlockPool: @unchecked Sendable {
     static let shared = BlockPool()
 
-    /// Free memory beyond this many floats goes back to the system at once.
-    private static let mostFree = 16 << 20
+    /// Blocks of at least this many floats come from the arena.
+    private static let leastLarge = 64 << 10
+    /// Small blocks beyond this many floats go back to the system at once.
+    private static let mostFree = 1 << 20
 
     private let lock = NSLock()
+    private var arena = Arena()
     private var free: [Int: [UnsafeMutablePointer<Float>]] = [:]
     private var freeCount = 0
 
     func take(_ count: Int) -> (UnsafeMutablePointer<Float>, capacity: Int) {
-        let smallest = Self.capacity(for: count)
         lock.lock()
-        var capacity = smallest
-        for _ in 0..<3 {
-            if let block = free[capacity]?.popLast() {
-                freeCount -= capacity
-                lock.unlock()
-                return (block, capacity)
+        defer { lock.unlock() }
+        let capacity = count < Self.leastLarge ? Self.capacity(for: count) : (count + 15) / 16 * 16
+        // The capacity tells where a block comes from, and goes back to.
+        guard capacity < Self.leastLarge else {
+            guard let block = arena.take(capacity * 4) else {
+                preconditionFailure("out of memory: no block of \(capacity * 4) bytes is left")
             }
-            capacity = Self.capacity(for: capacity + 1)
+            return (block.bindMemory(to: Float.self, capacity: capacity), capacity)
         }
-        lock.unlock()
-        return (Self.allocate(smallest), smallest)
+        if let block = free[capacity]?.popLast() {
+            freeCount -= capacity
+            return (block, capacity)
+        }
+        let block = UnsafeMutableRawPointer.allocate(byteCount: capacity * 4, alignment: 64)
+        return (block.bindMemory(to: Float.self, capacity: capacity), capacity)
     }
 
     func put(_ block: UnsafeMutablePointer<Float>, capacity: Int) {
         lock.lock()
-        let keeps = freeCount + capacity <= Self.mostFree
-        if keeps {
+        defer { lock.unlock() }
+        if capacity >= Self.leastLarge {
+            arena.put(UnsafeMutableRawPointer(block), size: capacity * 4)
+        } else if freeCount + capacity <= Self.mostFree {
             free[capacity, default: []].append(block)
             freeCount += capacity
-        }
-        lock.unlock()
-        if !keeps { Self.deallocate(block, capacity) }
-    }
-
-    /// Returns all free blocks to the system.
-    func clear() {
-        lock.lock()
-        let blocks = free
-        free = [:]
-        freeCount = 0
-        lock.unlock()
-        for (capacity, blocks) in blocks { for block in blocks { Self.deallocate(block, capacity) } }
-    }
-
-    /// Large blocks come from the system itself: the C library would keep what is given back between smaller pieces
-    /// (an eighth of the memory of a training run was measured to be lost that way).
-    private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Float> {
-        let size = capacity * 4
-        if size >= mappedSize,
-            let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | anonymousMapping, -1, 0),
-            memory != MAP_FAILED
-        {
-            return memory.bindMemory(to: Float.self, capacity: capacity)
-        }
-        precondition(size < mappedSize, "out of memory: no block of \(size) bytes is left")
-        return UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
-            .bindMemory(to: Float.self, capacity: capacity)
-    }
-
-    private static func deallocate(_ block: UnsafeMutablePointer<Float>, _ capacity: Int) {
-        if capacity * 4 >= mappedSize {
-            munmap(block, capacity * 4)
         } else {
             UnsafeMutableRawPointer(block).deallocate()
         }
     }
 
-    private static let mappedSize = 256 << 10
-    #if canImport(Darwin)
-        private static let anonymousMapping = MAP_ANON
-    #else
-        private static let anonymousMapping = MAP_ANONYMOUS
-    #endif
+    /// Returns all free memory to the system.
+    func clear() {
+        lock.lock()
+        defer { lock.unlock() }
+        arena.releaseFreeMemory()
+        for block in free.values.joined() { UnsafeMutableRawPointer(block).deallocate() }
+        free = [:]
+        freeCount = 0
+    }
 
+    /// The capacity of a small block.
     static func capacity(for count: Int) -> Int {
         let wanted = max(count, 64)
         let step = max(64, (1 << (Int.bitWidth - 1 - wanted.leadingZeroBitCount)) / 8)

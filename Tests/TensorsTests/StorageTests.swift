@@ -29,6 +29,51 @@ import Testing
         pool.clear()
     }
 
+    @Test func largeBlocksAreUsedAgainWhateverTheirSizes() {
+        let pool = BlockPool(), size = 100_000
+        let blocks = (0..<4).map { _ in pool.take(size).0 }
+        for block in blocks { #expect(Int(bitPattern: block) % 64 == 0) }
+        #expect(Set(blocks).count == 4)
+        for block in blocks.prefix(3) { pool.put(block, capacity: size) }
+        // Three neighbours are one place again; what follows them is still in use.
+        let (large, capacity) = pool.take(3 * size)
+        #expect(large == blocks[0])
+        let (other, otherCapacity) = pool.take(size)
+        #expect(other > blocks[3])
+        for (block, capacity) in [(blocks[3], size), (large, capacity), (other, otherCapacity)] {
+            pool.put(block, capacity: capacity)
+        }
+        pool.clear()
+    }
+
+    /// Random blocks, each filled with its own number: none overlaps another, and none is disturbed.
+    @Test func arenaKeepsBlocksApart() throws {
+        var arena = Arena(), random = SeededGenerator(9)
+        var blocks: [(start: UnsafeMutablePointer<UInt8>, size: Int, mark: UInt8)] = []
+        for round in 0..<600 {
+            if !blocks.isEmpty, random.next() % 5 < 2 {
+                let (start, size, mark) = blocks.remove(at: Int(random.next() % UInt64(blocks.count)))
+                for place in stride(from: 0, to: size, by: 997) { try #require(start[place] == mark) }
+                try #require(start[size - 1] == mark)
+                arena.put(UnsafeMutableRawPointer(start), size: size)
+            } else {
+                // Some are larger than a region.
+                let size = round % 100 == 99 ? 300 << 20 : Int(random.next() % (3 << 20)) + 1
+                let block = try #require(arena.take(size)), mark = UInt8(truncatingIfNeeded: round)
+                let start = block.bindMemory(to: UInt8.self, capacity: size)
+                for place in stride(from: 0, to: size, by: 997) { start[place] = mark }
+                start[size - 1] = mark
+                blocks.append((start, size, mark))
+            }
+            if round % 50 == 0 { arena.releaseFreeMemory() }
+        }
+        for (start, size, mark) in blocks {
+            #expect(start[0] == mark && start[size - 1] == mark)
+            arena.put(UnsafeMutableRawPointer(start), size: size)
+        }
+        arena.releaseFreeMemory()
+    }
+
     @Test func tensorsShareAndLetGo() {
         weak var storage: Storage?
         do {
