@@ -4,7 +4,7 @@ import Foundation
 public struct MachineRates: Sendable, Codable {
     /// Products of 32-bit floats with a re-laid matrix, multiplications and additions per second.
     public let float32: Double
-    /// The same with 8-bit integers; that of floats where the machine has no instruction for it.
+    /// The same with 8-bit integers, the rounding of the inputs included.
     public let int8: Double
     /// Reading memory far larger than any cache.
     public let memoryBytesPerSecond: Double
@@ -29,13 +29,20 @@ public struct MachineRates: Sendable, Codable {
             try FrozenMatrix(
                 UnsafeBufferPointer(values), input: k, output: n, orientation: .inputByOutput, differentiable: false)
         }
+        let rounded = weights.withMutableValues {
+            QuantizedMatrix(
+                UnsafeBufferPointer($0), input: k, output: n, orientation: .inputByOutput, width: .int8, backward: .none
+            )
+        }
         let product = best(of: 12) { matrix.apply(x.floats, rows: rows, into: y.floats) }
+        let roundedProduct = best(of: 12) { rounded.apply(x.floats, rows: rows, into: y.floats) }
         let large = Tensor.zeros([64 << 20]), small = Tensor.zeros([256 << 10])
         let memory = best(of: 6) { _ = backend.read(large.floats, count: large.count) }
         let cache = best(of: 200) { _ = backend.read(small.floats, count: small.count) }
         let float32 = 2 * Double(rows * k * n) / product
         return MachineRates(
-            float32: float32, int8: float32, memoryBytesPerSecond: Double(4 * large.count) / memory,
+            float32: float32, int8: 2 * Double(rows * k * n) / roundedProduct,
+            memoryBytesPerSecond: Double(4 * large.count) / memory,
             cacheBytesPerSecond: Double(4 * small.count) / cache)
     }
 

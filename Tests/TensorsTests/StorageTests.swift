@@ -59,7 +59,7 @@ import Testing
             } else {
                 // Some are larger than a region.
                 let size = round % 100 == 99 ? 300 << 20 : Int(random.next() % (3 << 20)) + 1
-                let block = try #require(arena.take(size)), mark = UInt8(truncatingIfNeeded: round)
+                let taken = arena.take(size), block = try #require(taken), mark = UInt8(truncatingIfNeeded: round)
                 let start = block.bindMemory(to: UInt8.self, capacity: size)
                 for place in stride(from: 0, to: size, by: 997) { start[place] = mark }
                 start[size - 1] = mark

@@ -6,12 +6,15 @@ public enum TokenTable {
     case plain(Tensor)
     /// Frozen, as the checkpoint stores it.
     case compressed(CompressedMatrix)
+    /// Frozen, rounded when it was loaded.
+    case quantized(QuantizedMatrix)
 
     /// Entries of the table.
     public var count: Int {
         switch self {
         case .plain(let table): table.rows
         case .compressed(let matrix): matrix.outputWidth
+        case .quantized(let matrix): matrix.outputWidth
         }
     }
 
@@ -20,6 +23,7 @@ public enum TokenTable {
         switch self {
         case .plain(let table): table.width
         case .compressed(let matrix): matrix.inputWidth
+        case .quantized(let matrix): matrix.inputWidth
         }
     }
 
@@ -31,6 +35,7 @@ public enum TokenTable {
         switch self {
         case .plain(let table): table.rows(at: indices)
         case .compressed(let matrix): matrix.rows(at: indices)
+        case .quantized(let matrix): matrix.rows(at: indices)
         }
     }
 }

@@ -22,10 +22,10 @@ public final class BART: EncoderDecoderModel {
         self.configuration = configuration
         let root = all.contains("model.shared.weight") ? all.scoped("model") : all
         let size = configuration.vocabularySize, width = configuration.width
-        let shared = try root.table("shared.weight", rows: size, width: width)
+        let shared = try root.tokenTable("shared.weight", rows: size, width: width)
         func table(_ name: String) throws -> TokenTable {
             let isOwn = !configuration.tiesWordEmbeddings && root.contains("\(name).embed_tokens.weight")
-            return isOwn ? try root.table("\(name).embed_tokens.weight", rows: size, width: width) : shared
+            return isOwn ? try root.tokenTable("\(name).embed_tokens.weight", rows: size, width: width) : shared
         }
         encoder = try Encoder(configuration, root.scoped("encoder"), table: table("encoder"))
         decoder = try Decoder(configuration, root.scoped("decoder"), table: table("decoder"))

@@ -28,7 +28,7 @@ public final class GPT2: CausalModel {
         self.configuration = configuration
         let d = configuration.width
         let weights = all.contains("transformer.wte.weight") ? all.scoped("transformer") : all
-        tokenTable = try weights.table("wte.weight", rows: configuration.vocabularySize, width: d)
+        tokenTable = try weights.tokenTable("wte.weight", rows: configuration.vocabularySize, width: d)
         positionTable = try weights.table("wpe.weight", rows: configuration.positionCount, width: d)
         blocks = try (0..<configuration.layerCount).map {
             try Block(configuration, layer: $0, weights.scoped("h").scoped("\($0)"))

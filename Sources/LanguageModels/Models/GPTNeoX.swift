@@ -22,7 +22,7 @@ public final class GPTNeoX: CausalModel {
     public init(_ configuration: GPTNeoXConfiguration, _ all: WeightLoader) throws {
         self.configuration = configuration
         let weights = all.scoped("gpt_neox"), d = configuration.width
-        tokenTable = try weights.table("embed_in.weight", rows: configuration.vocabularySize, width: d)
+        tokenTable = try weights.tokenTable("embed_in.weight", rows: configuration.vocabularySize, width: d)
         blocks = try (0..<configuration.layerCount).map {
             try Block(configuration, layer: $0, weights.scoped("layers").scoped("\($0)"))
         }

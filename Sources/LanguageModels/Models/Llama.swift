@@ -23,7 +23,7 @@ public final class Llama: CausalModel {
     public init(_ configuration: LlamaConfiguration, _ all: WeightLoader) throws {
         self.configuration = configuration
         let weights = all.scoped("model"), d = configuration.width
-        tokenTable = try weights.table("embed_tokens.weight", rows: configuration.vocabularySize, width: d)
+        tokenTable = try weights.tokenTable("embed_tokens.weight", rows: configuration.vocabularySize, width: d)
         blocks = try (0..<configuration.layerCount).map {
             try Block(configuration, layer: $0, weights.scoped("layers").scoped("\($0)"))
         }

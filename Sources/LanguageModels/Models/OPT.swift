@@ -30,7 +30,7 @@ public final class OPT: CausalModel {
         let d = configuration.width, embedding = configuration.embeddingWidth, size = configuration.vocabularySize
         let root = all.contains("decoder.embed_tokens.weight") ? all : all.scoped("model")
         let weights = root.scoped("decoder")
-        tokenTable = try weights.table("embed_tokens.weight", rows: size, width: embedding)
+        tokenTable = try weights.tokenTable("embed_tokens.weight", rows: size, width: embedding)
         positionTable = try weights.table(
             "embed_positions.weight", rows: configuration.positionCount + Int(Self.positionOffset), width: d)
         let isProjected = embedding != d

@@ -23,6 +23,18 @@ protocol Backend {
         _ dy: Floats, by matrix: CompressedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats)
     func gatherRows(_ matrix: CompressedMatrix, _ indices: [Int32], into out: MutableFloats)
 
+    /// The integers and scales of a ``QuantizedMatrix``, and the integers transposed.
+    func quantize(
+        _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, orientation: MatrixOrientation,
+        width: QuantizedMatrix.Width
+    ) -> (weights: CompressedBytes, scales: CompressedBytes)
+    func transposed(_ weights: CompressedBytes, input: Int, output: Int) -> CompressedBytes
+    /// y = x·Wᵀ (+ bias), and dx (+)= dy·W; results do not depend on `threads`.
+    func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats)
+    func multiplyBack(
+        _ dy: Floats, by matrix: QuantizedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats)
+    func gatherRows(_ matrix: QuantizedMatrix, _ indices: [Int32], into out: MutableFloats)
+
     func layerNorm(
         _ x: Floats, gain: Floats, bias: Floats, epsilon: Float, rows: Int, width: Int, into y: MutableFloats,
         mean: MutableFloats, scale: MutableFloats)

@@ -115,6 +115,42 @@ final class ProfiledBackend: Backend, @unchecked Sendable {
         }
     }
 
+    func quantize(
+        _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, orientation: MatrixOrientation,
+        width: QuantizedMatrix.Width
+    ) -> (weights: CompressedBytes, scales: CompressedBytes) {
+        base.quantize(values, input: input, output: output, orientation: orientation, width: width)
+    }
+
+    func transposed(_ weights: CompressedBytes, input: Int, output: Int) -> CompressedBytes {
+        base.transposed(weights, input: input, output: output)
+    }
+
+    func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats) {
+        let (k, n) = (matrix.inputWidth, matrix.outputWidth)
+        timed(
+            "product \(k) × \(n)", operations: 2 * rows * k * n, bytes: matrix.forward.count + matrix.scales.count,
+            cached: 4 * rows * (k + n), unit: .int8
+        ) { base.multiply(x, by: matrix, rows: rows, bias: bias, into: y) }
+    }
+
+    func multiplyBack(
+        _ dy: Floats, by matrix: QuantizedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats
+    ) {
+        let (k, n) = (matrix.outputWidth, matrix.inputWidth), copy = matrix.transposed
+        timed(
+            "product \(k) × \(n)", operations: 2 * rows * k * n,
+            bytes: copy?.count ?? matrix.forward.count + matrix.scales.count, cached: 4 * rows * (k + n),
+            unit: copy == nil ? .float32 : .int8
+        ) { base.multiplyBack(dy, by: matrix, rows: rows, accumulate: accumulate, into: dx) }
+    }
+
+    func gatherRows(_ matrix: QuantizedMatrix, _ indices: [Int32], into out: MutableFloats) {
+        timed("gather rows", cached: 8 * indices.count * matrix.inputWidth) {
+            base.gatherRows(matrix, indices, into: out)
+        }
+    }
+
     // MARK: Attention
 
     func attention(_ call: AttentionCall, into output: MutableFloats, logSums: MutableFloats) {

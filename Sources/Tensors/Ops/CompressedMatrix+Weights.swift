@@ -96,6 +96,9 @@ public final class CompressedBytes {
         try fill(UnsafeMutableRawBufferPointer(start: start, count: count))
     }
 
+    /// Memory that is to be written before it is read.
+    convenience init(uninitialized count: Int) { self.init(count: count) { _ in } }
+
     /// A copy of bytes.
     public convenience init(_ bytes: some Collection<UInt8>) {
         self.init(count: bytes.count) { $0.copyBytes(from: bytes) }

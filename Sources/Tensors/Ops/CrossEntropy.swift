@@ -23,7 +23,7 @@ public func crossEntropy(
     let logits = Tensor(shape: [min(chunk, max(rows, 1)), vocabulary])
     for start in stride(from: 0, to: rows, by: chunk) {
         let count = min(chunk, rows - start), h = hidden.floats + start * width
-        head.apply(h, rows: count, into: logits.floats)
+        head.applyForLoss(h, rows: count, into: logits.floats)
         targets.withUnsafeBufferPointer { targets in
             guard let targets = targets.baseAddress else { return }
             backend.crossEntropy(

@@ -13,6 +13,9 @@ public protocol LinearMap: AnyObject {
     /// y = x·W + b. The memory of x and y has room for rows up to a multiple of 16.
     func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>)
 
+    /// y = x·W + b for a training loss, over many rows and once: without a copy of W made for it.
+    func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>)
+
     /// dx (+)= dy·Wᵀ.
     func pullBack(
         _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>)
@@ -22,6 +25,11 @@ public protocol LinearMap: AnyObject {
 }
 
 extension LinearMap {
+    /// As ``apply(_:rows:into:)``.
+    public func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+        apply(x, rows: rows, into: y)
+    }
+
     /// y = x·W + b.
     ///
     /// - Parameter x: [rows × inputWidth].
@@ -66,7 +74,8 @@ public final class FrozenMatrix: LinearMap {
         case plain(Tensor)  // [output × input]
     }
 
-    private let forward: any PackedMatrix
+    /// Nil until it is needed where a plain table is at hand.
+    private var forward: (any PackedMatrix)?
     private let backward: Backward
     private let bias: Tensor?
 
@@ -87,33 +96,49 @@ public final class FrozenMatrix: LinearMap {
         outputWidth = output
         self.bias = bias
         let byOutput = orientation == .outputByInput
-        forward = try backend.pack(base, k: input, n: output, transposed: byOutput)
         backward =
             differentiable ? .packed(try backend.pack(base, k: output, n: input, transposed: !byOutput)) : .none
+        forward = try backend.pack(base, k: input, n: output, transposed: byOutput)
     }
 
     /// An output head over a table [output × input] that the model holds anyway.
     ///
-    /// Gradients come back through the table itself: over so many rows a plain product was measured to be as fast as
-    /// a re-laid one, and the second copy would be the largest matrix of a small model.
+    /// Training losses and their gradients go through the table itself: over so many rows a plain product was measured
+    /// to be nearly as fast as a re-laid one, and the copy would be the largest matrix of a small model. Generation
+    /// re-lays it when it begins.
     ///
     /// - Parameter bias: b [output], or nil.
-    /// - Throws: ``TensorError`` where memory is short.
-    public init(head table: Tensor, bias: Tensor? = nil) throws(TensorError) {
+    public init(head table: Tensor, bias: Tensor? = nil) {
         inputWidth = table.width
         outputWidth = table.rows
         self.bias = bias
-        forward = try backend.pack(table.floats, k: table.width, n: table.rows, transposed: true)
         backward = .plain(table)
+    }
+
+    /// y = x·W + b through the plain table of a head; as ``apply(_:rows:into:)`` for any other matrix.
+    public func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+        guard case .plain(let table) = backward else { return apply(x, rows: rows, into: y) }
+        if let bias {
+            for row in 0..<rows { (y + row * outputWidth).update(from: bias.floats, count: outputWidth) }
+        }
+        backend.multiply(
+            x, transposed: false, table.floats, transposed: true, m: rows, n: outputWidth, k: inputWidth,
+            accumulate: bias != nil, into: y)
     }
 
     /// Memory held by the re-laid copies.
     public var byteCount: Int {
-        if case .packed(let backward) = backward { forward.byteCount + backward.byteCount } else { forward.byteCount }
+        let held = forward?.byteCount ?? 0
+        return if case .packed(let backward) = backward { held + backward.byteCount } else { held }
     }
 
     /// y = x·W + b.
     public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+        if forward == nil, case .plain(let table) = backward {
+            forward = try? backend.pack(table.floats, k: table.width, n: table.rows, transposed: true)
+        }
+        // Where memory is too short for a copy, the table itself will do.
+        guard let forward else { return applyForLoss(x, rows: rows, into: y) }
         forward.multiply(x, m: rows, bias: bias.map { UnsafePointer($0.floats) }, accumulate: false, into: y)
     }
 

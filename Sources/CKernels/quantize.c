@@ -1,0 +1,170 @@
+#include "include/quantized.h"
+
+#include <stdlib.h>
+
+#include "vector.h"
+
+enum { panel = ptk_quantized_panel, group = ptk_quantized_group };
+
+INLINE int64_t filled(int64_t inputs) { return (inputs + group - 1) / group * group; }
+INLINE int64_t panels(int64_t outputs) { return (outputs + panel - 1) / panel; }
+
+int64_t ptk_quantized_weight_bytes(int bits, int64_t outputs, int64_t inputs) {
+    return panels(outputs) * panel * filled(inputs) * bits / 8;
+}
+
+int64_t ptk_quantized_scale_bytes(int64_t outputs, int64_t inputs) {
+    return panels(outputs) * panel * (filled(inputs) / group) * 2;
+}
+
+/// The nearest binary16 of a finite number, ties to even, without hardware for it; beyond its range, the greatest.
+INLINE uint16_t half_of_float(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    const uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+    if (magnitude >= 0x477ff000u) return (uint16_t)(sign | 0x7bffu);
+    if (magnitude < 0x38800000u) {  // Subnormal: adding a power of two leaves the rounded fraction in the low bits.
+        float value;
+        memcpy(&value, &magnitude, 4);
+        value += 0.5f;
+        memcpy(&bits, &value, 4);
+        return (uint16_t)(sign | (bits - 0x3f000000u));
+    }
+    return (uint16_t)(sign | ((magnitude - (112u << 23) + 0x0fffu + (magnitude >> 13 & 1)) >> 13));
+}
+
+INLINE float float_of_half(uint32_t half) {
+    uint32_t magnitude = half & 0x7fffu, bits = (magnitude << 13) + (112u << 23), borrowed = bits + (1u << 23);
+    float normal, subnormal;
+    memcpy(&normal, &bits, sizeof normal);
+    memcpy(&subnormal, &borrowed, sizeof subnormal);
+    float value = magnitude < 0x0400u ? subnormal - 0x1p-14f : normal;
+    return half & 0x8000u ? -value : value;
+}
+
+/// Adding 1.5 * 2^23 rounds to the nearest integer.
+INLINE float nearest(float x) { return (x + 12582912.0f) - 12582912.0f; }
+INLINE float clamped(float x, float least, float most) { return x < least ? least : x > most ? most : x; }
+
+struct arguments {
+    int bits;
+    const float *source;
+    int64_t output_step, input_step, outputs, inputs;
+    uint8_t *weights;
+    float *scales;
+    uint16_t *group_scales;
+};
+
+/// 127 / the greatest magnitude: symmetric, one scale per output.
+DISPATCHED static float round8(const float *w, int64_t count, uint8_t *q) {
+    float most = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const float magnitude = w[i] < 0 ? -w[i] : w[i];
+        most = magnitude > most ? magnitude : most;
+    }
+    const float inverse = most > 1e-30f ? 127.0f / most : 0;
+    for (int64_t i = 0; i < count; i++) q[i] = (uint8_t)((int)nearest(w[i] * inverse) + 128);
+    return inverse > 0 ? most / 127.0f : 0;
+}
+
+/// The scale of a group of 32: among some that map its greatest weight near −8, and their mirror images near 8, that of least
+/// squared error, each with the best scale for the integers it rounds to (Σ w q / Σ q²).
+DISPATCHED static uint16_t round4(const float *w, uint8_t *q) {
+    REASSOCIATE
+    float most = 0;
+    for (int i = 0; i < group; i++)
+        if (fabsf(w[i]) > fabsf(most)) most = w[i];
+    if (fabsf(most) < 1e-12f) {
+        for (int i = 0; i < group; i++) q[i] = 8;
+        return 0;
+    }
+    float best = -1, scale = 0;
+    for (int candidate = -14; candidate <= 14; candidate++) {
+        const float reach = candidate <= 0 ? -8.6f - 0.1f * (float)candidate : 6.2f + 0.1f * (float)candidate;
+        const float inverse = reach / most;
+        float products = 0, squares = 0;
+        for (int i = 0; i < group; i++) {
+            const float l = clamped(nearest(w[i] * inverse), -8, 7);
+            products += w[i] * l;
+            squares += l * l;
+        }
+        if (squares > 0 && products * products > best * squares) {
+            best = products * products / squares;
+            scale = products / squares;
+        }
+    }
+    const uint16_t half = half_of_float(scale);
+    const float held = float_of_half(half), inverse = held != 0 ? 1 / held : 0;
+    for (int i = 0; i < group; i++) q[i] = (uint8_t)((int)clamped(nearest(w[i] * inverse), -8, 7) + 8);
+    return half;
+}
+
+static void quantize_panel(const struct arguments *a, int64_t index, float *row, uint8_t *q) {
+    const int64_t all = filled(a->inputs), groups = all / group;
+    uint8_t *to = a->weights + index * panel * all * a->bits / 8;
+    for (int64_t o = 0; o < panel; o++) {
+        const int64_t n = index * panel + o;
+        for (int64_t i = 0; i < all; i++)
+            row[i] = n < a->outputs && i < a->inputs ? a->source[n * a->output_step + i * a->input_step] : 0;
+        if (a->bits == 8) {
+            const float scale = round8(row, all, q);
+            if (n < a->outputs) a->scales[n] = scale;
+            for (int64_t i = 0; i < all; i += 4) memcpy(to + i / 4 * 256 + o * 4, q + i, 4);
+        } else {
+            for (int64_t g = 0; g < groups; g++)
+                a->group_scales[(index * groups + g) * panel + o] = round4(row + g * group, q + g * group);
+            for (int64_t i = 0; i < all; i += 8)
+                for (int j = 0; j < 4; j++)
+                    to[i / 8 * 256 + o * 4 + j] = (uint8_t)(q[i + j] | q[i + 4 + j] << 4);
+        }
+    }
+}
+
+static void quantize_thread(void *context, int thread, int threads) {
+    struct arguments *a = context;
+    int64_t begin, end;
+    share(panels(a->outputs), thread, threads, &begin, &end);
+    const size_t all = (size_t)filled(a->inputs);
+    float *row = malloc(all * sizeof *row);
+    uint8_t *q = malloc(all);
+    for (int64_t p = begin; p < end; p++) quantize_panel(a, p, row, q);
+    free(row);
+    free(q);
+}
+
+void ptk_quantize(
+    int bits, const float *source, int64_t output_step, int64_t input_step, int64_t outputs, int64_t inputs,
+    uint8_t *weights, float *scales, uint16_t *group_scales) {
+    struct arguments a = {
+        .bits = bits, .source = source, .output_step = output_step, .input_step = input_step, .outputs = outputs,
+        .inputs = inputs, .weights = weights, .scales = scales, .group_scales = group_scales};
+    ptk_parallel(quantize_thread, &a);
+}
+
+struct transposition {
+    const ptk_quantized *matrix;
+    uint8_t *weights;
+};
+
+/// A panel of the result is 64 inputs of the matrix.
+static void transpose_thread(void *context, int thread, int threads) {
+    struct transposition *a = context;
+    const ptk_quantized *m = a->matrix;
+    const int64_t from_stride = filled(m->inputs), to_stride = filled(m->outputs);
+    int64_t begin, end;
+    share(panels(m->inputs), thread, threads, &begin, &end);
+    for (int64_t p = begin; p < end; p++) {
+        uint8_t *to = a->weights + p * panel * to_stride;
+        memset(to, 128, (size_t)(panel * to_stride));
+        for (int64_t n = 0; n < m->outputs; n++) {
+            const uint8_t *from = m->weights + n / panel * panel * from_stride + n % panel * 4;
+            for (int64_t i = p * panel; i < (p + 1) * panel && i < m->inputs; i++)
+                to[n / 4 * 256 + i % panel * 4 + n % 4] = from[i / 4 * 256 + i % 4];
+        }
+    }
+}
+
+void ptk_quantized_transpose(const ptk_quantized *matrix, uint8_t *weights) {
+    struct transposition a = {matrix, weights};
+    ptk_parallel(transpose_thread, &a);
+}

@@ -1,0 +1,279 @@
+#include "include/quantized.h"
+
+#include "vector.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <immintrin.h>
+#endif
+
+enum {
+    panel = ptk_quantized_panel,
+    block = ptk_quantized_block,
+    group = ptk_quantized_group,
+    tile_rows = 6,   // times four vectors of sums: 24 of 32 registers
+    chunk_rows = 96  // rows that one panel meets at a time; their products lie on the stack
+};
+
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+INLINE int64_t filled(int64_t inputs) { return (inputs + group - 1) / group * group; }
+INLINE int64_t panels(int64_t outputs) { return (outputs + panel - 1) / panel; }
+
+/// Rows of x rounded to 8 bits.
+struct rows {
+    int8_t *values;  // [rows × stride], zero beyond the inputs
+    float *scales;   // [rows × blocks]
+    int32_t *sums;   // [rows × groups] of the values
+    int64_t stride, blocks, groups;
+};
+
+static struct rows rows_in(void *scratch, int64_t inputs, int64_t rows) {
+    const int64_t stride = filled(inputs), blocks = (stride + block - 1) / block, groups = stride / group;
+    struct rows x = {.stride = stride, .blocks = blocks, .groups = groups};
+    x.scales = scratch;
+    x.sums = (int32_t *)(x.scales + rows * blocks);
+    x.values = (int8_t *)(x.sums + rows * groups);
+    return x;
+}
+
+int64_t ptk_quantized_scratch(const ptk_quantized *matrix, int64_t rows) {
+    const int64_t stride = filled(matrix->inputs);
+    return rows * (stride + (stride + block - 1) / block * 4 + stride / group * 4);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Inputs.
+
+/// One row. A block with an infinity or NaN gets the scale NaN, so that all it touches is NaN.
+DISPATCHED static void round_row(
+    const float *x, const float *factors, int64_t inputs, int64_t row, const struct rows *to) {
+    int8_t *values = to->values + row * to->stride;
+    for (int64_t b = 0, at = 0; at < to->stride; b++, at += block) {
+        const int64_t count = least(block, inputs - at), end = least(block, to->stride - at);
+        float v[block];
+        int32_t most = 0;
+        if (factors)
+            for (int64_t i = 0; i < count; i++) v[i] = x[at + i] * factors[at + i];
+        else
+            for (int64_t i = 0; i < count; i++) v[i] = x[at + i];
+        for (int64_t i = 0; i < count; i++) {
+            int32_t bits;
+            memcpy(&bits, v + i, 4);
+            bits &= 0x7fffffff;
+            most = bits > most ? bits : most;
+        }
+        float greatest;
+        memcpy(&greatest, &most, 4);
+        const float inverse = most < 0x7f800000 && greatest > 1e-30f ? 127.0f / greatest : 0;
+        to->scales[row * to->blocks + b] = most < 0x7f800000 ? (inverse > 0 ? greatest / 127.0f : 0) : NAN;
+        for (int64_t i = 0; i < count; i++) {
+            const float shifted = v[i] * inverse + 12582912.0f;  // Adding 1.5 * 2^23 rounds to the nearest integer.
+            int32_t bits;
+            memcpy(&bits, &shifted, 4);
+            values[at + i] = (int8_t)(bits - 0x4b400000);
+        }
+        for (int64_t i = count; i < end; i++) values[at + i] = 0;
+        for (int64_t g = 0; g * group < end; g++) {
+            int32_t sum = 0;
+            for (int64_t i = 0; i < group; i++) sum += values[at + g * group + i];
+            to->sums[row * to->groups + at / group + g] = sum;
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Products.
+
+/// The value of a finite binary16, without hardware for it (see convert.c).
+INLINE float float_of_half(uint32_t half) {
+    uint32_t magnitude = half & 0x7fffu, bits = (magnitude << 13) + (112u << 23), borrowed = bits + (1u << 23);
+    float normal, subnormal;
+    memcpy(&normal, &bits, sizeof normal);
+    memcpy(&subnormal, &borrowed, sizeof subnormal);
+    float value = magnitude < 0x0400u ? subnormal - 0x1p-14f : normal;
+    return half & 0x8000u ? -value : value;
+}
+
+#define NAME(name) name##_portable
+#define TARGET
+#define WITH_VNNI 0
+#include "quantized_tile.h"
+#undef NAME
+#undef TARGET
+#undef WITH_VNNI
+
+#if defined(__x86_64__) && defined(__linux__)
+#define NAME(name) name##_avx2
+#define TARGET __attribute__((target("avx2,fma,f16c")))
+#define WITH_VNNI 0
+#include "quantized_tile.h"
+#undef NAME
+#undef TARGET
+#undef WITH_VNNI
+
+#define NAME(name) name##_vnni
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c")))
+#define WITH_VNNI 1
+#include "quantized_tile.h"
+#endif
+
+typedef void (*panel_product)(
+    const ptk_quantized *m, int64_t index, const struct rows *x, int64_t row, int64_t count, float *result);
+
+static int most_native = 2;
+
+void ptk_quantized_use_native(int level) { most_native = level; }
+
+static panel_product best_product(void) {
+#if defined(__x86_64__) && defined(__linux__)
+    if (most_native > 1 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return panel_rows_vnni;
+    if (most_native > 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
+        return panel_rows_avx2;
+#endif
+    return panel_rows_portable;
+}
+
+struct product {
+    const ptk_quantized *matrix;
+    const float *source, *factors, *bias;
+    int64_t rows, chunk, chunks;
+    bool accumulate;
+    struct rows x;
+    panel_product panel_rows;
+    float *y;
+};
+
+/// y (+)= result ∘ scales (+ bias) for the outputs of one panel.
+DISPATCHED static void finish(const struct product *a, int64_t index, int64_t row, int64_t count, const float *result) {
+    _Pragma("clang fp contract(fast)");
+    const ptk_quantized *m = a->matrix;
+    const int64_t n = index * panel, width = least(panel, m->outputs - n);
+    float scale[panel], bias[panel];
+    for (int64_t i = 0; i < width; i++) scale[i] = m->scales && m->bits == 8 ? m->scales[n + i] : 1;
+    for (int64_t i = 0; i < width; i++) bias[i] = a->bias ? a->bias[n + i] : 0;
+    for (int64_t r = 0; r < count; r++) {
+        float *y = a->y + (row + r) * m->outputs + n;
+        const float *from = result + r * panel;
+        if (a->accumulate)
+            for (int64_t i = 0; i < width; i++) y[i] += from[i] * scale[i] + bias[i];
+        else
+            for (int64_t i = 0; i < width; i++) y[i] = from[i] * scale[i] + bias[i];
+    }
+}
+
+static void product_thread(void *context, int thread, int threads) {
+    struct product *a = context;
+    int64_t begin, end;
+    share(panels(a->matrix->outputs) * a->chunks, thread, threads, &begin, &end);
+    float result[chunk_rows * panel];
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t index = i / a->chunks, row = i % a->chunks * a->chunk, count = least(a->chunk, a->rows - row);
+        a->panel_rows(a->matrix, index, &a->x, row, count, result);
+        finish(a, index, row, count, result);
+    }
+}
+
+static void round_thread(void *context, int thread, int threads) {
+    struct product *a = context;
+    int64_t begin, end;
+    share(a->rows, thread, threads, &begin, &end);
+    const int64_t inputs = a->matrix->inputs;
+    for (int64_t r = begin; r < end; r++) round_row(a->source + r * inputs, a->factors, inputs, r, &a->x);
+}
+
+void ptk_quantized_multiply(
+    const ptk_quantized *matrix, const float *x, int64_t rows, const float *input_factors, const float *bias,
+    bool accumulate, void *scratch, float *y) {
+    if (rows == 0) return;
+    struct product a = {
+        .matrix = matrix, .source = x, .factors = input_factors, .bias = bias, .rows = rows, .accumulate = accumulate,
+        .x = rows_in(scratch, matrix->inputs, rows), .panel_rows = best_product(), .y = y};
+    a.chunks = (rows + chunk_rows - 1) / chunk_rows;
+    a.chunk = ((rows + a.chunks - 1) / a.chunks + tile_rows - 1) / tile_rows * tile_rows;
+    a.chunks = (rows + a.chunk - 1) / a.chunk;
+    // Few values are not worth waking the pool.
+    if (rows * matrix->inputs < 1 << 15) round_thread(&a, 0, 1);
+    else ptk_parallel(round_thread, &a);
+    if (rows * matrix->inputs * matrix->outputs < 1 << 15) product_thread(&a, 0, 1);
+    else ptk_parallel(product_thread, &a);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Weights as floats.
+
+INLINE const uint8_t *place(const ptk_quantized *m, int64_t n, int64_t i) {
+    const uint8_t *base = m->weights + n / panel * panel * filled(m->inputs) * m->bits / 8;
+    const int64_t output = n % panel, step = m->bits == 8 ? i / 4 : i / 8;
+    return base + step * 256 + output * 4 + i % 4;
+}
+
+/// `count` weights of output n from input `from` on, a multiple of 32.
+static void widen(const ptk_quantized *m, int64_t n, int64_t from, int64_t count, float *out) {
+    if (m->bits == 8) {
+        const float scale = m->scales ? m->scales[n] : 1;
+        for (int64_t i = 0; i < count; i += 4) {
+            const uint8_t *four = place(m, n, from + i);
+            for (int64_t j = 0; j < 4 && i + j < count; j++) out[i + j] = (float)((int)four[j] - 128) * scale;
+        }
+        return;
+    }
+    const uint16_t *scales = m->group_scales + n / panel * (filled(m->inputs) / group) * panel + n % panel;
+    for (int64_t g = 0; g < count; g += group) {
+        const float scale = float_of_half(scales[(from + g) / group * panel]);
+        for (int64_t i = g; i < g + group && i < count; i++) {
+            const int shift = (from + i) % 8 < 4 ? 0 : 4;
+            out[i] = (float)((*place(m, n, from + i) >> shift & 15) - 8) * scale;
+        }
+    }
+}
+
+enum { side = 256 };
+
+struct back {
+    const ptk_quantized *matrix;
+    const float *dy;
+    int64_t rows;
+    bool accumulate;
+    ptk_product product;
+    float *scratch, *dx;
+    int status;
+};
+
+/// A thread has columns of dx to itself and walks the outputs in order: nothing depends on who does what. Products inside
+/// of the parallel region run on one thread.
+static void back_thread(void *context, int thread, int threads) {
+    struct back *a = context;
+    const ptk_quantized *m = a->matrix;
+    float *tile = a->scratch + thread * (int64_t)ptk_compressed_tile;
+    int64_t begin, end;
+    share((m->inputs + side - 1) / side, thread, threads, &begin, &end);
+    for (int64_t k = begin * side; k < least(end * side, m->inputs); k += side) {
+        const int64_t inputs = least(side, m->inputs - k);
+        for (int64_t n = 0; n < m->outputs; n += side) {
+            const int64_t outputs = least(side, m->outputs - n);
+            for (int64_t o = 0; o < outputs; o++) widen(m, n + o, k, inputs, tile + o * inputs);
+            const int status = a->product(
+                false, false, a->rows, inputs, outputs, a->dy + n, m->outputs, tile, inputs, n > 0 || a->accumulate,
+                a->dx + k, m->inputs);
+            if (status) a->status = status;
+        }
+    }
+}
+
+int ptk_quantized_multiply_back(
+    const ptk_quantized *matrix, const float *dy, int64_t rows, bool accumulate, ptk_product product, float *scratch,
+    float *dx) {
+    if (rows == 0) return 0;
+    struct back a = {
+        .matrix = matrix, .dy = dy, .rows = rows, .accumulate = accumulate, .product = product, .scratch = scratch,
+        .dx = dx};
+    ptk_parallel(back_thread, &a);
+    return a.status;
+}
+
+void ptk_quantized_gather(const ptk_quantized *matrix, const int32_t *indices, int64_t count, float *out) {
+    for (int64_t i = 0; i < count; i++) widen(matrix, indices[i], 0, matrix->inputs, out + i * matrix->inputs);
+}

@@ -1,0 +1,119 @@
+/// A constant matrix rounded to 8 or 4 bits when it is loaded, for multiplying vectors that are rounded to 8 bits on the way.
+///
+/// Weights: w = q · scale, with one scale per output at 8 bits (q from −127 to 127), and one per output and 32 inputs at
+/// 4 bits (q from −8 to 7), found by least squares. Each row of x is cut into blocks of 128 inputs, and each block rounded
+/// with a scale of its own, so that an outlier spoils the precision of its own block only. Sums are exact within a block
+/// and added up in 32-bit floats; results do not depend on the number of threads.
+///
+/// One layout serves one row and many. The way back at 8 bits multiplies by a second, transposed copy of the same integers,
+/// with the scales folded into dy before that is rounded; or, as always at 4 bits, widens tiles of W and multiplies in
+/// 32 bits.
+public final class QuantizedMatrix: LinearMap {
+    /// Bits of a weight.
+    public enum Width: Int, Sendable {
+        /// A byte each.
+        case int8 = 8
+        /// Half a byte each, and two bytes for each 32.
+        case int4 = 4
+    }
+
+    /// How gradients come back.
+    public enum Backward: Sendable {
+        /// Not at all.
+        case none
+        /// By 8-bit integers; at 4 bits as ``float32``.
+        case int8
+        /// By 32-bit floats through the rounded weights.
+        case float32
+    }
+
+    /// Width of x.
+    public let inputWidth: Int
+    /// Width of y.
+    public let outputWidth: Int
+    /// None: the matrix is frozen.
+    public var parameterGradient: Gradient? { nil }
+
+    let width: Width
+    let forward: CompressedBytes
+    let scales: CompressedBytes
+    /// The integers [input × output]; nil where gradients come back in 32 bits.
+    let transposed: CompressedBytes?
+    private let isDifferentiable: Bool
+    private let bias: Tensor?
+
+    /// Rounds a matrix, which is not needed afterwards.
+    ///
+    /// - Parameters:
+    ///   - values: The matrix, as `orientation` says; all finite.
+    ///   - bias: b [output], or nil.
+    ///   - width: Bits of a weight.
+    ///   - backward: How gradients come back.
+    public init(
+        _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, orientation: MatrixOrientation,
+        bias: Tensor? = nil, width: Width, backward: Backward
+    ) {
+        precondition(values.count == input * output && input > 0, "\(values.count) values for \(input) × \(output)")
+        precondition(bias.map { $0.count == output } ?? true, "one bias per output")
+        inputWidth = input
+        outputWidth = output
+        self.width = width
+        self.bias = bias
+        isDifferentiable = backward != .none
+        let integers = backend.quantize(values, input: input, output: output, orientation: orientation, width: width)
+        forward = integers.weights
+        scales = integers.scales
+        transposed =
+            backward == .int8 && width == .int8
+            ? backend.transposed(forward, input: input, output: output) : nil
+    }
+
+    private init(_ other: QuantizedMatrix, bias: Tensor?) {
+        precondition(bias.map { $0.count == other.outputWidth } ?? true, "one bias per output")
+        inputWidth = other.inputWidth
+        outputWidth = other.outputWidth
+        width = other.width
+        forward = other.forward
+        scales = other.scales
+        transposed = other.transposed
+        isDifferentiable = other.isDifferentiable
+        self.bias = bias
+    }
+
+    /// The same matrix, its memory shared, with another bias: an output head over an embedding table.
+    ///
+    /// - Parameter bias: b [output], or nil.
+    public func withBias(_ bias: Tensor?) -> QuantizedMatrix { QuantizedMatrix(self, bias: bias) }
+
+    /// Memory held by the weights, their scales and the copy for gradients, without the bias.
+    public var byteCount: Int { forward.count + scales.count + (transposed?.count ?? 0) }
+
+    /// y = x·Wᵀ + b.
+    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+        backend.multiply(x, by: self, rows: rows, bias: bias.map { UnsafePointer($0.floats) }, into: y)
+    }
+
+    /// dx (+)= dy·W.
+    public func pullBack(
+        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
+    ) {
+        precondition(isDifferentiable, "this matrix was made without gradients")
+        backend.multiplyBack(dy, by: self, rows: rows, accumulate: accumulate, into: dx)
+    }
+
+    /// Nothing: the matrix is frozen.
+    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {}
+
+    /// Rows of W: the embeddings of some tokens, where W is a table [entries × width].
+    ///
+    /// - Parameter indices: Row numbers in 0..<outputWidth.
+    /// - Returns: [indices × inputWidth], a constant.
+    public func rows(at indices: [Int32]) -> Tensor {
+        precondition(
+            indices.allSatisfy { $0 >= 0 && $0 < Int32(outputWidth) },
+            "a row number beyond the table's \(outputWidth) rows")
+        let rows = Tensor(shape: [indices.count, inputWidth])
+        backend.gatherRows(self, indices, into: rows.floats)
+        return rows
+    }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import LanguageModels
+import Tensors
+import TestSupport
+import Testing
+
+/// Models whose weights are rounded when they are loaded.
+@Suite("Precisions") @Compute struct PrecisionTests {
+    nonisolated static let models = [
+        "gpt2/tied", "gpt2/untied-erf", "architectures/opt-pre", "architectures/opt-post-projected",
+        "architectures/neox-parallel", "architectures/llama-3", "architectures/qwen3-wide",
+    ]
+
+    private static func network(_ path: String, _ precision: WeightPrecision) throws -> any CausalModel {
+        let folder = Fixtures.goldens.appendingPathComponent(path)
+        let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        return try configuration.network(
+            WeightLoader(
+                CheckpointReader(folder: folder), use: .frozen(differentiable: true, precision: precision)))
+    }
+
+    /// Log-probabilities after a prefix, and the gradient of their weighted sum with respect to the prefix.
+    private static func run(_ model: any CausalModel) -> (values: [Float], gradient: [Float]) {
+        let shape = model.shape, tape = Tape()
+        var random = SeededGenerator(seed: 3)
+        func tensor(_ rows: Int, _ width: Int, _ tape: Tape? = nil) -> Tensor {
+            Tensor((0..<rows * width).map { _ in Float(random.normal()) }, shape: [rows, width], tape: tape)
+        }
+        let prefix = tensor(3, shape.decoder.prefixRowWidth, tape)
+        let tokens = (0..<12).map { Int32($0 * 5 % shape.vocabularySize) }
+        let cache = KVCache(
+            shape: shape, sequences: [.init(after: KeyValues(rowsOf: prefix, shape: shape))], keepsTokens: false)
+        let hidden = model.hiddenStates(TokenBatch([tokens]), cache: cache, dropout: nil)
+        let (loss, _) = crossEntropy(
+            hidden, head: model.head, targets: tokens, weights: [Float](repeating: 1, count: tokens.count))
+        let values = logProbabilities(hidden, head: model.head).values
+        tape.backward(from: loss)
+        return (values, prefix.gradient?.value?.values ?? [])
+    }
+
+    private static func distance(_ a: [Float], _ b: [Float]) -> Double {
+        let difference = zip(a, b).reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
+        return (difference / max(1e-30, b.reduce(0.0) { $0 + Double($1 * $1) })).squareRoot()
+    }
+
+    @Test("near the weights they round, and no nearer than they can be", arguments: models)
+    func nearness(path: String) throws {
+        let exact = Self.run(try Self.network(path, .float32))
+        #expect(!exact.gradient.isEmpty)
+        for (precision, values, gradient) in [
+            // A ReLU near 0 opens or closes: the gradients of OPT's tiny models move most.
+            (WeightPrecision.int8, 0.03, 0.25), (.int8Float32Gradients, 0.03, 0.25), (.int4, 0.3, 0.9),
+        ] {
+            let found = Self.run(try Self.network(path, precision))
+            let error = Self.distance(found.values, exact.values)
+            let gradientError = Self.distance(found.gradient, exact.gradient)
+            #expect(error > 1e-6 && error < values, "\(precision): values differ by \(error)")
+            #expect(gradientError > 1e-6 && gradientError < gradient, "\(precision): gradients by \(gradientError)")
+        }
+    }
+}

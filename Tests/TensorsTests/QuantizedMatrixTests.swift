@@ -1,0 +1,249 @@
+import Testing
+
+@testable import Tensors
+
+/// Serialized: the choice of kernels is one for the process.
+@Compute @Suite(.serialized) struct QuantizedMatrixTests {
+    nonisolated static let shapes = [
+        (1, 1), (5, 7), (31, 9), (32, 64), (33, 65), (128, 130), (129, 64), (200, 37), (257, 63), (700, 300),
+    ].map { [$0.0, $0.1] }
+    nonisolated static let widths: [QuantizedMatrix.Width] = [.int8, .int4]
+    private nonisolated static let levels = [0, 1, 2]
+
+    private static func matrix(
+        _ values: [Float], _ input: Int, _ output: Int, _ width: QuantizedMatrix.Width, bias: [Float]? = nil,
+        backward: QuantizedMatrix.Backward = .int8, orientation: MatrixOrientation = .outputByInput
+    ) -> QuantizedMatrix {
+        values.withUnsafeBufferPointer {
+            QuantizedMatrix(
+                $0, input: input, output: output, orientation: orientation,
+                bias: bias.map { Tensor($0, shape: [output]) }, width: width, backward: backward)
+        }
+    }
+
+    private static func all(_ matrix: QuantizedMatrix) -> [Float] {
+        matrix.rows(at: (0..<Int32(matrix.outputWidth)).map(\.self)).values
+    }
+
+    /// Numbers as networks have them: mostly small, a few large.
+    private static func heavyTailed(_ count: Int, _ seed: UInt64) -> [Float] {
+        var random = SeededGenerator(seed)
+        return zip(random.values(count), random.values(count)).map { $0 * $1 * $1 }
+    }
+
+    /// How far a product may be off because its left side is rounded: half a step of each block, times |w|.
+    private static func bound(_ x: [Float], _ w: [Float], rows: Int, input: Int, output: Int) -> [Double] {
+        var bounds: [Double] = []
+        for row in 0..<rows {
+            for n in 0..<output {
+                var sum = 1e-5
+                for start in stride(from: 0, to: input, by: 128) {
+                    let block = start..<min(start + 128, input)
+                    let greatest = block.map { abs(x[row * input + $0]) }.max() ?? 0
+                    let weights = block.reduce(0.0) { $0 + Double(abs(w[n * input + $1])) }
+                    sum += Double(greatest) / 254 * weights * 1.00001
+                }
+                bounds.append(sum)
+            }
+        }
+        return bounds
+    }
+
+    private static func expectWithin(
+        _ bounds: [Double], _ found: [Float]?, _ expected: [Double], _ name: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        guard let found, found.count == expected.count else {
+            Issue.record("\(name): nothing of \(expected.count) elements", sourceLocation: sourceLocation)
+            return
+        }
+        let wrong = found.indices.filter { !(abs(Double(found[$0]) - expected[$0]) <= bounds[$0]) }
+        #expect(wrong.isEmpty, "\(name): \(wrong.count) of \(found.count)", sourceLocation: sourceLocation)
+    }
+
+    @Test(arguments: shapes, widths)
+    func productsAreWithinTheRoundingOfTheirInputs(shape: [Int], width: QuantizedMatrix.Width) {
+        defer { useQuantizedKernels(upTo: 2) }
+        let (input, output) = (shape[0], shape[1])
+        for rows in [1, 2, 5, 6, 7, 13, 40, 100] where rows * input * output < 10_000_000 {
+            let values = Self.heavyTailed(input * output, 1), x = Self.heavyTailed(rows * input, UInt64(2 + rows))
+            let bias = rows % 2 == 0 ? Self.heavyTailed(output, 3) : nil
+            let matrix = Self.matrix(values, input, output, width, bias: bias)
+            let w = Self.all(matrix)
+            let expected =
+                ReferenceMatrix(x.doubles, rows: rows, columns: input)
+                * ReferenceMatrix(w.doubles, rows: output, columns: input).transposed
+            let all = expected.adding(bias?.doubles ?? [Double](repeating: 0, count: output)).values
+            let bounds = Self.bound(x, w, rows: rows, input: input, output: output)
+            for level in Self.levels {
+                useQuantizedKernels(upTo: level)
+                let y = matrix(Tensor(x, shape: [rows, input]))
+                Self.expectWithin(bounds, y.values, all, "level \(level), \(rows) rows")
+            }
+        }
+    }
+
+    /// Integers that need no rounding: the sums must be exact, by every kernel.
+    @Test(arguments: widths) func integersAreExact(width: QuantizedMatrix.Width) {
+        defer { useQuantizedKernels(upTo: 2) }
+        let (input, output, rows) = (300, 70, 9), most = width == .int8 ? 127 : 7
+        var random = SeededGenerator(4)
+        var w = (0..<input * output).map { _ in Float(Int(random.next() % UInt64(2 * most + 1)) - most) }
+        var x = (0..<input * rows).map { _ in Float(Int(random.next() % 255) - 127) }
+        // The greatest integer of every group and block fixes its scale at 1.
+        for i in stride(from: 0, to: w.count, by: input) {
+            for j in stride(from: 0, to: input, by: 32) { w[i + j] = width == .int8 ? -127 : -8 }
+        }
+        for i in stride(from: 0, to: x.count, by: input) {
+            for j in stride(from: 0, to: input, by: 128) { x[i + j] = 127 }
+        }
+        let matrix = Self.matrix(w, input, output, width)
+        #expect(Self.all(matrix) == w)
+        let expected =
+            ReferenceMatrix(x.doubles, rows: rows, columns: input)
+            * ReferenceMatrix(w.doubles, rows: output, columns: input).transposed
+        for level in Self.levels {
+            useQuantizedKernels(upTo: level)
+            expectClose(
+                matrix(Tensor(x, shape: [rows, input])).values, expected.values, tolerance: 1e-6, "level \(level)")
+        }
+    }
+
+    @Test(arguments: shapes) func eightBitWeightsAreOffByHalfAStep(shape: [Int]) {
+        let (input, output) = (shape[0], shape[1]), values = Self.heavyTailed(input * output, 5)
+        let rounded = Self.all(Self.matrix(values, input, output, .int8))
+        for n in 0..<output {
+            let row = n * input..<(n + 1) * input, step = (row.map { abs(values[$0]) }.max() ?? 0) / 127
+            for i in row where !(abs(rounded[i] - values[i]) <= step * 0.5001) {
+                Issue.record("weight \(i - row.lowerBound) of output \(n): \(rounded[i]) for \(values[i])")
+                return
+            }
+        }
+        // Both orientations hold the same numbers.
+        var byInput = values
+        for n in 0..<output { for i in 0..<input { byInput[i * output + n] = values[n * input + i] } }
+        #expect(Self.all(Self.matrix(byInput, input, output, .int8, orientation: .inputByOutput)) == rounded)
+    }
+
+    /// The chosen scales are at least as good as the plain one, which maps the greatest weight to −8, in nearly every group,
+    /// and clearly better on the whole.
+    @Test func fourBitScalesAreSearched() {
+        let (input, output) = (320, 40), values = Self.heavyTailed(input * output, 6)
+        let rounded = Self.all(Self.matrix(values, input, output, .int4))
+        var found = 0.0, plain = 0.0
+        for start in stride(from: 0, to: values.count, by: 32) {
+            let group = start..<start + 32
+            let greatest = group.map { values[$0] }.max { abs($0) < abs($1) } ?? 0, scale = greatest / -8
+            func error(_ value: (Int) -> Float) -> Double {
+                group.reduce(0) { $0 + Double((value($1) - values[$1]) * (value($1) - values[$1])) }
+            }
+            found += error { rounded[$0] }
+            plain += error { min(7, max(-8, (values[$0] / scale).rounded())) * scale }
+        }
+        #expect(found < 0.95 * plain)
+    }
+
+    /// A value a thousand times as large as the others costs its own block of 128 precision, no other.
+    @Test func outliersStayInTheirBlocks() {
+        let (input, output) = (512, 64), w = Self.heavyTailed(input * output, 7)
+        var x = [Float](repeating: 0, count: input)
+        for i in 128..<512 { x[i] = Float(i % 7) - 3 }
+        let matrix = Self.matrix(w, input, output, .int8)
+        let without = matrix(Tensor(x, shape: [1, input])).values
+        x[5] = 3_000
+        let with = matrix(Tensor(x, shape: [1, input])).values, held = Self.all(matrix)
+        let expected = (0..<output).map { Double(without[$0]) + 3_000 * Double(held[$0 * input + 5]) }
+        expectClose(with, expected, tolerance: 1e-6, "y")
+    }
+
+    @Test(arguments: shapes) func gradientsThroughIntegers(shape: [Int]) {
+        let (input, output) = (shape[0], shape[1])
+        for rows in [1, 7, 40] {
+            let matrix = Self.matrix(Self.heavyTailed(input * output, 8), input, output, .int8)
+            let w = Self.all(matrix), dy = Self.heavyTailed(rows * output, 9)
+            let tape = Tape(), x = Tensor.zeros([rows, input], tape: tape)
+            (matrix(x) + matrix(x)).backward(dy)
+            let expected =
+                ReferenceMatrix(dy.doubles.map { 2 * $0 }, rows: rows, columns: output)
+                * ReferenceMatrix(w.doubles, rows: output, columns: input)
+            // dy is rounded after each element was multiplied by the scale of its output.
+            let scales = matrix.scales.floats
+            let scaled = dy.indices.map { dy[$0] * scales[$0 % output] }
+            var integers = [Float](repeating: 0, count: input * output)
+            for n in 0..<output { for i in 0..<input { integers[i * output + n] = w[n * input + i] / scales[n] } }
+            let bounds = Self.bound(scaled, integers, rows: rows, input: output, output: input)
+            Self.expectWithin(bounds.map { 2 * $0 }, x.gradient?.value?.values, expected.values, "dx of \(rows) rows")
+        }
+    }
+
+    @Test(arguments: shapes, widths) func gradientsInFloats(shape: [Int], width: QuantizedMatrix.Width) {
+        let (input, output) = (shape[0], shape[1])
+        for rows in [1, 7, 40] {
+            let matrix = Self.matrix(
+                Self.heavyTailed(input * output, 10), input, output, width, backward: .float32)
+            #expect(matrix.transposed == nil)
+            let w = Self.all(matrix), dy = Self.heavyTailed(rows * output, 11)
+            let tape = Tape(), x = Tensor.zeros([rows, input], tape: tape)
+            (matrix(x) + matrix(x)).backward(dy)
+            let expected =
+                ReferenceMatrix(dy.doubles.map { 2 * $0 }, rows: rows, columns: output)
+                * ReferenceMatrix(w.doubles, rows: output, columns: input)
+            expectClose(x.gradient?.value?.values, expected.values, tolerance: 2e-6, "dx of \(rows) rows")
+        }
+    }
+
+    @Test(arguments: widths) func threadsChangeNothing(width: QuantizedMatrix.Width) {
+        let before = Compute.threads
+        defer { Compute.threads = before }
+        let (input, output, rows) = (300, 700, 110)
+        let x = Self.heavyTailed(rows * input, 12), w = Self.heavyTailed(input * output, 13)
+        let dy = Self.heavyTailed(rows * output, 14)
+        let results = [1, 2, 3].map { threads -> [UInt32] in
+            Compute.threads = threads
+            let matrix = Self.matrix(w, input, output, width)
+            let tape = Tape(), xs = Tensor(x, shape: [rows, input], tape: tape), y = matrix(xs)
+            y.backward(dy)
+            return (y.values + (xs.gradient?.value?.values ?? [])).map(\.bitPattern)
+        }
+        #expect(results[0] == results[1] && results[0] == results[2])
+        #expect(results[0].count == rows * (input + output))
+    }
+
+    @Test(arguments: widths, [Float.nan, .infinity, -.infinity])
+    func badNumbersSpoilTheirOwnRowOnly(width: QuantizedMatrix.Width, bad: Float) {
+        let (input, output) = (200, 70),
+            matrix = Self.matrix(Self.heavyTailed(input * output, 15), input, output, width)
+        var x = Self.heavyTailed(3 * input, 16)
+        let good = matrix(Tensor(x, shape: [3, input])).values
+        x[input + 150] = bad
+        let y = matrix(Tensor(x, shape: [3, input])).values
+        #expect(y[output..<2 * output].allSatisfy { !$0.isFinite })
+        #expect(y[..<output] == good[..<output] && y[(2 * output)...] == good[(2 * output)...])
+    }
+
+    @Test(arguments: widths) func zeros(width: QuantizedMatrix.Width) {
+        let matrix = Self.matrix([Float](repeating: 0, count: 50 * 3), 50, 3, width, bias: [1, 2, 3])
+        #expect(matrix(Tensor(Self.heavyTailed(100, 17), shape: [2, 50])).values == [1, 2, 3, 1, 2, 3])
+        let other = Self.matrix(Self.heavyTailed(150, 18), 50, 3, width)
+        #expect(other(Tensor.zeros([1, 50])).values == [0, 0, 0])
+        #expect(other(Tensor(shape: [0, 50])).shape == [0, 3])
+    }
+
+    /// Weights whose only bytes are those of the format.
+    @Test func memory() {
+        let values = Self.heavyTailed(768 * 640, 19)
+        #expect(Self.matrix(values, 768, 640, .int8, backward: .none).byteCount == 768 * 640 + 640 * 4)
+        #expect(Self.matrix(values, 768, 640, .int8).byteCount == 2 * 768 * 640 + 640 * 4)
+        #expect(Self.matrix(values, 768, 640, .int4).byteCount == 768 * 640 / 2 + 768 / 32 * 640 * 2)
+    }
+
+    @Test(arguments: widths) func aHeadSharesItsTable(width: QuantizedMatrix.Width) {
+        let table = Self.matrix(Self.heavyTailed(40 * 90, 20), 40, 90, width), bias = Self.heavyTailed(90, 21)
+        let head = table.withBias(Tensor(bias, shape: [90])), x = Tensor(Self.heavyTailed(80, 22), shape: [2, 40])
+        #expect(head.forward === table.forward && head.byteCount == table.byteCount)
+        let expected = zip(table(x).values, bias + bias).map { Double($0) + Double($1) }
+        expectClose(head(x).values, expected, tolerance: 1e-6, "logits")
+        let some = table.rows(at: [3, 0, 3]).values, all = Self.all(table)
+        #expect(some == Array(all[120..<160] + all[0..<40] + all[120..<160]))
+    }
+}
