@@ -30,6 +30,7 @@ def parse():
     parser.add_argument("--clip", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=101)
+    parser.add_argument("--compile", action="store_true", help="torch.compile the model, for shapes of any length")
     options = parser.parse_args()
     if options.steps <= WARM_UP_STEPS:
         parser.error(f"--steps must be above the {WARM_UP_STEPS} warm-up steps")
@@ -57,6 +58,8 @@ def main():
     model = get_peft_model(
         AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval(),
         PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=options.prefix_length, **projection))
+    if options.compile:
+        model = torch.compile(model, dynamic=True)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=0.0)
     schedule = get_linear_schedule_with_warmup(optimizer, 0, options.steps)

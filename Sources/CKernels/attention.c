@@ -4,8 +4,10 @@
 
 #include "vector.h"
 
-/// Queries handled at a time: their scores [block × positions] stay in the nearest cache.
-enum { block = 8 };
+/// Queries handled at a time: their scores [block × positions] stay in a near cache.
+enum { block = 16 };
+
+#define UNROLL _Pragma("clang loop unroll(full)")
 
 INLINE int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
 
@@ -17,28 +19,28 @@ INLINE void product_rows(
     int64_t ldb, bool add, float *c, int64_t ldc) {
     int64_t j = 0;
     for (; j + 32 <= n; j += 32) {
-        v16 s[4][2];
-        for (int i = 0; i < rows; i++)
+        v16 s[8][2];
+        UNROLL for (int i = 0; i < rows; i++)
             for (int u = 0; u < 2; u++) s[i][u] = add ? LOAD(c + i * ldc + j + 16 * u) : (v16)0.0f;
         for (int64_t k = 0; k < depth; k++) {
             v16 b0 = LOAD(b + k * ldb + j), b1 = LOAD(b + k * ldb + j + 16);
-            for (int i = 0; i < rows; i++) {
+            UNROLL for (int i = 0; i < rows; i++) {
                 float x = a[i * row_step + k * column_step];
                 s[i][0] += x * b0;
                 s[i][1] += x * b1;
             }
         }
-        for (int i = 0; i < rows; i++)
+        UNROLL for (int i = 0; i < rows; i++)
             for (int u = 0; u < 2; u++) STORE(c + i * ldc + j + 16 * u, s[i][u]);
     }
     if (j < n) {
-        v16 s[4];
-        for (int i = 0; i < rows; i++) s[i] = add ? LOAD(c + i * ldc + j) : (v16)0.0f;
+        v16 s[8];
+        UNROLL for (int i = 0; i < rows; i++) s[i] = add ? LOAD(c + i * ldc + j) : (v16)0.0f;
         for (int64_t k = 0; k < depth; k++) {
             v16 b0 = LOAD(b + k * ldb + j);
-            for (int i = 0; i < rows; i++) s[i] += a[i * row_step + k * column_step] * b0;
+            UNROLL for (int i = 0; i < rows; i++) s[i] += a[i * row_step + k * column_step] * b0;
         }
-        for (int i = 0; i < rows; i++) STORE(c + i * ldc + j, s[i]);
+        UNROLL for (int i = 0; i < rows; i++) STORE(c + i * ldc + j, s[i]);
     }
 }
 
@@ -47,6 +49,8 @@ INLINE void product(
     int64_t ldb, bool add, float *c, int64_t ldc) {
     _Pragma("clang fp contract(fast)");
     int64_t i = 0;
+    for (; i + 8 <= m; i += 8)
+        product_rows(8, n, depth, a + i * row_step, row_step, column_step, b, ldb, add, c + i * ldc, ldc);
     for (; i + 4 <= m; i += 4)
         product_rows(4, n, depth, a + i * row_step, row_step, column_step, b, ldb, add, c + i * ldc, ldc);
     for (; i < m; i++)
@@ -54,6 +58,20 @@ INLINE void product(
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+/// What a thread's scratch memory holds of a first segment that several sequences share, a prefix say: it is gathered once
+/// per head, and its gradients are handed over once.
+struct shared {
+    const ptk_segment *segment;
+    int64_t head;
+};
+
+INLINE bool holds(const struct shared *shared, const ptk_segment *segment, int64_t head) {
+    const ptk_segment *held = shared->segment;
+    return held && shared->head == head && held->keys == segment->keys && held->values == segment->values &&
+           held->stride == segment->stride && held->rows == segment->rows && held->count == segment->count &&
+           held->key_gradients == segment->key_gradients && held->value_gradients == segment->value_gradients;
+}
 
 INLINE int64_t row_of(const ptk_segment *segment, int64_t i) { return segment->rows ? segment->rows[i] : i; }
 
@@ -90,8 +108,8 @@ INLINE void gather(
     }
 }
 
-/// out [head_width × stride] = in [count × width] transposed, zero from `count` to `stride`; only the columns from
-/// `start` on.
+/// out [head_width × stride] = in [count × width] transposed, zero from `count` to the end of its vector; only the columns
+/// from `start` on.
 INLINE void transpose(
     const float *in, int64_t start, int64_t count, int64_t width, int64_t depth, int64_t stride, float *out) {
     for (int64_t from = start; from < count; from += 16) {
@@ -100,7 +118,7 @@ INLINE void transpose(
             for (int64_t i = from; i < to; i++) out[d * stride + i] = in[i * width + d];
     }
     for (int64_t d = 0; d < depth; d++)
-        for (int64_t i = count; i < stride; i++) out[d * stride + i] = 0;
+        for (int64_t i = count; i < padded(count); i++) out[d * stride + i] = 0;
 }
 
 /// Adds to the gradients of the positions from `start` on.
@@ -141,60 +159,24 @@ INLINE int64_t first_vector(const ptk_attention *call, int64_t seen) { return fi
 // ---------------------------------------------------------------------------------------------------------------------
 // Forward.
 
-/// A query at a time, straight from the cache: for the few queries of a decoding step.
-INLINE void forward_few(
-    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, float *scores, float *output,
-    float *log_sums) {
-    REASSOCIATE
-    const int64_t depth = call->head_width, kv_head = head / (call->heads / call->key_heads);
-    for (int64_t i = 0; i < sequence->queries; i++) {
-        const int64_t row = sequence->query + i, seen = visible(call, sequence, total, i);
-        const int64_t first = first_seen(call, seen);
-        const float *q = call->queries + row * call->query_stride + head * depth;
-        float *out = output + row * call->heads * depth + head * depth;
-        int64_t t = 0;
-        float greatest = -INFINITY, sum = 0;
-        for (int64_t s = 0; s < sequence->segments; s++) {
-            const ptk_segment *segment = call->segments + sequence->segment + s;
-            int64_t j = first_of(segment, first, t);
-            for (t += j; j < segment->count && t < seen; j++, t++) {
-                const float *k = segment->keys + row_of(segment, j) * segment->stride + kv_head * depth;
-                float dot = 0;
-                for (int64_t d = 0; d < depth; d++) dot += q[d] * k[d];
-                scores[t] = dot * call->scale;
-                greatest = scores[t] > greatest ? scores[t] : greatest;
-            }
-        }
-        for (t = first; t < seen; t++) scores[t] = exp_fast(scores[t] - greatest);
-        for (t = first; t < seen; t++) sum += scores[t];
-        for (int64_t d = 0; d < depth; d++) out[d] = 0;
-        t = 0;
-        for (int64_t s = 0; s < sequence->segments; s++) {
-            const ptk_segment *segment = call->segments + sequence->segment + s;
-            int64_t j = first_of(segment, first, t);
-            for (t += j; j < segment->count && t < seen; j++, t++) {
-                const float *v = segment->values + row_of(segment, j) * segment->stride + kv_head * depth;
-                for (int64_t d = 0; d < depth; d++) out[d] += scores[t] * v[d];
-            }
-        }
-        for (int64_t d = 0; d < depth; d++) out[d] /= sum;
-        log_sums[row * call->heads + head] = greatest + logf(sum);
-    }
-}
+#include "attention_few.h"
 
 /// Queries in blocks, by small matrix products.
 INLINE void forward_many(
-    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, float *scratch, float *output,
-    float *log_sums) {
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, int64_t columns,
+    struct shared *shared, float *scratch, float *output, float *log_sums) {
     REASSOCIATE
-    const int64_t depth = call->head_width, width = padded(depth), columns = padded(total);
+    const int64_t depth = call->head_width, width = padded(depth);
     const int64_t kv_head = head / (call->heads / call->key_heads);
-    float *values = scratch, *transposed = values + total * width, *scores = transposed + depth * columns;
+    float *values = scratch, *transposed = values + columns * width, *scores = transposed + depth * columns;
     float *result = scores + block * columns;
     const int64_t start = first_vector(call, visible(call, sequence, total, 0));
-    gather(call, sequence, kv_head, true, start, width, values);
-    transpose(values, start, total, width, depth, columns, transposed);
-    gather(call, sequence, kv_head, false, start, width, values);
+    const ptk_segment *first = call->segments + sequence->segment;
+    const int64_t from_here = start == 0 && holds(shared, first, kv_head) ? first->count : start;
+    gather(call, sequence, kv_head, true, from_here, width, values);
+    transpose(values, from_here, total, width, depth, columns, transposed);
+    gather(call, sequence, kv_head, false, from_here, width, values);
+    *shared = (struct shared){start == 0 ? first : NULL, kv_head};
     for (int64_t from = 0; from < sequence->queries; from += block) {
         const int64_t rows = sequence->queries - from < block ? sequence->queries - from : block;
         const int64_t row = sequence->query + from, most = visible(call, sequence, total, from + rows - 1);
@@ -236,11 +218,11 @@ struct gradients {
 };
 
 INLINE void backward_head(
-    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, float *keys,
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, int64_t columns, float *keys,
     const float *keys_transposed, const float *values_transposed, float *key_gradients, float *value_gradients,
     float *scratch, const struct gradients *g) {
     REASSOCIATE
-    const int64_t depth = call->head_width, width = padded(depth), columns = padded(total), all = call->heads * depth;
+    const int64_t depth = call->head_width, width = padded(depth), all = call->heads * depth;
     float *p = scratch, *ds = p + block * columns, *q = ds + block * columns, *d_out = q + block * width;
     float *dq = d_out + block * width;
     for (int64_t from = 0; from < sequence->queries; from += block) {
@@ -279,29 +261,51 @@ INLINE void backward_head(
     }
 }
 
-/// One sequence and one key head, with all query heads that share it.
+/// Adds the collected gradients of a shared first segment.
+INLINE void release(
+    const ptk_attention *call, struct shared *shared, int64_t width, const float *key_gradients,
+    const float *value_gradients) {
+    if (shared->segment) {
+        const ptk_sequence alone = {.segment = shared->segment - call->segments, .segments = 1};
+        scatter(call, &alone, shared->head, true, 0, width, key_gradients);
+        scatter(call, &alone, shared->head, false, 0, width, value_gradients);
+    }
+    shared->segment = NULL;
+}
+
+/// One key head, with all query heads that share it, of every sequence in turn.
 INLINE void backward_group(
-    const ptk_attention *call, const ptk_sequence *sequence, int64_t kv_head, int64_t total, float *scratch,
-    const struct gradients *g) {
-    const int64_t depth = call->head_width, width = padded(depth), columns = padded(total);
-    const int64_t group = call->heads / call->key_heads;
-    float *keys = scratch, *key_gradients = keys + total * width, *value_gradients = key_gradients + total * width;
-    float *keys_transposed = value_gradients + total * width, *values_transposed = keys_transposed + depth * columns;
+    const ptk_attention *call, int64_t kv_head, int64_t columns, float *scratch, const struct gradients *g) {
+    const int64_t depth = call->head_width, width = padded(depth), group = call->heads / call->key_heads;
+    float *keys = scratch, *key_gradients = keys + columns * width, *value_gradients = key_gradients + columns * width;
+    float *keys_transposed = value_gradients + columns * width, *values_transposed = keys_transposed + depth * columns;
     float *rest = values_transposed + depth * columns;
-    const int64_t start = first_vector(call, visible(call, sequence, total, 0));
-    const size_t gradient_bytes = (size_t)((total - start) * width) * sizeof(float);
-    gather(call, sequence, kv_head, false, start, width, keys);
-    transpose(keys, start, total, width, depth, columns, values_transposed);
-    gather(call, sequence, kv_head, true, start, width, keys);
-    transpose(keys, start, total, width, depth, columns, keys_transposed);
-    memset(key_gradients + start * width, 0, gradient_bytes);
-    memset(value_gradients + start * width, 0, gradient_bytes);
-    for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++)
-        backward_head(
-            call, sequence, head, total, keys, keys_transposed, values_transposed, key_gradients, value_gradients, rest,
-            g);
-    scatter(call, sequence, kv_head, true, start, width, key_gradients);
-    scatter(call, sequence, kv_head, false, start, width, value_gradients);
+    struct shared shared = {NULL, 0};
+    for (int64_t s = 0; s < call->sequence_count; s++) {
+        const ptk_sequence *sequence = call->sequences + s;
+        const ptk_segment *first = call->segments + sequence->segment;
+        const int64_t total = positions(call, sequence);
+        const int64_t start = first_vector(call, visible(call, sequence, total, 0));
+        const bool shares = start == 0 && holds(&shared, first, kv_head);
+        if (!shares) release(call, &shared, width, key_gradients, value_gradients);
+        const int64_t from_here = shares ? first->count : start;
+        const size_t gradient_bytes = (size_t)((total - from_here) * width) * sizeof(float);
+        gather(call, sequence, kv_head, false, from_here, width, keys);
+        transpose(keys, from_here, total, width, depth, columns, values_transposed);
+        gather(call, sequence, kv_head, true, from_here, width, keys);
+        transpose(keys, from_here, total, width, depth, columns, keys_transposed);
+        memset(key_gradients + from_here * width, 0, gradient_bytes);
+        memset(value_gradients + from_here * width, 0, gradient_bytes);
+        for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++)
+            backward_head(
+                call, sequence, head, total, columns, keys, keys_transposed, values_transposed, key_gradients,
+                value_gradients, rest, g);
+        if (start == 0) shared = (struct shared){first, kv_head};
+        const int64_t own = start == 0 ? first->count : start;
+        scatter(call, sequence, kv_head, true, own, width, key_gradients);
+        scatter(call, sequence, kv_head, false, own, width, value_gradients);
+    }
+    release(call, &shared, width, key_gradients, value_gradients);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -311,6 +315,7 @@ struct run {
     const ptk_attention *call;
     float *output, *log_sums;
     struct gradients gradients;
+    int64_t columns;  // of the longest sequence
     size_t scratch;
 };
 
@@ -326,23 +331,26 @@ static float *thread_scratch(size_t floats) {
     return memory;
 }
 
+/// The sequences of one head follow each other: what they share stays in a near cache, or in scratch memory.
 DISPATCHED static void forward_jobs(struct run *run, int64_t begin, int64_t end, float *scratch) {
     const ptk_attention *call = run->call;
+    struct shared shared = {NULL, 0};
     for (int64_t job = begin; job < end; job++) {
-        const ptk_sequence *sequence = call->sequences + job / call->heads;
-        const int64_t head = job % call->heads, total = positions(call, sequence);
-        if (sequence->queries < 4) forward_few(call, sequence, head, total, scratch, run->output, run->log_sums);
-        else forward_many(call, sequence, head, total, scratch, run->output, run->log_sums);
+        const ptk_sequence *sequence = call->sequences + job % call->sequence_count;
+        const int64_t head = job / call->sequence_count, total = positions(call, sequence);
+        if (sequence->queries < 4) {
+            forward_queries(call, sequence, head, total, scratch, run->output, run->log_sums);
+            shared.segment = NULL;
+        } else {
+            forward_many(
+                call, sequence, head, total, run->columns, &shared, scratch, run->output, run->log_sums);
+        }
     }
 }
 
 DISPATCHED static void backward_jobs(struct run *run, int64_t begin, int64_t end, float *scratch) {
-    const ptk_attention *call = run->call;
     for (int64_t head = begin; head < end; head++)
-        for (int64_t s = 0; s < call->sequence_count; s++) {
-            const ptk_sequence *sequence = call->sequences + s;
-            backward_group(call, sequence, head, positions(call, sequence), scratch, &run->gradients);
-        }
+        backward_group(run->call, head, run->columns, scratch, &run->gradients);
 }
 
 static void forward_thread(void *context, int thread, int threads) {
@@ -359,19 +367,23 @@ static void backward_thread(void *context, int thread, int threads) {
     if (begin < end) backward_jobs(run, begin, end, thread_scratch(run->scratch));
 }
 
-/// Floats of scratch that the longest sequence needs, for both directions.
-static size_t scratch_size(const ptk_attention *call) {
+/// Sizes by the longest sequence, for both directions.
+static void set_sizes(struct run *run) {
+    const ptk_attention *call = run->call;
     int64_t most = 0;
     for (int64_t s = 0; s < call->sequence_count; s++) {
         int64_t total = positions(call, call->sequences + s);
         most = total > most ? total : most;
     }
-    const int64_t width = padded(call->head_width), columns = padded(most);
-    return (size_t)(3 * columns * width + 2 * call->head_width * columns + 2 * block * columns + 3 * block * width + 64);
+    const int64_t width = padded(call->head_width);
+    run->columns = padded(most);
+    run->scratch = (size_t)(3 * run->columns * width + 2 * call->head_width * run->columns + 2 * block * run->columns +
+                            3 * block * width + 64);
 }
 
 void ptk_attention_forward(const ptk_attention *attention, float *output, float *log_sums) {
-    struct run run = {.call = attention, .output = output, .log_sums = log_sums, .scratch = scratch_size(attention)};
+    struct run run = {.call = attention, .output = output, .log_sums = log_sums};
+    set_sizes(&run);
     ptk_parallel(forward_thread, &run);
 }
 
@@ -379,7 +391,8 @@ void ptk_attention_backward(
     const ptk_attention *attention, const float *output, const float *log_sums, const float *output_gradients,
     float *query_gradients, int64_t query_gradient_stride) {
     struct run run = {
-        .call = attention, .scratch = scratch_size(attention),
+        .call = attention,
         .gradients = {output, log_sums, output_gradients, query_gradients, query_gradient_stride}};
+    set_sizes(&run);
     ptk_parallel(backward_thread, &run);
 }

@@ -40,6 +40,40 @@ import Testing
         }
     }
 
+    /// Two prefixes that some of the sequences share, in turn and not, with few queries and many, for heads that fill vectors
+    /// and heads that do not.
+    @Test(arguments: [8, 16, 20, 32, 48, 64, 80, 96, 112, 128], [1, 3, 5, 33])
+    func sharedPrefixes(headWidth: Int, queries: Int) {
+        let heads = 2, keyHeads = headWidth % 32 == 0 ? 1 : 2, keyWidth = keyHeads * headWidth
+        let lengths = [queries, queries + 1, 1, queries, 2, queries + 7, queries]
+        let prefixes = [1, 1, 2, 1, nil, 1, 1], count = lengths.reduce(0, +), first = heads * headWidth
+        var sequences: [(Range<Int>, [SegmentCase])] = [], row = 0
+        for (length, prefix) in zip(lengths, prefixes) {
+            let rows = row..<row + length
+            let own = SegmentCase(tensor: 0, rows: .range(rows), key: first, value: first + keyWidth)
+            let start = prefix.map {
+                SegmentCase(tensor: $0, rows: .range(0..<($0 == 1 ? 19 : 37)), key: 0, value: keyWidth)
+            }
+            sequences.append((rows, [start, own].compactMap(\.self)))
+            row += length
+        }
+        let subject = AttentionCase(
+            testDescription: "", tensors: [[count, first + 2 * keyWidth], [19, 2 * keyWidth], [37, 2 * keyWidth]],
+            sequences: sequences,
+            geometry: AttentionGeometry(heads: heads, keyHeads: keyHeads, headWidth: headWidth, scale: 0.3))
+        let elements = subject.elements(seed: 60), tape = Tape(), reference = AttentionReference(subject: subject)
+        var random = SeededGenerator(61)
+        let c = random.values(subject.outputCount)
+        let tensors = zip(elements, subject.tensors).map { Tensor($0, shape: $1, tape: tape) }
+        let output = subject.attend(tensors)
+        expectClose(output.values, reference.output(elements.map(\.doubles)), tolerance: 2e-6, "output")
+        output.backward(c)
+        let gradients = reference.gradients(elements.map(\.doubles), c.doubles)
+        for (index, tensor) in tensors.enumerated() {
+            expectClose(tensor.gradient?.value?.values, gradients[index], tolerance: 4e-6, "gradient of \(index)")
+        }
+    }
+
     /// Tensors that other operations use too: attention adds to what is already collected.
     @Test(arguments: AttentionCase.small)
     func addsToCollectedGradients(subject: AttentionCase) {
