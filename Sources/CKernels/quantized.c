@@ -45,41 +45,55 @@ int64_t ptk_quantized_scratch(const ptk_quantized *matrix, int64_t rows) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Inputs.
 
-/// One row. A block with an infinity or NaN gets the scale NaN, so that all it touches is NaN.
+/// One block. An infinity or NaN gives the scale NaN, so that all it touches is NaN.
+INLINE void round_block(
+    const float *x, const float *factors, const int64_t count, int8_t *values, float *scale, int32_t *sums) {
+    float v[block];
+    int32_t most = 0;
+    if (factors)
+        for (int64_t i = 0; i < count; i++) v[i] = x[i] * factors[i];
+    else
+        for (int64_t i = 0; i < count; i++) v[i] = x[i];
+    for (int64_t i = 0; i < count; i++) {
+        int32_t bits;
+        memcpy(&bits, v + i, 4);
+        bits &= 0x7fffffff;
+        most = bits > most ? bits : most;
+    }
+    float greatest;
+    memcpy(&greatest, &most, 4);
+    const bool is_finite = most < 0x7f800000;
+    const float inverse = is_finite && greatest > 1e-30f ? 127.0f / greatest : 0;
+    *scale = is_finite ? (inverse > 0 ? greatest / 127.0f : 0) : NAN;
+    for (int64_t i = 0; i < count; i++) {
+        const float shifted = v[i] * inverse + 12582912.0f;  // Adding 1.5 * 2^23 rounds to the nearest integer.
+        int32_t bits;
+        memcpy(&bits, &shifted, 4);
+        values[i] = (int8_t)(bits - 0x4b400000);
+    }
+    for (int64_t g = 0; g * group < count; g++) {
+        int32_t sum = 0;
+        for (int64_t i = g * group; i < (g + 1) * group && i < count; i++) sum += values[i];
+        sums[g] = sum;
+    }
+}
+
 DISPATCHED static void round_row(
     const float *x, const float *factors, int64_t inputs, int64_t row, const struct rows *to) {
     int8_t *values = to->values + row * to->stride;
-    for (int64_t b = 0, at = 0; at < to->stride; b++, at += block) {
-        const int64_t count = least(block, inputs - at), end = least(block, to->stride - at);
-        float v[block];
-        int32_t most = 0;
-        if (factors)
-            for (int64_t i = 0; i < count; i++) v[i] = x[at + i] * factors[at + i];
-        else
-            for (int64_t i = 0; i < count; i++) v[i] = x[at + i];
-        for (int64_t i = 0; i < count; i++) {
-            int32_t bits;
-            memcpy(&bits, v + i, 4);
-            bits &= 0x7fffffff;
-            most = bits > most ? bits : most;
-        }
-        float greatest;
-        memcpy(&greatest, &most, 4);
-        const float inverse = most < 0x7f800000 && greatest > 1e-30f ? 127.0f / greatest : 0;
-        to->scales[row * to->blocks + b] = most < 0x7f800000 ? (inverse > 0 ? greatest / 127.0f : 0) : NAN;
-        for (int64_t i = 0; i < count; i++) {
-            const float shifted = v[i] * inverse + 12582912.0f;  // Adding 1.5 * 2^23 rounds to the nearest integer.
-            int32_t bits;
-            memcpy(&bits, &shifted, 4);
-            values[at + i] = (int8_t)(bits - 0x4b400000);
-        }
-        for (int64_t i = count; i < end; i++) values[at + i] = 0;
-        for (int64_t g = 0; g * group < end; g++) {
-            int32_t sum = 0;
-            for (int64_t i = 0; i < group; i++) sum += values[at + g * group + i];
-            to->sums[row * to->groups + at / group + g] = sum;
-        }
-    }
+    float *scales = to->scales + row * to->blocks;
+    int32_t *sums = to->sums + row * to->groups;
+    int64_t at = 0;
+    // A known count lets the compiler keep a block in registers.
+    if (factors)
+        for (; at + block <= inputs; at += block)
+            round_block(x + at, factors + at, block, values + at, scales + at / block, sums + at / group);
+    else
+        for (; at + block <= inputs; at += block)
+            round_block(x + at, NULL, block, values + at, scales + at / block, sums + at / group);
+    if (at == to->stride) return;
+    memset(values + at, 0, (size_t)(to->stride - at));
+    round_block(x + at, factors ? factors + at : NULL, inputs - at, values + at, scales + at / block, sums + at / group);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ struct Benchmark: AsyncParsableCommand {
     @Option(help: "Different prefixes among the prompts of a batch.") var prefixes = 1
     @Option(help: "Hidden width of the prefix's MLP in training; 0 for a flat prefix.") var hiddenWidth = 512
     @Option(help: "What training computes twice: none, attention or layer.") var recompute = Recomputation.Part.none
+    @Option(help: "Tokens that pass through the model at a time in training.") var tokensPerPass: Int?
     @Option(help: "Tokens of a prompt.") var promptLength = 64
     @Option(help: "Tokens of an answer.") var newTokens = 64
     @Option(help: "Timed rounds: training steps, or answers to the whole batch.") var rounds = 5
@@ -84,6 +85,7 @@ struct Benchmark: AsyncParsableCommand {
         setup.prefixes = prefixes
         setup.hiddenWidth = hiddenWidth > 0 ? hiddenWidth : nil
         setup.recomputation = recompute
+        setup.tokensPerPass = tokensPerPass ?? setup.tokensPerPass
         setup.promptLength = promptLength
         setup.newTokens = newTokens
         setup.rounds = rounds

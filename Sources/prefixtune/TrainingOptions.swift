@@ -20,6 +20,7 @@ struct TrainingOptions: ParsableArguments {
     @Flag(help: "Take the data in the order of the file.") var noShuffle = false
     @Option(help: "What to compute twice rather than keep: none, attention or layer. Less memory, more time.")
     var recompute: Recomputation.Part?
+    @Option(help: "Tokens that pass through the model at a time; fewer need less memory.") var tokensPerPass: Int?
     @Option(help: "Steps between two saved states.") var saveEvery: Int?
     @Option(help: "Steps between two validations; once per epoch by default.") var validateEvery: Int?
     @Option(help: "What to do with examples that do not fit: fail, skip or truncate.") var tooLong: TaskFormat.Overflow?
@@ -45,6 +46,7 @@ struct TrainingOptions: ParsableArguments {
         settings.seed = seed ?? settings.seed
         settings.shuffles = !noShuffle
         settings.recomputation = recompute ?? settings.recomputation
+        settings.tokensPerPass = tokensPerPass ?? settings.tokensPerPass
         settings.saveEvery = saveEvery ?? settings.saveEvery
         settings.validateEvery = validateEvery ?? settings.validateEvery
         return settings

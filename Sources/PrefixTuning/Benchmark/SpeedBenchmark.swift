@@ -30,6 +30,8 @@ import Tensors
         public var hiddenWidth: Int? = 512
         /// What training computes twice.
         public var recomputation = Recomputation.Part.none
+        /// Tokens that pass through the model at a time in training.
+        public var tokensPerPass = TrainingSettings().tokensPerPass
         /// Tokens of a prompt.
         public var promptLength = 64
         /// Tokens of an answer, or of a made-up training example after its prompt.
@@ -77,7 +79,8 @@ import Tensors
         self.examples = examples
         for (name, value) in [
             ("batch size", setup.batchSize), ("number of beams", setup.beams), ("number of prefixes", setup.prefixes),
-            ("prompt length", setup.promptLength), ("number of new tokens", setup.newTokens),
+            ("number of tokens per pass", setup.tokensPerPass), ("prompt length", setup.promptLength),
+            ("number of new tokens", setup.newTokens),
             ("number of rounds", setup.rounds),
         ] where value < 1 { throw BenchmarkError.badSetting(name: name, value: value, least: 1) }
         guard setup.prefixLength >= 0 else {
@@ -113,6 +116,7 @@ import Tensors
         settings.shuffles = false
         settings.reduction = .mean
         settings.recomputation = setup.recomputation
+        settings.tokensPerPass = setup.tokensPerPass
         let trainer = try Trainer(method, examples: examples ?? madeUpExamples(), settings: settings)
         for _ in 0..<2 { _ = try trainer.step() }
         var clock = RoundClock()
