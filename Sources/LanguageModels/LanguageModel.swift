@@ -14,6 +14,8 @@ import Tokenizers
     public nonisolated let conventions: GenerationConventions
     /// The token that ends a text, and, for GPT-2, begins the completion.
     public nonisolated let endOfText: Int32
+    /// How its frozen weights are held.
+    public nonisolated let precision: WeightPrecision
     /// The network.
     public let network: any CausalModel
 
@@ -61,9 +63,10 @@ import Tokenizers
         let network = try configuration.network(
             WeightLoader(CheckpointReader(folder: folder), use: use, adapters: adapters))
         Compute.releaseFreeMemory()
+        let precision: WeightPrecision = if case .frozen(_, let precision) = use { precision } else { .float32 }
         return try LanguageModel(
             name: name ?? folder.path, tokenizer: tokenizer, configuration: configuration, network: network,
-            conventions: conventions)
+            conventions: conventions, precision: precision)
     }
 
     /// A model from its parts.
@@ -72,7 +75,7 @@ import Tokenizers
     ///   within the model's vocabulary.
     public init(
         name: String, tokenizer: Tokenizer, configuration: any ModelConfiguration, network: any CausalModel,
-        conventions: GenerationConventions? = nil
+        conventions: GenerationConventions? = nil, precision: WeightPrecision = .float32
     ) throws {
         var conventions = conventions ?? GenerationConventions(endTokens: configuration.endTokens)
         if conventions.endTokens.isEmpty, let end = tokenizer.endOfText { conventions.endTokens = [end] }
@@ -85,6 +88,7 @@ import Tokenizers
         self.tokenizer = tokenizer
         self.configuration = configuration
         self.network = network
+        self.precision = precision
         self.conventions = conventions
         endOfText = end
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LanguageModels
 import PrefixTuning
 import Tensors
 
@@ -17,6 +18,8 @@ struct DemoCommand: AsyncParsableCommand {
 
     @Option(help: "The folder to write to.") var output = URL(fileURLWithPath: "prefixtune-demo")
     @Option(help: "Another base model than the embedded one.") var model: URL?
+    @Option(help: "How frozen weights are held: f32, int8, int8-f32-gradients, int4 or stored.") var precision =
+        WeightPrecision.float32
     @Option(help: "Fixes everything random.") var seed: UInt64 = 101
     @OptionGroup(title: "General") var common: CommonOptions
 
@@ -26,6 +29,7 @@ struct DemoCommand: AsyncParsableCommand {
         common.apply()
         var settings = Demo.Settings()
         settings.seed = seed
+        settings.precision = precision == .float32 ? nil : precision
         var display = ProgressDisplay(quiet: common.quiet)
         let demo = try Demo(base: model, settings: settings, output: output) { event in
             switch event {

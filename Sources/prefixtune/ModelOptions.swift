@@ -13,8 +13,8 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "The alpha of a loralib file, which does not say it; 32 by default.") var loraAlpha: Float?
     @Flag(help: "Add the LoRA adapter to the weights when loading: faster, and the same to rounding.") var mergeLora =
         false
-    @Option(help: "How frozen weights are held: f32, or stored (16-bit weights as they are).") var precision =
-        WeightPrecision.float32
+    @Option(help: "How frozen weights are held: f32, int8, int8-f32-gradients, int4, or stored (16 bits as they are).")
+    var precision = WeightPrecision.float32
 
     func validate() throws {
         if lora == nil, mergeLora || loraAlpha != nil {

@@ -28,8 +28,8 @@ struct Train: AsyncParsableCommand {
     @Option(help: "Format and defaults: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
     @Option(help: "The folder to write to.") var output: URL
     @Option(help: "prefix or fine-tune.") var method = Method.prefix
-    @Option(help: "How frozen weights are held: f32, or stored (16-bit weights as they are).") var precision =
-        WeightPrecision.float32
+    @Option(help: "How frozen weights are held: f32, int8, int8-f32-gradients, int4, or stored (16 bits as they are).")
+    var precision = WeightPrecision.float32
     @OptionGroup(title: "Prefix") var prefix: PrefixOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Lengths") var limits: TaskLimits
@@ -39,6 +39,9 @@ struct Train: AsyncParsableCommand {
     func validate() throws {
         if method == .fineTune, prefix.isSet {
             throw ValidationError("Prefix options have no meaning with --method fine-tune; leave them out.")
+        }
+        if method == .fineTune, precision != .float32 {
+            throw ValidationError("--method fine-tune changes the weights: --precision must be f32.")
         }
     }
 

@@ -31,6 +31,9 @@ import Testing
             message: "The value 'e3e' is invalid for '--task <task>'. "
                 + "Please provide one of 'e2e', 'webnlg', 'dart', 'xsum' or 'jsonl'."),
         Case(
+            line: "\(train) --method fine-tune --precision int8",
+            message: "--method fine-tune changes the weights: --precision must be f32."),
+        Case(
             line: "benchmark \(model) --rounds 0", message: "--rounds is 0, but at least 1 is needed."),
         Case(line: "\(train) --epochs 1 --steps 1", message: "Give --epochs or --steps, not both."),
         Case(line: "\(train) --validate-every 0", message: "--validate-every is 0, but at least 1 is needed."),

@@ -35,6 +35,29 @@ import Testing
         #expect(two.bits != one.bits && two.losses != one.losses)
     }
 
+    @Test("a run does not go on with weights of another precision")
+    func precisions() throws {
+        @Compute func trainer(_ precision: WeightPrecision) throws -> Trainer {
+            let exact = try TinyModel.worded()
+            let network = try GPT2(
+                TinyModel.wordedConfiguration, reader: CheckpointReader(TensorsInMemory(TinyModel.wordedTensors())),
+                use: .frozen(differentiable: true, precision: precision))
+            return try Self.prefixTrainer(
+                LanguageModel(
+                    name: "worded", tokenizer: exact.tokenizer, configuration: TinyModel.wordedConfiguration,
+                    network: network, precision: precision))
+        }
+        let first = try trainer(.int8)
+        _ = try first.step()
+        try withTrainingFolder { folder in
+            try first.saveState(to: folder)
+            #expect(throws: TrainingError.self) { try trainer(.float32).restoreState(from: folder) }
+            let next = try trainer(.int8)
+            try next.restoreState(from: folder)
+            #expect(try next.step().loss == first.step().loss)
+        }
+    }
+
     @Test("dropout masks differ from step to step")
     func masks() throws {
         let method = try PrefixMethod(

@@ -9,7 +9,7 @@ public enum WeightUse {
 }
 
 /// How frozen matrices and tables are held in memory.
-public enum WeightPrecision: String, CaseIterable, Sendable {
+public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
     /// In 32 bits, re-laid: fastest. Matrices that a checkpoint stores quantised stay as they are.
     case float32 = "f32"
     /// As the checkpoint stores them: 16-bit weights take half the memory and are widened as they are used.

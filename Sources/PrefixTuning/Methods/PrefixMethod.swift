@@ -95,11 +95,12 @@ import Tensors
         parametrizations = made
     }
 
-    /// Length, reparametrisation, dropout and place of the text.
+    /// Length, reparametrisation, dropout, place of the text, and what else changes the course of training.
     public var fingerprint: String {
         "length \(length), \(settings.hiddenWidth.map { "MLP of width \($0)" } ?? "flat"), dropout \(settings.dropout), "
             + "text \(textPosition.rawValue)"
             + (settings.modelDropout > 0 ? ", dropout in the model \(settings.modelDropout)" : "")
+            + (model.precision == .float32 ? "" : ", model in \(model.precision.rawValue)")
             + (settings.attentions.map { ", before \($0.map(\.rawValue).joined(separator: ", "))" } ?? "")
     }
     /// The parametrisations' parameters, under the names of the authors' code.

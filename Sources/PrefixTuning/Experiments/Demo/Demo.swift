@@ -26,6 +26,8 @@ import TextMetrics
         public var batchSize = 16
         /// Beams of the decoding.
         public var beams = 5
+        /// How the frozen model's weights are held while a prefix is trained and used; nil for 32 bits.
+        public var precision: WeightPrecision?
         /// Fixes everything random.
         public var seed: UInt64 = 101
 
@@ -69,7 +71,7 @@ import TextMetrics
     public func run() throws -> DemoResults {
         let start = Date()
         try prepareFolder()
-        let model = try LanguageModel.load(base, for: .tuning)
+        let model = try LanguageModel.load(base, for: .tuning, precision: settings.precision ?? .float32)
         let train = try TaskKind.jsonl.readForTraining([EmbeddedModel.tables(.train)])
         let validation = try TaskKind.jsonl.readForTraining([EmbeddedModel.tables(.validation)])
         var systems = [try evaluate("base model, no prefix", model, after: nil, summary: nil, fileBytes: 0)]

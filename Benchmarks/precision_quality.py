@@ -1,0 +1,80 @@
+"""Validation loss of prefixes trained and used at each precision: what rounding the frozen weights costs.
+
+  python Benchmarks/precision_quality.py --binary .build/release/prefixtune --model DIR --data src1_train.txt.gz \\
+      --validation src1_valid.txt.gz [--seeds 1 2 3] [--steps 400]
+
+Prints two tables: the least validation loss of training at a precision, with its distance from f32 of the same seed; and the loss of the
+prefix of the first seed, trained at one precision and used at another.
+"""
+
+import argparse
+import gzip
+import itertools
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+PRECISIONS = ("f32", "int8", "int8-f32-gradients", "int4")
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", type=Path, required=True)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--validation", type=Path, required=True)
+    parser.add_argument("--task", default="e2e")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--learning-rate", default="2e-3")
+    parser.add_argument("--lines", type=int, default=400, help="validation lines")
+    return parser.parse_args()
+
+
+def run(options, *arguments):
+    result = subprocess.run([str(options.binary), *map(str, arguments)], capture_output=True, text=True)
+    if result.returncode != 0:
+        raise SystemExit(result.stderr)
+    return result.stderr
+
+
+def main():
+    options = parse()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        held = work / "validation.txt"
+        with gzip.open(options.validation, "rt") as source:
+            held.write_text("".join(itertools.islice(source, options.lines)))
+
+        def trained(precision, seed):
+            output = work / f"{precision}-{seed}"
+            run(options, "train", "--model", options.model, "--task", options.task, "--data", options.data, "--validation", held,
+                "--output", output, "--precision", precision, "--steps", options.steps, "--seed", seed, "--batch-size", 10,
+                "--learning-rate", options.learning_rate, "--validate-every", max(1, options.steps // 4), "--quiet")
+            return json.loads((output / "summary.json").read_text())["best_validation_loss"]
+
+        def used(trained_at, precision):
+            run(options, "score", "--model", options.model, "--task", options.task, "--data", held, "--prefix",
+                work / f"{trained_at}-{options.seeds[0]}" / "best", "--precision", precision, "--output", work / "scores.jsonl")
+            rows = [json.loads(line)["logprobs"] for line in (work / "scores.jsonl").read_text().splitlines()]
+            return -sum(map(sum, rows)) / sum(map(len, rows))
+
+        print("| trained and validated at | " + " | ".join(f"seed {seed}" for seed in options.seeds) + " |")
+        print("| --- |" + " --- |" * len(options.seeds))
+        exact = {}
+        for precision in PRECISIONS:
+            cells = []
+            for seed in options.seeds:
+                loss = trained(precision, seed)
+                exact.setdefault(seed, loss)
+                cells.append(f"{loss:.4f} ({(loss / exact[seed] - 1) * 100:+.2f}%)")
+            print(f"| {precision} | " + " | ".join(cells) + " |", flush=True)
+        print("\n| trained at, used at | " + " | ".join(PRECISIONS) + " |")
+        print("| --- |" + " --- |" * len(PRECISIONS))
+        for precision in PRECISIONS:
+            print(f"| {precision} | " + " | ".join(f"{used(precision, other):.4f}" for other in PRECISIONS) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
