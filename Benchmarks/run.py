@@ -184,7 +184,7 @@ def chart(rows, title):
         parts.append(f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{row["work"]} | {row["rival"]}</text>')
         start, end = sorted((place(1), place(row["ratio"])))
         parts.append(f'<rect class="b" x="{start:.0f}" y="{y}" width="{max(1, end - start):.0f}" height="15"/>')
-        parts.append(f'<text x="{max(end, place(1)) + 6:.0f}" y="{y + 12}">{row["ratio"]:.2f}×</text>')
+        parts.append(f'<text x="{max(end, place(1), place(row["needed"] or 1)) + 6:.0f}" y="{y + 12}">{row["ratio"]:.2f}×</text>')
         if row["needed"]:
             x = place(row["needed"])
             parts.append(f'<line class="n" x1="{x:.0f}" y1="{y - 2}" x2="{x:.0f}" y2="{y + 17}"/>')
