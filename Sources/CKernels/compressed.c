@@ -1,5 +1,6 @@
 #include "include/compressed.h"
 
+#include "half.h"
 #include "vector.h"
 
 #if defined(__x86_64__) && defined(__linux__)
@@ -16,16 +17,6 @@ struct few {
 };
 
 int64_t ptk_packed_stride(int64_t inputs) { return (inputs + 31) / 32 * 16; }
-
-/// The value of a finite binary16, without hardware for it (see convert.c).
-INLINE float float_of_half(uint32_t half) {
-    uint32_t magnitude = half & 0x7fffu, bits = (magnitude << 13) + (112u << 23), borrowed = bits + (1u << 23);
-    float normal, subnormal;
-    memcpy(&normal, &bits, sizeof normal);
-    memcpy(&subnormal, &borrowed, sizeof subnormal);
-    float value = magnitude < 0x0400u ? subnormal - 0x1p-14f : normal;
-    return half & 0x8000u ? -value : value;
-}
 
 INLINE float block_scale(const ptk_compressed *m, int64_t block) {
     if (m->scales) return m->scales[block];

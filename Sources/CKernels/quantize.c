@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "half.h"
 #include "vector.h"
 
 enum { panel = ptk_quantized_panel, group = ptk_quantized_group };
@@ -15,31 +16,6 @@ int64_t ptk_quantized_weight_bytes(int bits, int64_t outputs, int64_t inputs) {
 
 int64_t ptk_quantized_scale_bytes(int64_t outputs, int64_t inputs) {
     return panels(outputs) * panel * (filled(inputs) / group) * 2;
-}
-
-/// The nearest binary16 of a finite number, ties to even, without hardware for it; beyond its range, the greatest.
-INLINE uint16_t half_of_float(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, 4);
-    const uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
-    if (magnitude >= 0x477ff000u) return (uint16_t)(sign | 0x7bffu);
-    if (magnitude < 0x38800000u) {  // Subnormal: adding a power of two leaves the rounded fraction in the low bits.
-        float value;
-        memcpy(&value, &magnitude, 4);
-        value += 0.5f;
-        memcpy(&bits, &value, 4);
-        return (uint16_t)(sign | (bits - 0x3f000000u));
-    }
-    return (uint16_t)(sign | ((magnitude - (112u << 23) + 0x0fffu + (magnitude >> 13 & 1)) >> 13));
-}
-
-INLINE float float_of_half(uint32_t half) {
-    uint32_t magnitude = half & 0x7fffu, bits = (magnitude << 13) + (112u << 23), borrowed = bits + (1u << 23);
-    float normal, subnormal;
-    memcpy(&normal, &bits, sizeof normal);
-    memcpy(&subnormal, &borrowed, sizeof subnormal);
-    float value = magnitude < 0x0400u ? subnormal - 0x1p-14f : normal;
-    return half & 0x8000u ? -value : value;
 }
 
 /// Adding 1.5 * 2^23 rounds to the nearest integer.

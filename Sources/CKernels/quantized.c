@@ -1,5 +1,6 @@
 #include "include/quantized.h"
 
+#include "half.h"
 #include "vector.h"
 
 #if defined(__x86_64__) && defined(__linux__)
@@ -98,16 +99,6 @@ DISPATCHED static void round_row(
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Products.
-
-/// The value of a finite binary16, without hardware for it (see convert.c).
-INLINE float float_of_half(uint32_t half) {
-    uint32_t magnitude = half & 0x7fffu, bits = (magnitude << 13) + (112u << 23), borrowed = bits + (1u << 23);
-    float normal, subnormal;
-    memcpy(&normal, &bits, sizeof normal);
-    memcpy(&subnormal, &borrowed, sizeof subnormal);
-    float value = magnitude < 0x0400u ? subnormal - 0x1p-14f : normal;
-    return half & 0x8000u ? -value : value;
-}
 
 #define NAME(name) name##_portable
 #define TARGET
