@@ -41,6 +41,31 @@ enum MetricGoldens {
         return try JSONDecoder().decode(type, from: Data(contentsOf: url))
     }
 
+    private struct Line: Decodable {
+        let mr: String?
+        let ref: String?
+        let references: [String]?
+    }
+
+    /// The references of a real test set, one list per instance.
+    static func realReferences(_ name: String, in folder: URL) throws -> [[String]] {
+        let file = folder.appendingPathComponent(name == "e2e" ? "e2e/test.jsonl" : "webnlg2017/test.jsonl")
+        var groups: [[String]] = []
+        var last: String?
+        for data in try Data(contentsOf: file).split(separator: 0x0A) {
+            let line = try JSONDecoder().decode(Line.self, from: data)
+            if let references = line.references {
+                groups.append(references.map(\.pythonStripped))
+            } else if let text = line.ref {
+                if line.mr != last { groups.append([]) }
+                last = line.mr
+                let oneLine = String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == "\n" ? " " : $0 }))
+                groups[groups.count - 1].append(oneLine.pythonStripped)
+            }
+        }
+        return groups
+    }
+
     /// The system outputs that the generator makes from real references; the rule is the same line by line.
     static func systemOutputs(_ groups: [[String]]) -> (predictions: [String], references: [[String]]) {
         var state: UInt64 = 20_210_801

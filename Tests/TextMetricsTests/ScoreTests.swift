@@ -21,12 +21,6 @@ import Testing
         }
     }
 
-    struct Line: Decodable {
-        let mr: String?
-        let ref: String?
-        let references: [String]?
-    }
-
     @Test(
         "Outputs made from the real test sets score as the original scripts score them",
         .enabled(if: Fixtures.sharedData != nil, "needs the E2E and WebNLG test sets (PREFIXTUNE_DATA)"),
@@ -34,20 +28,7 @@ import Testing
     func realData(name: String) throws {
         let folder = try #require(Fixtures.sharedData)
         let golden = try #require(try MetricGoldens.read("real.json", as: [String: MetricGoldens.Real].self)[name])
-        let file = folder.appendingPathComponent(name == "e2e" ? "e2e/test.jsonl" : "webnlg2017/test.jsonl")
-        var groups: [[String]] = []
-        var last: String?
-        for data in try Data(contentsOf: file).split(separator: 0x0A) {
-            let line = try JSONDecoder().decode(Line.self, from: data)
-            if let references = line.references {
-                groups.append(references.map(\.pythonStripped))
-            } else if let text = line.ref {
-                if line.mr != last { groups.append([]) }
-                last = line.mr
-                let oneLine = String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == "\n" ? " " : $0 }))
-                groups[groups.count - 1].append(oneLine.pythonStripped)
-            }
-        }
+        let groups = try MetricGoldens.realReferences(name, in: folder)
         #expect(groups.count == golden.instances)
         let (predictions, references) = MetricGoldens.systemOutputs(groups)
         try compare(predictions, references, golden.scores, name)

@@ -23,12 +23,14 @@ parser.add_argument("--multi-bleu", required=True)
 parser.add_argument("--data")
 arguments = parser.parse_args()
 here = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, here)
 sys.path.insert(0, arguments.e2e_metrics)
 
 from metrics.pymteval import BLEUScore, NGramScore, NISTScore  # noqa: E402
 from pycocoevalcap.cider.cider import Cider  # noqa: E402
 from pycocoevalcap.rouge.rouge import Rouge  # noqa: E402
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer  # noqa: E402
+from real_outputs import real_references, system_outputs  # noqa: E402
 from unidecode import unidecode  # noqa: E402
 
 SEED = 20210801
@@ -185,59 +187,12 @@ lines = [
 ]
 
 
-# ---- real data: a rule that the Swift test repeats -----------------------------------------------------------------
-
-
-class Generator:
-    """A 64-bit linear congruential generator; the top 31 bits are used."""
-
-    def __init__(self, seed):
-        self.state = seed
-
-    def below(self, count):
-        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2**64
-        return (self.state >> 33) % count
-
-
-def system_outputs(groups, seed):
-    """One output per group, made from one of its references (left out of the references where there are others)."""
-    generator = Generator(seed)
-    hypotheses, references = [], []
-    for index, group in enumerate(groups):
-        chosen = generator.below(len(group))
-        words = group[chosen].split(" ")
-        what = generator.below(6)
-        place = generator.below(len(words))
-        if what == 1:
-            del words[place]
-        elif what == 2:
-            words[0], words[place] = words[place], words[0]
-        elif what == 3:
-            words.insert(place, words[place])
-        elif what == 4:
-            words = words[: place + 1]
-        elif what == 5:
-            words = groups[(index + 1) % len(groups)][0].split(" ")
-        hypotheses.append(" ".join(words))
-        others = [text for i, text in enumerate(group) if i != chosen]
-        references.append(others or group)
-    return hypotheses, references
+# ---- real data -----------------------------------------------------------------------------------------------------
 
 
 def real():
-    groups, last = [], None
-    for line in open(f"{arguments.data}/e2e/test.jsonl", encoding="utf-8"):
-        record = json.loads(line)
-        if record["mr"] != last:
-            groups.append([])
-            last = record["mr"]
-        groups[-1].append(record["ref"].replace("\n", " ").strip())
-    webnlg = [
-        [text.strip() for text in json.loads(line)["references"]]
-        for line in open(f"{arguments.data}/webnlg2017/test.jsonl", encoding="utf-8")
-    ]
     result = {}
-    for name, groups in [("e2e", groups), ("webnlg", webnlg)]:
+    for name, groups in real_references(arguments.data).items():
         hypotheses, references = system_outputs(groups, SEED)
         digest = hashlib.sha256("\n".join(hypotheses).encode("utf-8")).hexdigest()
         result[name] = {"instances": len(groups), "outputsSHA256": digest, "scores": all_scores(hypotheses, references)}
