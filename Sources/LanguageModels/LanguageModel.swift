@@ -34,26 +34,31 @@ import Tokenizers
     ///   - purpose: Tuning keeps a second, re-laid copy of each 32-bit matrix for gradients.
     ///   - precision: How the weights are held.
     ///   - adapters: Low-rank updates of some of the matrices.
+    ///   - trained: Adapters that are put into the model, to be trained there or with values of their own.
     ///   - name: What the model is called where the folder's path does not tell, such as its name on a hub.
-    /// - Throws: ``CheckpointError`` or `TokenizerError`, naming file and key.
+    /// - Throws: ``CheckpointError``, ``AdapterError`` or `TokenizerError`, naming file and key.
     public static func load(
         _ folder: URL, for purpose: Purpose = .inference, precision: WeightPrecision = .float32,
-        adapters: LowRankUpdates? = nil, name: String? = nil
+        adapters: LowRankUpdates? = nil, trained: TrainedAdapters? = nil, name: String? = nil
     ) throws -> LanguageModel {
         try load(
             folder, use: .frozen(differentiable: purpose == .tuning, precision: precision), adapters: adapters,
-            name: name)
+            trained: trained, name: name)
     }
 
-    /// Loads a model folder with trainable weights, for full fine-tuning.
+    /// Loads a model folder with trainable weights, for full or partial fine-tuning.
     ///
-    /// - Parameter name: What the model is called; the folder's path unless given.
-    public static func load(_ folder: URL, trainedOn tape: Tape, name: String? = nil) throws -> LanguageModel {
-        try load(folder, use: .trainable(tape), adapters: nil, name: name)
+    /// - Parameters:
+    ///   - only: Which weights are trained, by full name; all unless given.
+    ///   - name: What the model is called; the folder's path unless given.
+    public static func load(
+        _ folder: URL, trainedOn tape: Tape, only: (@Sendable (_ name: String) -> Bool)? = nil, name: String? = nil
+    ) throws -> LanguageModel {
+        try load(folder, use: .trainable(tape, only: only), adapters: nil, trained: nil, name: name)
     }
 
     private static func load(
-        _ folder: URL, use: WeightUse, adapters: LowRankUpdates?, name: String?
+        _ folder: URL, use: WeightUse, adapters: LowRankUpdates?, trained: TrainedAdapters?, name: String?
     ) throws -> LanguageModel {
         let file = folder.appendingPathComponent("config.json")
         let configuration = try ModelConfigurationFile.read(from: file)
@@ -61,7 +66,7 @@ import Tokenizers
         let conventions = try GenerationConventions.read(folder, configuration)
         let tokenizer = try Tokenizer(folder: folder)
         let network = try configuration.network(
-            WeightLoader(CheckpointReader(folder: folder), use: use, adapters: adapters))
+            WeightLoader(CheckpointReader(folder: folder), use: use, adapters: adapters, trained: trained))
         Compute.releaseFreeMemory()
         let precision: WeightPrecision = if case .frozen(_, let precision) = use { precision } else { .float32 }
         return try LanguageModel(
@@ -108,6 +113,17 @@ import Tokenizers
     /// - Returns: For each kind of attention [n × 2·layers·keyWidth], in the layout of a prefix.
     public func keyValues(ofEmbeddings softPrompt: Tensor) -> [AttentionKind: Tensor] {
         keyValues(of: TokenBatch([[]], after: softPrompt))
+    }
+
+    /// The same, recorded on the tape of the embeddings, so that gradients of the keys and values reach them.
+    ///
+    /// - Parameter softPrompt: Embeddings [n × width], from position 0 of a decoder-only model.
+    /// - Returns: [n × 2·layers·keyWidth], in the layout of a prefix.
+    public func differentiableKeyValues(ofEmbeddings softPrompt: Tensor) -> Tensor {
+        let shape = network.shape, trace = KeyValueTrace()
+        let cache = KVCache(shape: shape, sequences: [.init()], keepsTokens: false, trace: trace)
+        _ = network.hiddenStates(TokenBatch([[]], after: softPrompt), cache: cache, dropout: nil)
+        return trace.matrix(keyWidth: shape.keyWidth)
     }
 
     private func keyValues(of batch: TokenBatch) -> [AttentionKind: Tensor] {

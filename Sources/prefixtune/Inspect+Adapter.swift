@@ -3,7 +3,7 @@ import LanguageModels
 import PrefixTuning
 import Tensors
 
-/// What an adapter's folder or file holds: a prefix in any dialect, a soft prompt, or a LoRA adapter.
+/// What an adapter's folder or file holds: a prefix in any dialect, a soft prompt, a LoRA adapter, or bottleneck adapters.
 ///
 /// What the file does not say is nil: most dialects leave the model's sizes to the model.
 struct AdapterFacts: Encodable {
@@ -44,6 +44,8 @@ struct AdapterFacts: Encodable {
             try self.init(PrefixFile(url))
         } catch PrefixError.notAPrefix(_, "LORA") {
             try self.init(LowRankFile(url))
+        } catch PrefixError.notAPrefix(_, BottleneckFile.type) {
+            try self.init(BottleneckFile(url))
         }
     }
 
@@ -83,6 +85,20 @@ struct AdapterFacts: Encodable {
         file_bytes = Readable.size(of: file.weightsFile)
     }
 
+    private init(_ file: BottleneckFile) {
+        (kind, dialect) = (BottleneckFile.type, "bottleneck")
+        title =
+            "bottleneck adapters of width \(file.bottleneck) behind each "
+            + (file.placement == .block ? "block" : "attention and MLP")
+        (length, layers, heads, width) = (nil, nil, nil, nil)
+        attentions = []
+        parameters = file.parameterCount
+        (stored_parameters, frozen_positions, text_position) = (nil, nil, nil)
+        base_model = file.baseModel
+        matrices = nil
+        file_bytes = Readable.size(of: file.weightsFile)
+    }
+
     var lines: [(String, String)] {
         let unknown = "not recorded; only the model tells"
         let model =
@@ -102,11 +118,11 @@ struct AdapterFacts: Encodable {
             case Prefix.TextPosition.zero.rawValue: "at position 0, as without a prefix"
             default: "at position \(length.map(String.init) ?? "n"), after the prefix"
             }
-        let isLowRank = matrices != nil
+        let isInsideModel = matrices != nil || kind == BottleneckFile.type
         let rows: [(String, String?)] = [
             ("kind", title),
-            ("positions", isLowRank ? nil : length.map(String.init) ?? unknown),
-            ("for a model of", isLowRank ? nil : model),
+            ("positions", isInsideModel ? nil : length.map(String.init) ?? unknown),
+            ("for a model of", isInsideModel ? nil : model),
             ("attentions", attentions.isEmpty || attentions == ["decoder"] ? nil : attentions.joined(separator: ", ")),
             ("matrices", matrices.map(Readable.count)),
             ("parameters", count ?? unknown),
@@ -119,5 +135,7 @@ struct AdapterFacts: Encodable {
     }
 
     /// What the lines are headed by.
-    var heading: String { matrices != nil ? "Adapter" : attentions.isEmpty ? "Soft prompt" : "Prefix" }
+    var heading: String {
+        matrices != nil || kind == BottleneckFile.type ? "Adapter" : attentions.isEmpty ? "Soft prompt" : "Prefix"
+    }
 }

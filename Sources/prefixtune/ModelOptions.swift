@@ -13,6 +13,8 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "The alpha of a loralib file, which does not say it; 32 by default.") var loraAlpha: Float?
     @Flag(help: "Add the LoRA adapter to the weights when loading: faster, and the same to rounding.") var mergeLora =
         false
+    @Option(help: "Bottleneck adapters that train --method adapter wrote: their folder, or org/name.")
+    var adapter: ModelReference?
     @Option(help: "How frozen weights are held: f32, int8, int8-f32-gradients, int4, or stored (16 bits as they are).")
     var precision = WeightPrecision.float32
 
@@ -29,8 +31,11 @@ struct ModelOptions: ParsableArguments {
         let prefix = try await prefix?.located(quiet: common.quiet)
         let lora = try await lora?.located(quiet: common.quiet)
         let adapters = try lora.map { try LowRankFile($0).updates(merging: mergeLora, alpha: loraAlpha) }
+        let adapterFolder = try await adapter?.located(quiet: common.quiet)
+        let bottleneck = try adapterFolder.map { try BottleneckFile($0).adapters() }
         let model = try LanguageModel.load(
-            folder, precision: precision, adapters: adapters, name: model.description)
+            folder, precision: precision, adapters: adapters,
+            trained: bottleneck.map { TrainedAdapters(bottleneck: $0) }, name: model.description)
         let positions = model.network.shape.positionCount
         guard let prefix else { return LoadedModel(model: model, start: nil, positions: positions) }
         let file = try PrefixFile(prefix), loaded = try file.prefix(for: model)

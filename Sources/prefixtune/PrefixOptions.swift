@@ -13,7 +13,11 @@ struct PrefixOptions: ParsableArguments {
         help: "random, words:TEXT, file:TEXTFILE or adapter:DIR (or org/name on the hub); random by default.")
     var initialization: Initialization?
     @Option(help: "Dropout on the prefix.") var prefixDropout: Float?
-    @Option(help: "Dropout on the frozen model's residual branches; 0.1 for xsum, else 0 by default.")
+    @Option(
+        help: """
+            Dropout on the model's residual branches; by default 0 for a prefix (0.1 for xsum), the model's own for \
+            top-layers, adapter and lora.
+            """)
     var modelDropout: Float?
     @Option(
         parsing: .upToNextOption,

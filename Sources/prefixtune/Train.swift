@@ -4,10 +4,10 @@ import LanguageModels
 import PrefixTuning
 import Tensors
 
-/// Trains a prefix, or the whole model, on a task.
+/// Trains a prefix, or what it is compared with, on a task.
 struct Train: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Train a prefix (or fine-tune) on a task.",
+        abstract: "Train a prefix, or by another method, on a task.",
         discussion: """
             Defaults are the paper's for the task. The output folder gets the adapter in PEFT's layout (adapter_config.json, \
             adapter_model.safetensors), best/ (the same at the least validation loss), training-state/ to resume from, \
@@ -17,33 +17,22 @@ struct Train: AsyncParsableCommand {
               prefixtune train --model gpt2 --task e2e --data src1_train.txt --validation src1_valid.txt --output e2e-prefix
             """)
 
-    enum Method: String, CaseIterable, ExpressibleByArgument {
-        case prefix
-        case fineTune = "fine-tune"
-    }
-
     @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
     @Option(parsing: .upToNextOption, help: "Training data, plain or gzip-compressed.") var data: [URL]
     @Option(parsing: .upToNextOption, help: "Validation data.") var validation: [URL] = []
     @Option(help: "Format and defaults: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
     @Option(help: "The folder to write to.") var output: URL
-    @Option(help: "prefix or fine-tune.") var method = Method.prefix
+    @Option(help: "What is trained.") var method = MethodOptions.Method.prefix
     @Option(help: "How frozen weights are held: f32, int8, int8-f32-gradients, int4, or stored (16 bits as they are).")
     var precision = WeightPrecision.float32
     @OptionGroup(title: "Prefix") var prefix: PrefixOptions
+    @OptionGroup(title: "Other methods") var others: MethodOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @Flag(help: "Continue the run in the output folder.") var resume = false
     @OptionGroup(title: "General") var common: CommonOptions
 
-    func validate() throws {
-        if method == .fineTune, prefix.isSet {
-            throw ValidationError("Prefix options have no meaning with --method fine-tune; leave them out.")
-        }
-        if method == .fineTune, precision != .float32 {
-            throw ValidationError("--method fine-tune changes the weights: --precision must be f32.")
-        }
-    }
+    func validate() throws { try others.validate(method, prefix, precision) }
 
     func run() async throws {
         Interrupt.listen()
@@ -52,21 +41,21 @@ struct Train: AsyncParsableCommand {
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
-        let paper = TrainingSettings.paper(task, fineTuning: method == .fineTune)
-        let settings = training.settings(over: paper.0)
+        let (paper, length) = TrainingSettings.paper(task, others.known(method))
+        let settings = training.settings(over: paper)
         let folder = try await model.located(quiet: common.quiet)
         let initialization = try await prefix.initialization?.located(quiet: common.quiet)
-        let tuned: any TuningMethod =
-            switch method {
-            case .prefix:
-                try PrefixMethod(
-                    model: LanguageModel.load(
-                        folder, for: .tuning, precision: precision, name: model.description),
-                    settings: prefix.settings(
-                        task: task, defaultLength: paper.prefixLength, initialization: initialization),
-                    seed: settings.seed)
-            case .fineTune: try FineTuning(folder: folder, modelName: model.description)
-            }
+        let tuned: any TuningMethod
+        if method == .prefix {
+            tuned = try PrefixMethod(
+                model: LanguageModel.load(folder, for: .tuning, precision: precision, name: model.description),
+                settings: prefix.settings(task: task, defaultLength: length, initialization: initialization),
+                seed: settings.seed)
+        } else {
+            tuned = try others.method(
+                method, folder: folder, name: model.description, precision: precision, prefix: prefix,
+                defaultLength: length, seed: settings.seed)
+        }
         let examples = try training.tokenize(task.readForTraining(data), format: limits.format(of: task), for: tuned)
         let held = try training.tokenize(
             task.readForTraining(validation), format: limits.format(of: task), for: tuned)

@@ -59,7 +59,7 @@ import Testing
         #expect(
             try await refusal(workspace)
                 == "Error: FOLDER/prefix/adapter_config.json: an adapter of type LORA was found, but a prefix is needed here "
-                + "(a LoRA adapter is given with --lora)\n")
+                + "(a LoRA adapter is given with --lora, a bottleneck adapter with --adapter)\n")
     }
 
     @Test func truncated() async throws {

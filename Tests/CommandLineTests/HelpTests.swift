@@ -46,7 +46,7 @@ import Testing
                 SUBCOMMANDS:
                   demo                    Tune the embedded model in a few minutes and compare
                                           it with fine-tuning.
-                  train                   Train a prefix (or fine-tune) on a task.
+                  train                   Train a prefix, or by another method, on a task.
                   generate                Continue a prompt, or all prompts of a file.
                   score                   Log-probabilities of given completions, and their
                                           perplexity.

@@ -210,6 +210,8 @@ private final class CountingModel: CausalModel {
     var head: any LinearMap { model.head }
     var parameters: [(name: String, value: Tensor)] { model.parameters }
 
+    func embeddings(of tokens: [Int32]) -> Tensor { Tensor(shape: [tokens.count, shape.width]) }
+
     func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
         calls += 1
         return model.hiddenStates(batch, cache: cache, dropout: dropout)

@@ -17,7 +17,8 @@ import Tokenizers
         var generator = SeededGenerator(seed: 4)
         let tape = Tape()
         let mlp = MLPPrefix(
-            random: &generator, length: 500, hiddenWidth: 400, stack: shape.decoder, width: shape.width, tape: tape)
+            random: &generator, length: 500, hiddenWidth: 400, outputWidth: shape.prefixRowWidth, width: shape.width,
+            tape: tape)
         var found: [String: [Float]] = [:]
         for (name, value) in mlp.parameters { found[name] = value.values }
         expectNormal(found["wte.weight"] ?? [], count: 500 * 64)
@@ -26,7 +27,8 @@ import Tokenizers
         expectUniform(found["control_trans.0.bias"] ?? [], count: 400, bound: 0.125)
         expectUniform(found["control_trans.2.weight"] ?? [], count: 256 * 400, bound: 0.05)
         expectUniform(found["control_trans.2.bias"] ?? [], count: 256, bound: 0.05)
-        let flat = FlatPrefix(random: &generator, length: 100, stack: shape.decoder, tape: tape)
+        let flat = FlatPrefix(
+            random: &generator, length: 100, width: shape.prefixRowWidth, tape: tape)
         expectNormal(flat.evaluate().values, count: 100 * 256)
     }
 

@@ -79,7 +79,7 @@ import Tokenizers
             configuration: wordedConfiguration, parameters: parameters, tokenizer: tokenizer(), to: folder)
     }
 
-    private nonisolated static func tokenizer() throws -> Tokenizer {
+    nonisolated static func tokenizer() throws -> Tokenizer {
         let texts = ["the table says that the text is near the river", "a text about a table near the text"]
         return try BytePairTrainer(vocabularySize: 300).train(on: texts)
     }

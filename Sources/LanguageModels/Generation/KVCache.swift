@@ -31,6 +31,7 @@ public final class KVCache {
     private let stack: AttentionStack
     private let pool: KeyValuePool?
     private let recomputation: Recomputation?
+    private let trace: KeyValueTrace?
 
     /// A cache.
     ///
@@ -39,11 +40,14 @@ public final class KVCache {
     ///   - sequences: What each sequence starts from.
     ///   - keepsTokens: Whether new tokens are remembered (generation) or attend within their batch only (training).
     ///   - recomputation: What training computes twice; not with `keepsTokens`.
+    ///   - trace: Told the keys and values of new tokens; not with a recomputation.
     public init(
-        stack: AttentionStack, sequences: [Sequence], keepsTokens: Bool, recomputation: Recomputation? = nil
+        stack: AttentionStack, sequences: [Sequence], keepsTokens: Bool, recomputation: Recomputation? = nil,
+        trace: KeyValueTrace? = nil
     ) {
         precondition(recomputation == nil || !keepsTokens, "tokens that are remembered are not computed again")
         self.recomputation = recomputation
+        self.trace = trace
         self.stack = stack
         self.sequences = sequences
         pool = keepsTokens ? KeyValuePool(stack: stack) : nil
@@ -51,10 +55,12 @@ public final class KVCache {
 
     /// A cache of a model's decoder.
     public convenience init(
-        shape: ModelShape, sequences: [Sequence], keepsTokens: Bool, recomputation: Recomputation? = nil
+        shape: ModelShape, sequences: [Sequence], keepsTokens: Bool, recomputation: Recomputation? = nil,
+        trace: KeyValueTrace? = nil
     ) {
         self.init(
-            stack: shape.decoder, sequences: sequences, keepsTokens: keepsTokens, recomputation: recomputation)
+            stack: shape.decoder, sequences: sequences, keepsTokens: keepsTokens, recomputation: recomputation,
+            trace: trace)
     }
 
     /// Makes room for the tokens of a batch and says what they attend to.
@@ -75,7 +81,8 @@ public final class KVCache {
         // Asked last: the pool may just have moved to larger memory, and what was appended is attended to as well.
         return CacheStep(
             positions: positions, ranges: batch.ranges, past: sequences.map(keyValues),
-            sources: sequences.map(\.source), newRows: newRows, pool: pool, recomputation: recomputation)
+            sources: sequences.map(\.source), newRows: newRows, pool: pool, recomputation: recomputation,
+            trace: trace)
     }
 
     private func keyValues(of sequence: Sequence) -> [KeyValues] {
@@ -89,6 +96,22 @@ public final class KVCache {
             parts.append(KeyValues(layers: pool.layers, rows: .list(sequence.poolRows), positions: 0))
         }
         return parts
+    }
+}
+
+/// The keys and values of a pass through a model, as parts of its record: gradients of them reach what was passed through.
+public final class KeyValueTrace {
+    fileprivate(set) var layers: [KeyValues.Layer] = []
+
+    /// Nothing yet.
+    public init() {}
+
+    /// Keys and values as one matrix, in the layout of a prefix.
+    ///
+    /// - Returns: [tokens × 2·layers·keyWidth]: key, value, key, value, … of layers 0, 1, …
+    func matrix(keyWidth: Int) -> Tensor {
+        .joiningColumns(
+            layers.flatMap { [($0.source, $0.keyColumn, keyWidth), ($0.source, $0.valueColumn, keyWidth)] })
     }
 }
 
@@ -114,10 +137,11 @@ public final class CacheStep {
     private let newRows: [Int32]
     private let pool: KeyValuePool?
     let recomputation: Recomputation?
+    private let trace: KeyValueTrace?
 
     init(
         positions: [Int32], ranges: [Range<Int>], past: [[KeyValues]], sources: [[KeyValues]], newRows: [Int32],
-        pool: KeyValuePool?, recomputation: Recomputation?
+        pool: KeyValuePool?, recomputation: Recomputation?, trace: KeyValueTrace?
     ) {
         self.positions = positions
         self.ranges = ranges
@@ -126,6 +150,7 @@ public final class CacheStep {
         self.newRows = newRows
         self.pool = pool
         self.recomputation = recomputation
+        self.trace = trace
     }
 
     /// Attention of the new tokens to what is cached and to each other.
@@ -138,6 +163,7 @@ public final class CacheStep {
     public func attend(_ projected: Tensor, layer: Int, geometry: AttentionGeometry) -> Tensor {
         let keyColumn = geometry.heads * geometry.headWidth
         let valueColumn = keyColumn + geometry.keyHeads * geometry.headWidth
+        trace?.layers.append((projected, keyColumn, valueColumn))
         pool?.store(projected, keyColumn: keyColumn, rows: newRows, layer: layer)
         let sequences = zip(ranges, past).map { range, past in
             var segments = past.map { $0.segment(layer) }

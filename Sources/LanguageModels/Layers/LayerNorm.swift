@@ -17,5 +17,12 @@ struct LayerNorm {
         self.epsilon = epsilon
     }
 
+    /// A norm with these parameters [width].
+    init(gain: Tensor, bias: Tensor, epsilon: Float) {
+        self.gain = gain
+        self.bias = bias
+        self.epsilon = epsilon
+    }
+
     func callAsFunction(_ x: Tensor) -> Tensor { x.layerNormalized(gain: gain, bias: bias, epsilon: epsilon) }
 }

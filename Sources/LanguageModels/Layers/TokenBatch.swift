@@ -47,9 +47,11 @@ public struct TokenBatch {
     ///
     /// - Returns: [rows × width].
     func embedded(by table: TokenTable) -> Tensor {
-        let embedded = table.rows(at: tokens)
-        guard let softPrompt else { return embedded }
+        guard let softPrompt else { return table.rows(at: tokens) }
         precondition(softPrompt.width == table.width, "a soft prompt of \(softPrompt.shape) for width \(table.width)")
+        // Alone, it is the batch itself: gradients reach it.
+        if tokens.isEmpty, lengths.count == 1 { return softPrompt }
+        let embedded = table.rows(at: tokens)
         let joined = Tensor(shape: [rowCount, table.width])
         var row = 0, token = 0
         for length in lengths {

@@ -4,8 +4,9 @@ import Tensors
 public enum WeightUse {
     /// Constants, re-laid once; with the copies that gradients need where `differentiable`.
     case frozen(differentiable: Bool, precision: WeightPrecision = .float32)
-    /// Parameters of a tape: fine-tuning and pretraining.
-    case trainable(Tape)
+    /// Parameters of a tape: fine-tuning and pretraining. Where a choice is given, only tensors are trained whose full
+    /// names it takes; the others are held in the same form, so that the whole model can be saved.
+    case trainable(Tape, only: (@Sendable (_ name: String) -> Bool)? = nil)
 }
 
 /// How frozen matrices and tables are held in memory.
@@ -34,7 +35,8 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
 
 /// Turns the tensors of a checkpoint into frozen or trainable weights, so that a model file is written once for both.
 public struct WeightLoader {
-    /// The parameters made so far, under their full names, in the order of the model; empty for frozen weights.
+    /// The parameters made so far, under their full names, in the order of the model; empty for frozen weights. Those
+    /// that are not trained have no gradient.
     public final class Registry {
         /// Name and value of each parameter.
         public internal(set) var parameters: [(name: String, value: Tensor)] = []
@@ -46,15 +48,21 @@ public struct WeightLoader {
     public let registry: Registry
     let reader: CheckpointReader
     let adapters: LowRankUpdates?
-    private var scope = ""
+    let trained: TrainedAdapters?
+    private(set) var scope = ""
 
     /// A loader over the tensors of `reader`.
     ///
-    /// - Parameter adapters: Low-rank updates of some of the frozen matrices.
-    public init(_ reader: CheckpointReader, use: WeightUse, adapters: LowRankUpdates? = nil) {
+    /// - Parameters:
+    ///   - adapters: Low-rank updates of some of the frozen matrices.
+    ///   - trained: Adapters that are trained beside the frozen matrices.
+    public init(
+        _ reader: CheckpointReader, use: WeightUse, adapters: LowRankUpdates? = nil, trained: TrainedAdapters? = nil
+    ) {
         self.reader = reader
         self.use = use
         self.adapters = adapters
+        self.trained = trained
         registry = Registry()
     }
 
@@ -68,6 +76,7 @@ public struct WeightLoader {
         use = parent.use
         registry = parent.registry
         adapters = parent.adapters
+        trained = parent.trained
         self.scope = scope
     }
 
@@ -76,10 +85,14 @@ public struct WeightLoader {
 
     /// A vector, or a small table.
     public func tensor(_ name: String, shape: [Int]) throws -> Tensor {
-        let tape: Tape? = if case .trainable(let tape) = use { tape } else { nil }
-        let tensor = Tensor(shape: shape, tape: tape)
+        guard case .trainable(let tape, let isTrained) = use else {
+            let tensor = Tensor(shape: shape)
+            try tensor.withMutableValues { try reader.read(name, shape: shape, into: $0) }
+            return tensor
+        }
+        let tensor = Tensor(shape: shape, tape: isTrained?(scope + name) ?? true ? tape : nil)
         try tensor.withMutableValues { try reader.read(name, shape: shape, into: $0) }
-        if tape != nil { registry.parameters.append((scope + name, tensor)) }
+        registry.parameters.append((scope + name, tensor))
         return tensor
     }
 
@@ -159,13 +172,16 @@ public struct WeightLoader {
     public func finish(ignoring patterns: [String] = []) throws {
         try reader.finish(ignoring: patterns)
         try adapters?.finish()
+        try trained?.finish()
     }
 }
 
 extension WeightLoader {
     /// Whether a matrix is an ordinary tensor that will be held alone.
     private func isPlain(_ name: String) -> Bool {
-        let isAdapted = adapters.map { $0.update(of: scope + name) != nil && !$0.merges } ?? false
+        let isAdapted =
+            adapters.map { $0.update(of: scope + name) != nil && !$0.merges } ?? false
+            || trained?.lowRank?.reaches(scope + name) ?? false
         return contains("\(name).weight") && !reader.isQuantized(name) && !isAdapted
     }
 
@@ -208,6 +224,7 @@ extension WeightLoader {
             let base =
                 try compressed(name, input: input, output: output, orientation, bias: bias, inputScales: inputScales)
                 ?? packed(name, input: input, output: output, orientation, bias: bias, differentiable: differentiable)
+            if let lowRank = trained?.lowRank, let map = lowRank.map(over: base, name: scope + name) { return map }
             guard let update = adapters?.update(of: scope + name), adapters?.merges == false else { return base }
             return try update.map(over: base, name: scope + name)
         }

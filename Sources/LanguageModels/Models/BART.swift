@@ -41,6 +41,8 @@ public final class BART: EncoderDecoderModel {
 
     /// Sizes that caches and prefixes have.
     public var shape: ModelShape { configuration.shape }
+    /// Rows of the token table.
+    public func embeddings(of tokens: [Int32]) -> Tensor { decoder.embedding.tokenTable.rows(at: tokens) }
     /// What the decoder begins with.
     public var startToken: Int32 { configuration.startToken }
 
@@ -91,6 +93,7 @@ extension BART {
             let attentionNorm: LayerNorm
             let mlp: MLP
             let mlpNorm: LayerNorm
+            let adapters: BlockAdapters
         }
 
         init(_ configuration: BARTConfiguration, _ weights: WeightLoader, table: TokenTable) throws {
@@ -103,7 +106,8 @@ extension BART {
                         weights.scoped("self_attn"), layer: layer, width: d, heads: stack.headCount, isCausal: false),
                     attentionNorm: try LayerNorm(weights.scoped("self_attn_layer_norm"), width: d, epsilon: 1e-5),
                     mlp: try MLP(weights, width: d, inner: stack.innerWidth, configuration.activation),
-                    mlpNorm: try LayerNorm(weights.scoped("final_layer_norm"), width: d, epsilon: 1e-5))
+                    mlpNorm: try LayerNorm(weights.scoped("final_layer_norm"), width: d, epsilon: 1e-5),
+                    adapters: try BlockAdapters(weights, width: d))
             }
         }
 
@@ -114,8 +118,9 @@ extension BART {
             for block in blocks {
                 x = step.recomputing(.layer, x, dropout) { x in
                     let attended = step.recomputing(.attention, x, nil) { block.attention($0, step) }
-                    let y = block.attentionNorm(x + dropped(attended))
-                    return block.mlpNorm(y + dropped(block.mlp(y)))
+                    let y = block.attentionNorm(x + dropped(block.adapters.afterAttention(attended)))
+                    let z = block.mlpNorm(y + dropped(block.adapters.afterMLP(block.mlp(y))))
+                    return block.adapters.afterBlock(z)
                 }
             }
             return x
@@ -133,6 +138,7 @@ extension BART {
             let crossNorm: LayerNorm
             let mlp: MLP
             let mlpNorm: LayerNorm
+            let adapters: BlockAdapters
         }
 
         init(_ configuration: BARTConfiguration, _ weights: WeightLoader, table: TokenTable) throws {
@@ -151,7 +157,8 @@ extension BART {
                         weights.scoped("encoder_attn"), layer: layer, width: d, heads: stack.headCount),
                     crossNorm: try norm("encoder_attn_layer_norm"),
                     mlp: try MLP(weights, width: d, inner: stack.innerWidth, configuration.activation),
-                    mlpNorm: try norm("final_layer_norm"))
+                    mlpNorm: try norm("final_layer_norm"),
+                    adapters: try BlockAdapters(weights, width: d))
             }
         }
 
@@ -162,10 +169,11 @@ extension BART {
             for block in blocks {
                 x = step.recomputing(.layer, x, dropout) { x in
                     let attended = step.recomputing(.attention, x, nil) { block.attention($0, step) }
-                    let y = block.attentionNorm(x + dropped(attended))
+                    let y = block.attentionNorm(x + dropped(block.adapters.afterAttention(attended)))
                     let read = step.recomputing(.attention, y, nil) { block.cross($0, step) }
                     let z = block.crossNorm(y + dropped(read))
-                    return block.mlpNorm(z + dropped(block.mlp(z)))
+                    let out = block.mlpNorm(z + dropped(block.adapters.afterMLP(block.mlp(z))))
+                    return block.adapters.afterBlock(out)
                 }
             }
             return x

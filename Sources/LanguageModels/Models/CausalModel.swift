@@ -11,6 +11,11 @@ public protocol CausalModel: AnyObject {
     /// Its parameters under the names of its checkpoint, where it is trained; else none.
     var parameters: [(name: String, value: Tensor)] { get }
 
+    /// The input embeddings of some tokens, before anything is done to them.
+    ///
+    /// - Returns: [tokens × width of the token table].
+    func embeddings(of tokens: [Int32]) -> Tensor
+
     /// The final hidden states of new tokens.
     ///
     /// - Parameters:

@@ -47,6 +47,8 @@ public final class GPT2: CausalModel {
 
     /// Sizes that caches and prefixes have.
     public var shape: ModelShape { configuration.shape }
+    /// Rows of the token table.
+    public func embeddings(of tokens: [Int32]) -> Tensor { tokenTable.rows(at: tokens) }
 
     /// lnᶠ of the last block's output.
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
@@ -64,6 +66,7 @@ extension GPT2 {
         let attention: Attention
         let mlpNorm: LayerNorm
         let mlp: MLP
+        let adapters: BlockAdapters
 
         init(_ configuration: GPT2Configuration, layer: Int, _ weights: WeightLoader) throws {
             let epsilon = configuration.layerNormEpsilon
@@ -71,12 +74,14 @@ extension GPT2 {
             attention = try Attention(configuration, layer: layer, weights.scoped("attn"))
             mlpNorm = try LayerNorm(weights.scoped("ln_2"), width: configuration.width, epsilon: epsilon)
             mlp = try MLP(configuration, weights.scoped("mlp"))
+            adapters = try BlockAdapters(weights, width: configuration.width)
         }
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
             func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
-            let x = x + dropped(step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) })
-            return x + dropped(mlp(mlpNorm(x)))
+            let attended = step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) }
+            let x = x + dropped(adapters.afterAttention(attended))
+            return adapters.afterBlock(x + dropped(adapters.afterMLP(mlp(mlpNorm(x)))))
         }
     }
 

@@ -36,6 +36,8 @@ public final class GPTNeoX: CausalModel {
 
     /// Sizes that caches and prefixes have.
     public var shape: ModelShape { configuration.shape }
+    /// Rows of the token table.
+    public func embeddings(of tokens: [Int32]) -> Tensor { tokenTable.rows(at: tokens) }
 
     /// lnᶠ of the last block's output.
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {

@@ -35,6 +35,8 @@ public final class Llama: CausalModel {
 
     /// Sizes that caches and prefixes have.
     public var shape: ModelShape { configuration.shape }
+    /// Rows of the token table.
+    public func embeddings(of tokens: [Int32]) -> Tensor { tokenTable.rows(at: tokens) }
 
     /// The last block's output, normalised.
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {

@@ -57,6 +57,8 @@ public final class OPT: CausalModel {
 
     /// Sizes that caches and prefixes have.
     public var shape: ModelShape { configuration.shape }
+    /// Rows of the token table.
+    public func embeddings(of tokens: [Int32]) -> Tensor { tokenTable.rows(at: tokens) }
 
     /// What the head reads: the last block's output, normalised and projected where the model says so.
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {

@@ -2,10 +2,21 @@ import Foundation
 import LanguageModels
 import Tensors
 
-/// Full fine-tuning: all weights of the model are trained. What prefix-tuning is compared with.
+/// Fine-tuning: all weights of the model are trained, or those of its top layers. What prefix-tuning is compared with.
 @Compute public final class FineTuning: TuningMethod {
-    /// "fine-tune".
-    public let name = "fine-tune"
+    /// What is trained.
+    public enum Part: Equatable, Sendable {
+        /// All weights.
+        case all
+        /// The last `count` blocks and the final layer norm (the paper's FT-top2), of an encoder–decoder model those of
+        /// the decoder; with the token embeddings and the head tied to them, or without.
+        case topLayers(_ count: Int, embeddings: Bool = false)
+    }
+
+    /// "fine-tune" or "top-layers".
+    public var name: String { part == .all ? "fine-tune" : "top-layers" }
+    /// What is trained.
+    public let part: Part
     /// The model in training.
     public let model: LanguageModel
     /// Records the passes through the model, which reach all weights.
@@ -15,34 +26,37 @@ import Tensors
     /// Loads a model with trainable weights.
     ///
     /// - Parameters:
+    ///   - part: What of it is trained.
     ///   - dropout: On embeddings and residual branches, in 0..<1; nil for the probability in `config.json`.
     ///   - modelName: What the model is called; the folder's path unless given.
     /// - Throws: ``TrainingError`` for another dropout, `CheckpointError` or `TokenizerError` for the folder.
-    public init(folder: URL, dropout: Float? = nil, modelName: String? = nil) throws {
+    public init(folder: URL, part: Part = .all, dropout: Float? = nil, modelName: String? = nil) throws {
         if let dropout, !(0..<1).contains(dropout) {
             throw TrainingError.badSetting(
                 name: "the dropout", value: "\(dropout)", needed: "a number from 0 to below 1")
         }
         passTape = Tape()
-        model = try LanguageModel.load(folder, trainedOn: passTape, name: modelName)
+        self.part = part
+        let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        model = try LanguageModel.load(
+            folder, trainedOn: passTape, only: part.choice(layerCount: configuration.shape.layerCount), name: modelName)
         dropoutProbability = dropout ?? model.configuration.residualDropout
     }
 
     /// The dropout probability.
-    public var fingerprint: String { "dropout \(dropoutProbability)" }
-    /// All weights.
-    public var parameters: [(name: String, value: Tensor)] { model.network.parameters }
-    /// All weights: a user keeps a whole model per task.
+    public var fingerprint: String {
+        switch part {
+        case .all: "dropout \(dropoutProbability)"
+        case .topLayers(let count, let embeddings):
+            "dropout \(dropoutProbability), the last \(count) layers\(embeddings ? " and embeddings" : "")"
+        }
+    }
+    /// The weights that are trained.
+    public var parameters: [(name: String, value: Tensor)] {
+        model.network.parameters.filter { $0.value.gradient != nil }
+    }
+    /// The same: a user keeps all of them per task.
     public var storedParameterCount: Int { trainableParameterCount }
-    /// None.
-    public var reservedPositions: Int { 0 }
-    /// Nothing: sequences start from an empty cache.
-    public func start() -> InitialKeyValues? { nil }
-    /// Nothing.
-    public func beginStep(dropoutSeed: UInt64) -> InitialKeyValues? { nil }
-    /// Nothing: the passes reach the weights themselves.
-    public func endStep() {}
-
     /// Dropout on embeddings and residual branches.
     public func dropout(seed: UInt64) -> Dropout? {
         dropoutProbability > 0 ? Dropout(probability: dropoutProbability, seed: seed) : nil
@@ -51,6 +65,34 @@ import Tensors
     /// Writes a model folder.
     public func write(to folder: URL) throws {
         try ModelFolder.write(
-            configuration: model.configuration, parameters: parameters, tokenizer: model.tokenizer, to: folder)
+            configuration: model.configuration, parameters: model.network.parameters, tokenizer: model.tokenizer,
+            to: folder)
+    }
+}
+
+extension FineTuning.Part {
+    /// Which weights are trained, by their names in checkpoints; nil for all.
+    ///
+    /// - Throws: ``TrainingError/badSetting(name:value:needed:)`` where the model has fewer layers.
+    func choice(layerCount: Int) throws -> (@Sendable (String) -> Bool)? {
+        guard case .topLayers(let count, let embeddings) = self else { return nil }
+        guard (1...layerCount).contains(count) else {
+            throw TrainingError.badSetting(
+                name: "the number of trained layers", value: "\(count)", needed: "a number from 1 to \(layerCount)")
+        }
+        return { name in
+            let parts = name.split(separator: ".")
+            if parts.contains("encoder") { return false }
+            // "h" in GPT-2, "layers" elsewhere, then the layer's number.
+            if let index = parts.firstIndex(where: { $0 == "h" || $0 == "layers" }), index + 1 < parts.count,
+                let layer = Int(parts[index + 1])
+            {
+                return layer >= layerCount - count
+            }
+            // GPT-2, OPT, GPT-NeoX, Llama; BART ends with the norm of its last block.
+            if !Set(parts).isDisjoint(with: ["ln_f", "final_layer_norm", "norm"]) { return true }
+            return embeddings
+                && !Set(parts).isDisjoint(with: ["wte", "embed_tokens", "embed_in", "shared", "lm_head", "embed_out"])
+        }
     }
 }

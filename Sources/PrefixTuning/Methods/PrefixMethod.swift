@@ -45,7 +45,7 @@ import Tensors
     /// The frozen model.
     public let model: LanguageModel
     /// Records the passes through the model, back to P.
-    public let passTape = Tape()
+    public let passTape: Tape
     /// Records how P comes from the parameters: once per step, however many passes use it.
     private let tape = Tape()
     private var evaluated: [(p: Tensor, leaf: Tensor)] = []
@@ -60,9 +60,11 @@ import Tensors
     /// - Parameters:
     ///   - model: Loaded for `LanguageModel.Purpose.tuning`.
     ///   - seed: Fixes random initial values.
+    ///   - passTape: Prefixes that are to be trained together share one; see ``JointTrainer``.
     /// - Throws: ``PrefixError`` where the initialisation does not fit.
-    public init(model: LanguageModel, settings: Settings, seed: UInt64) throws {
+    public init(model: LanguageModel, settings: Settings, seed: UInt64, passTape: Tape = Tape()) throws {
         self.model = model
+        self.passTape = passTape
         self.settings = settings
         try settings.validate()
         let shape = model.network.shape
@@ -82,14 +84,15 @@ import Tensors
             let target = targets[kind]
             if let hiddenWidth = settings.hiddenWidth {
                 let mlp = MLPPrefix(
-                    random: &generator, length: length, hiddenWidth: hiddenWidth, stack: stack, width: shape.width,
-                    tape: tape)
+                    random: &generator, length: length, hiddenWidth: hiddenWidth, outputWidth: stack.prefixRowWidth,
+                    width: shape.width, tape: tape)
                 if let target { mlp.fit(target) }
                 made.append((kind, mlp))
             } else if let target {
                 made.append((kind, FlatPrefix(target, tape: tape)))
             } else {
-                made.append((kind, FlatPrefix(random: &generator, length: length, stack: stack, tape: tape)))
+                made.append(
+                    (kind, FlatPrefix(random: &generator, length: length, width: stack.prefixRowWidth, tape: tape)))
             }
         }
         parametrizations = made
@@ -115,6 +118,8 @@ import Tensors
     }
     /// n, unless the text keeps its own positions.
     public var reservedPositions: Int { textPosition == .afterPrefix ? length : 0 }
+    /// False.
+    public var changesModel: Bool { false }
 
     /// P as the beginning of every sequence's cache.
     public func start() -> InitialKeyValues? {

@@ -19,6 +19,9 @@ import Tokenizers
     var parameters: [(name: String, value: Tensor)] { get }
     /// Number of values that a user keeps per task, as the paper counts them.
     var storedParameterCount: Int { get }
+    /// Whether what is trained lies inside the model; else it only stands before the text, and other methods can use the
+    /// model in the same pass.
+    var changesModel: Bool { get }
     /// Positions of the model that the method itself takes up.
     var reservedPositions: Int { get }
 
@@ -41,6 +44,17 @@ import Tokenizers
 }
 
 extension TuningMethod {
+    /// True: a prefix says otherwise.
+    public var changesModel: Bool { true }
+    /// None.
+    public var reservedPositions: Int { 0 }
+    /// Nothing: sequences start from an empty cache.
+    public func start() -> InitialKeyValues? { nil }
+    /// Nothing.
+    public func beginStep(dropoutSeed: UInt64) -> InitialKeyValues? { nil }
+    /// Nothing: the passes reach the parameters themselves.
+    public func endStep() {}
+
     /// Number of values that training changes.
     public var trainableParameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 

@@ -49,7 +49,7 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
             "\(file): \(reason)"
         case .notAPrefix(let file, let kind):
             "\(file): an adapter of type \(kind) was found, but a prefix is needed here "
-                + "(a LoRA adapter is given with --lora)"
+                + "(a LoRA adapter is given with --lora, a bottleneck adapter with --adapter)"
         case .wrongTensor(let file, let key, let expected, let found):
             "tensor \"\(key)\" of \(file) has shape \(found), but \(expected) is needed for this model; name the model that "
                 + "the prefix was trained on"

@@ -16,11 +16,9 @@ import Tensors
     /// Starts from given values.
     public init(_ p: Tensor, tape: Tape) { self.p = p.leaf(on: tape) }
 
-    /// P ~ N(0, 1), as the authors' code initialises it.
-    public init(random generator: inout SeededGenerator, length: Int, stack: AttentionStack, tape: Tape) {
-        p = Tensor(
-            (0..<length * stack.prefixRowWidth).map { _ in Float(generator.normal()) },
-            shape: [length, stack.prefixRowWidth], tape: tape)
+    /// P ~ N(0, 1) [length × width], as the authors' code initialises it.
+    public init(random generator: inout SeededGenerator, length: Int, width: Int, tape: Tape) {
+        p = Tensor((0..<length * width).map { _ in Float(generator.normal()) }, shape: [length, width], tape: tape)
     }
 
     /// P.
@@ -42,10 +40,10 @@ import Tensors
     ///
     /// - Parameters:
     ///   - hiddenWidth: m.
-    ///   - stack: The layers that P is for.
+    ///   - outputWidth: Width of a row of P: 2·L·keyWidth, or d where embeddings are computed instead.
     ///   - width: d, the model's width.
     public init(
-        random generator: inout SeededGenerator, length: Int, hiddenWidth: Int, stack: AttentionStack, width d: Int,
+        random generator: inout SeededGenerator, length: Int, hiddenWidth: Int, outputWidth: Int, width d: Int,
         tape: Tape
     ) {
         func uniform(_ shape: [Int], fanIn: Int) -> Tensor {
@@ -59,8 +57,8 @@ import Tensors
             weight: uniform([hiddenWidth, d], fanIn: d), orientation: .outputByInput,
             bias: uniform([hiddenWidth], fanIn: d))
         output = TrainableMatrix(
-            weight: uniform([stack.prefixRowWidth, hiddenWidth], fanIn: hiddenWidth), orientation: .outputByInput,
-            bias: uniform([stack.prefixRowWidth], fanIn: hiddenWidth))
+            weight: uniform([outputWidth, hiddenWidth], fanIn: hiddenWidth), orientation: .outputByInput,
+            bias: uniform([outputWidth], fanIn: hiddenWidth))
     }
 
     /// E and the network, under the names of the authors' checkpoints.

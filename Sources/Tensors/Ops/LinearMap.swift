@@ -22,6 +22,12 @@ public protocol LinearMap: AnyObject {
 
     /// dW += xᵀ·dy, db += the sum of dy's rows. Nothing for a frozen matrix.
     func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int)
+
+    /// y = x·W + b, recorded where a tape asks for it.
+    ///
+    /// - Parameter x: [rows × inputWidth].
+    /// - Returns: [rows × outputWidth].
+    func callAsFunction(_ x: Tensor) -> Tensor
 }
 
 extension LinearMap {
@@ -30,11 +36,11 @@ extension LinearMap {
         apply(x, rows: rows, into: y)
     }
 
-    /// y = x·W + b.
-    ///
-    /// - Parameter x: [rows × inputWidth].
-    /// - Returns: [rows × outputWidth].
-    public func callAsFunction(_ x: Tensor) -> Tensor {
+    /// As one operation of the tape.
+    public func callAsFunction(_ x: Tensor) -> Tensor { product(with: x) }
+
+    /// y = x·W + b as one operation of the tape.
+    func product(with x: Tensor) -> Tensor {
         precondition(x.width == inputWidth, "a matrix of \(inputWidth) rows cannot take \(x.shape)")
         let tape = Tape.recording(x.gradient, parameterGradient), rows = x.rows
         let y = Tensor(shape: [rows, outputWidth], tape: tape)

@@ -10,6 +10,8 @@ public final class LowRankMap: LinearMap {
     public let up: Tensor
     /// s; α/rank in the paper.
     public let scale: Float
+    /// Drops some of the x that A reads, and only of that, while training; nil for none.
+    public var dropout: ((Tensor) -> Tensor)?
 
     /// A corrected map.
     ///
@@ -29,6 +31,16 @@ public final class LowRankMap: LinearMap {
     }
 
     private var rank: Int { up.width }
+
+    /// Whether x is read with some of it dropped.
+    var drops: Bool { dropout != nil && Tape.recording(down.gradient) != nil }
+
+    /// y = m(x) + s · (x·Aᵀ)·Bᵀ, with ``dropout`` on the x that A reads.
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        guard drops, let dropout else { return product(with: x) }
+        let projected = TrainableMatrix(weight: down, orientation: .outputByInput)(dropout(x))
+        return base(x) + TrainableMatrix(weight: up, orientation: .outputByInput)(projected).scaled(by: scale)
+    }
 
     /// Width of x.
     public var inputWidth: Int { base.inputWidth }

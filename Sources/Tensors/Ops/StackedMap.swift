@@ -31,6 +31,12 @@ public final class StackedMap: LinearMap {
         return slots.first { $0.tape.isRecording } ?? slots.first
     }
 
+    /// y = [m₁(x) | m₂(x) | …]; each part as operations of its own where one drops some of x.
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        guard parts.contains(where: { ($0 as? LowRankMap)?.drops == true }) else { return product(with: x) }
+        return .joiningColumns(parts.map { (source: $0(x), column: 0, width: $0.outputWidth) })
+    }
+
     /// y = [m₁(x) | m₂(x) | …].
     public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
         forEachPart { part, column in

@@ -1,0 +1,87 @@
+import Foundation
+import LanguageModels
+import Tensors
+
+/// Bottleneck adapters on disk: `adapter_config.json` of type `BOTTLENECK` beside `adapter_model.safetensors`.
+///
+/// The form is this package's own: PEFT has no such adapters, and AdapterHub's have other designs.
+public struct BottleneckFile {
+    /// What `adapter_config.json` calls them.
+    public static let type = "BOTTLENECK"
+
+    private struct Configuration: Codable {
+        var peft_type: String
+        var base_model_name_or_path: String?
+        var bottleneck: Int
+        var placement: BottleneckAdapters.Placement
+    }
+
+    /// Writes the folder.
+    ///
+    /// - Throws: `CheckpointError` where it cannot be written; what stood there before is then unchanged.
+    @Compute static func write(_ adapters: BottleneckAdapters, baseModel: String, to folder: URL) throws {
+        var writer = SafetensorsWriter(metadata: ["format": "pt"])
+        for (name, value) in adapters.parameters { writer.add(name, shape: value.shape, values: value.values) }
+        try ModelFolder.makeFolder(folder)
+        try writer.write(to: folder.appendingPathComponent("adapter_model.safetensors"))
+        let configuration = Configuration(
+            peft_type: type, base_model_name_or_path: baseModel, bottleneck: adapters.bottleneck,
+            placement: adapters.placement)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try AtomicFile.write(
+            try encoder.encode(configuration) + [UInt8(ascii: "\n")],
+            to: folder.appendingPathComponent("adapter_config.json"))
+    }
+
+    /// The folder's `adapter_model.safetensors`.
+    public let weightsFile: URL
+    /// Width of the hidden layers.
+    public var bottleneck: Int { configuration.bottleneck }
+    /// Where the adapters are put.
+    public var placement: BottleneckAdapters.Placement { configuration.placement }
+    /// Folder or name of the model that they were trained on, if known.
+    public var baseModel: String? { configuration.base_model_name_or_path }
+    /// Number of values.
+    public var parameterCount: Int {
+        source.names.reduce(0) { $0 + (source.shape(of: $1) ?? []).reduce(1, *) }
+    }
+
+    private let configuration: Configuration
+    private let source: SafetensorsFile
+
+    /// Opens a folder.
+    ///
+    /// - Throws: ``PrefixError`` where it holds something else, `CheckpointError` where a file is damaged.
+    public init(_ folder: URL) throws {
+        let file = folder.appendingPathComponent("adapter_config.json")
+        guard let data = try? Data(contentsOf: file) else {
+            throw PrefixError.badConfiguration(
+                file: file.path, reason: "there is no such file; name the folder that holds the adapter")
+        }
+        guard let configuration = try? JSONDecoder().decode(Configuration.self, from: data),
+            configuration.peft_type == Self.type, configuration.bottleneck > 0
+        else {
+            throw PrefixError.badConfiguration(
+                file: file.path, reason: "it does not describe bottleneck adapters; train them with --method adapter")
+        }
+        self.configuration = configuration
+        weightsFile = folder.appendingPathComponent("adapter_model.safetensors")
+        source = try SafetensorsFile(weightsFile)
+    }
+
+    /// The adapters, to load their model with.
+    ///
+    /// ```swift
+    /// let adapters = try BottleneckFile(folder).adapters()
+    /// let model = try LanguageModel.load(base, trained: TrainedAdapters(bottleneck: adapters))
+    /// ```
+    ///
+    /// - Throws: `CheckpointError` where the file is damaged.
+    public func adapters() throws -> BottleneckAdapters {
+        let reader = CheckpointReader(source)
+        var values: [String: [Float]] = [:]
+        for name in source.names { values[name] = try reader.read(name, shape: source.shape(of: name) ?? []) }
+        return BottleneckAdapters(bottleneck: bottleneck, placement: placement, values: values)
+    }
+}

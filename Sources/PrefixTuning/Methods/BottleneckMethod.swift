@@ -1,0 +1,78 @@
+import Foundation
+import LanguageModels
+import Tensors
+
+/// Bottleneck adapters: small networks are trained behind the layers of a frozen model. What the paper calls adapter-tuning
+/// (Houlsby et al. 2019; Lin et al. 2020).
+@Compute public final class BottleneckMethod: TuningMethod {
+    /// The form of the adapters.
+    public struct Settings: Codable, Equatable, Sendable {
+        /// Width b of the hidden layers. With GPT-2 medium and one adapter per block, 6 are the paper's 0.1% of the
+        /// parameters and 224 its 3%.
+        public var bottleneck = 6
+        /// Where they are put.
+        public var placement = BottleneckAdapters.Placement.block
+        /// Dropout inside the frozen model; nil for the probability in `config.json`, with which the authors train.
+        public var modelDropout: Float?
+
+        /// The paper's smaller adapters.
+        public init() {}
+    }
+
+    /// "adapter".
+    public let name = "adapter"
+    /// The frozen model, with the adapters in it.
+    public let model: LanguageModel
+    /// Records the passes through the model, which reach the adapters.
+    public let passTape: Tape
+    private let adapters: BottleneckAdapters
+    private let modelDropout: Float
+
+    /// Loads a model with adapters to be trained.
+    ///
+    /// - Parameters:
+    ///   - precision: How the frozen weights are held.
+    ///   - modelName: What the model is called; the folder's path unless given.
+    ///   - seed: Fixes the initial values.
+    /// - Throws: ``TrainingError`` for a setting without meaning, `AdapterError` for an architecture that has no places
+    ///   for adapters, `CheckpointError` or `TokenizerError` for the folder.
+    public init(
+        folder: URL, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil, seed: UInt64
+    ) throws {
+        guard settings.bottleneck > 0 else {
+            throw TrainingError.badSetting(
+                name: "the bottleneck", value: "\(settings.bottleneck)", needed: "at least 1")
+        }
+        if let dropout = settings.modelDropout, !(0..<1).contains(dropout) {
+            throw TrainingError.badSetting(
+                name: "the model's dropout", value: "\(dropout)", needed: "a number from 0 to below 1")
+        }
+        passTape = Tape()
+        adapters = BottleneckAdapters(
+            bottleneck: settings.bottleneck, placement: settings.placement, tape: passTape, seed: seed)
+        model = try LanguageModel.load(
+            folder, for: .tuning, precision: precision, trained: TrainedAdapters(bottleneck: adapters),
+            name: modelName)
+        modelDropout = settings.modelDropout ?? model.configuration.residualDropout
+    }
+
+    /// Width, places and dropout.
+    public var fingerprint: String {
+        "bottleneck \(adapters.bottleneck), \(adapters.placement.rawValue), dropout in the model \(modelDropout)"
+            + (model.precision == .float32 ? "" : ", model in \(model.precision.rawValue)")
+    }
+    /// Norms, Down and Up of each place.
+    public var parameters: [(name: String, value: Tensor)] { adapters.parameters }
+    /// All of them.
+    public var storedParameterCount: Int { trainableParameterCount }
+
+    /// Dropout inside the model.
+    public func dropout(seed: UInt64) -> Dropout? {
+        modelDropout > 0 ? Dropout(probability: modelDropout, seed: seed) : nil
+    }
+
+    /// Writes the adapters; see ``BottleneckFile``.
+    public func write(to folder: URL) throws {
+        try BottleneckFile.write(adapters, baseModel: model.name, to: folder)
+    }
+}

@@ -1,0 +1,186 @@
+import Foundation
+import LanguageModels
+import Tensors
+import Tokenizers
+
+/// Trained embeddings before the text of a frozen decoder-only model: prompt tuning (Lester et al. 2021), P-tuning (Liu et
+/// al. 2021) and the paper's embedding-only ablation (section 7.2), which differ in what the embeddings come from.
+///
+/// The model attends to nothing but the keys and values that it computes from the embeddings. They are computed once per
+/// step, whatever the size of the batch, and the text then starts from them as it starts from a prefix; a program that
+/// puts the embeddings in front of every example gets the same numbers with more work.
+@Compute public final class SoftPromptMethod: TuningMethod {
+    /// What the embeddings come from.
+    public enum Form: String, CaseIterable, Codable, Sendable {
+        /// They are parameters.
+        case prompt = "prompt-tuning"
+        /// An MLP with two hidden layers and ReLU, as PEFT has it.
+        case encoder = "p-tuning"
+        /// The MLP of the prefix, with one hidden layer and tanh, as the authors have it; or parameters.
+        case embeddingOnly = "embedding-only"
+    }
+
+    /// What is trained, and how training starts.
+    public struct Settings: Codable, Equatable, Sendable {
+        /// What the embeddings come from.
+        public var form: Form
+        /// Number n of embeddings; nil for as many as the words have, else 10.
+        public var length: Int?
+        /// Hidden width of the MLP; nil for the model's width in ``Form/encoder`` (PEFT's default), 512 in
+        /// ``Form/embeddingOnly``. 0 makes the embeddings of the latter parameters.
+        public var hiddenWidth: Int?
+        /// Words whose embeddings are what ``Form/prompt`` starts from, repeated to the length; nil for N(0, 1).
+        public var words: String?
+
+        /// Defaults of PEFT, or of the authors for ``Form/embeddingOnly``.
+        public init(_ form: Form) { self.form = form }
+    }
+
+    /// ``Form``'s name.
+    public var name: String { settings.form.rawValue }
+    /// The frozen model.
+    public let model: LanguageModel
+    /// Records the passes of the text through the model.
+    public let passTape: Tape
+    /// What is trained to give the embeddings [n × width].
+    public let embeddings: any PrefixParametrization
+    /// Records how keys and values come from the parameters, through the frozen model.
+    private let tape = Tape()
+    private let settings: Settings
+    private let length: Int
+    private let width: Int  // of the token table
+    private var evaluated: (p: Tensor, leaf: Tensor)?
+
+    /// Prepares embeddings for training.
+    ///
+    /// - Parameters:
+    ///   - model: Loaded for `LanguageModel.Purpose.tuning`.
+    ///   - seed: Fixes random initial values.
+    ///   - passTape: Soft prompts and prefixes that are to be trained together share one; see ``JointTrainer``.
+    /// - Throws: ``PrefixError`` where the settings do not fit the model.
+    public init(model: LanguageModel, settings: Settings, seed: UInt64, passTape: Tape = Tape()) throws {
+        self.model = model
+        self.passTape = passTape
+        self.settings = settings
+        let shape = model.network.shape
+        let width = model.network.embeddings(of: [0]).width
+        guard shape.encoder == nil else { throw PrefixError.softPromptOfEncoder }
+        let words = try settings.words.map { try Self.tokens(of: $0, model) }
+        let length = settings.length ?? words?.count ?? 10
+        guard length > 0, settings.hiddenWidth ?? 1 >= 0 else {
+            throw PrefixError.badSetting(name: "length", value: "\(length)", needed: "at least 1")
+        }
+        guard length < shape.positionCount else {
+            throw PrefixError.tooLong(length: length, positions: shape.positionCount)
+        }
+        (self.width, self.length) = (width, length)
+        var generator = SeededGenerator(seed: seed)
+        switch settings.form {
+        case .prompt:
+            let initial = words.map { words in
+                model.network.embeddings(of: (0..<length).map { words[$0 % words.count] })
+            }
+            if let initial {
+                embeddings = FlatPrefix(initial, tape: tape)
+            } else {
+                embeddings = FlatPrefix(random: &generator, length: length, width: width, tape: tape)
+            }
+        case .encoder:
+            embeddings = PromptEncoder(
+                random: &generator, length: length, hiddenWidth: settings.hiddenWidth ?? width, width: width, tape: tape
+            )
+        case .embeddingOnly:
+            let hiddenWidth = settings.hiddenWidth ?? 512
+            embeddings =
+                hiddenWidth == 0
+                ? FlatPrefix(random: &generator, length: length, width: width, tape: tape)
+                : MLPPrefix(
+                    random: &generator, length: length, hiddenWidth: hiddenWidth, outputWidth: width, width: width,
+                    tape: tape)
+        }
+    }
+
+    private static func tokens(of words: String, _ model: LanguageModel) throws -> [Int32] {
+        guard words.contains(where: { !$0.isWhitespace }) else {
+            throw PrefixError.badInitialText(tokens: 0, length: nil)
+        }
+        return model.tokenizer.encode(" " + words)
+    }
+
+    /// Length and hidden width.
+    public var fingerprint: String {
+        "length \(length), hidden width \(settings.hiddenWidth.map(String.init) ?? "default")"
+            + (model.precision == .float32 ? "" : ", model in \(model.precision.rawValue)")
+    }
+    /// What the embeddings come from.
+    public var parameters: [(name: String, value: Tensor)] { embeddings.parameters }
+    /// n · width: only the embeddings are kept.
+    public var storedParameterCount: Int { length * width }
+    /// n.
+    public var reservedPositions: Int { length }
+    /// False.
+    public var changesModel: Bool { false }
+
+    /// What the model computes from the embeddings.
+    public func start() -> InitialKeyValues? {
+        tape.withoutRecording { keyValues(model.differentiableKeyValues(ofEmbeddings: embeddings.evaluate()).detached) }
+    }
+
+    /// What the model computes from the embeddings, as a leaf of the passes.
+    public func beginStep(dropoutSeed: UInt64) -> InitialKeyValues? {
+        let p = model.differentiableKeyValues(ofEmbeddings: embeddings.evaluate()), leaf = p.leaf(on: passTape)
+        evaluated = (p, leaf)
+        return keyValues(leaf)
+    }
+
+    /// Passes the gradients of keys and values on, through the frozen model, to the embeddings.
+    public func endStep() {
+        if let (p, leaf) = evaluated, let gradient = leaf.gradient?.take() {
+            tape.backward(from: p, gradient: gradient)
+        } else {
+            tape.reset()
+        }
+        evaluated = nil
+    }
+
+    private func keyValues(_ matrix: Tensor) -> InitialKeyValues {
+        InitialKeyValues(decoder: KeyValues(rowsOf: matrix, shape: model.network.shape))
+    }
+
+    /// None: the frozen model runs as in evaluation.
+    public func dropout(seed: UInt64) -> Dropout? { nil }
+
+    /// The embeddings as they stand.
+    public func softPrompt() -> SoftPrompt {
+        SoftPrompt(
+            width: width, values: tape.withoutRecording { embeddings.evaluate().values },
+            place: .decoder, baseModel: model.name)
+    }
+
+    /// Writes the embeddings in PEFT's layout.
+    public func write(to folder: URL) throws {
+        let shape = model.network.shape
+        var configuration = PEFTConfiguration(
+            type: settings.form == .encoder ? "P_TUNING" : "PROMPT_TUNING", length: length, stack: shape.decoder,
+            baseModel: model.name)
+        configuration.token_dim = width
+        configuration.num_attention_heads = model.configuration.headCount
+        configuration.task_type = "CAUSAL_LM"
+        configuration.num_transformer_submodules = 1
+        configuration.encoder_hidden_size = settings.form == .encoder ? settings.hiddenWidth ?? width : nil
+        configuration.peft_version = "0.21.2"
+        try softPrompt().write(configuration, to: folder)
+    }
+}
+
+extension SoftPrompt {
+    /// Writes the two files of PEFT's layout.
+    func write(_ configuration: PEFTConfiguration, to folder: URL) throws {
+        try ModelFolder.makeFolder(folder)
+        var writer = SafetensorsWriter(metadata: ["format": "pt"])
+        writer.add(PrefixFile.promptEmbeddings, shape: [length, width], values: values)
+        try writer.write(to: folder.appendingPathComponent("adapter_model.safetensors"))
+        try AtomicFile.write(
+            try configuration.fileContents, to: folder.appendingPathComponent("adapter_config.json"))
+    }
+}
