@@ -25,7 +25,8 @@ struct Benchmark: AsyncParsableCommand {
     @Option(help: "Examples per training step, or prompts answered side by side.") var batchSize = 1
     @Option(help: "Beams per prompt; 1 is greedy search.") var beams = 1
     @Option(help: "Positions of the prefix; 0 for none.") var prefixLength = 10
-    @Option(help: "Different prefixes among the prompts of a batch.") var prefixes = 1
+    @Option(help: "Different prefixes among the prompts of a batch, or trained together, each on its own batch.")
+    var prefixes = 1
     @Option(help: "Hidden width of the prefix's MLP in training; 0 for a flat prefix.") var hiddenWidth = 512
     @Option(help: "What training computes twice: none, attention or layer.") var recompute = Recomputation.Part.none
     @Option(help: "Tokens that pass through the model at a time in training.") var tokensPerPass: Int?

@@ -33,7 +33,7 @@ import Testing
         }
         #expect(lines.map(\.work) == ["train", "prefill", "decode"])
         // Two examples of prompt and answer, two prompts, and for each three tokens after the first.
-        #expect(lines.map(\.tokens_per_round) == [20, 10, 6])
+        #expect(lines.map(\.tokens_per_round) == [40, 10, 6])
         for line in lines {
             #expect(line.tokens_per_second.count == 2)
             #expect(line.tokens_per_second.allSatisfy { $0 > 0 && $0.isFinite })

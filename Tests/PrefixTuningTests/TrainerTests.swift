@@ -95,7 +95,7 @@ import Testing
             #expect(passes.allSatisfy { $0.count == 1 || $0.reduce(0) { $0 + $1.tokens.count } <= limit })
             #expect(passes.allSatisfy { !$0.isEmpty })
         }
-        #expect(TargetLoss.passes([], tokensPerPass: 5).isEmpty)
+        #expect(TargetLoss.passes([TokenizedExample](), tokensPerPass: 5).isEmpty)
     }
 
     @Test("validation loss is the mean over target tokens, without dropout", arguments: [nil, 6])

@@ -24,7 +24,7 @@ import Tensors
         public var beams = 1
         /// Positions of the prefix; 0 for none.
         public var prefixLength = 10
-        /// Different prefixes among the prompts of a batch.
+        /// Different prefixes among the prompts of a batch, or trained together, each on a batch of its own.
         public var prefixes = 1
         /// Hidden width of the reparametrisation in training; nil for a flat prefix.
         public var hiddenWidth: Int? = 512
@@ -109,7 +109,6 @@ import Tensors
         var prefix = PrefixMethod.Settings()
         prefix.length = setup.prefixLength
         prefix.hiddenWidth = setup.hiddenWidth
-        let method = try PrefixMethod(model: model, settings: prefix, seed: 1)
         var settings = TrainingSettings()
         settings.batchSize = setup.batchSize
         settings.duration = .steps(setup.rounds + 2)
@@ -117,12 +116,21 @@ import Tensors
         settings.reduction = .mean
         settings.recomputation = setup.recomputation
         settings.tokensPerPass = setup.tokensPerPass
-        let trainer = try Trainer(method, examples: examples ?? madeUpExamples(), settings: settings)
-        for _ in 0..<2 { _ = try trainer.step() }
+        let examples = examples ?? madeUpExamples(), tape = Tape()
+        let trainers = try (0..<setup.prefixes).map { index in
+            let method = try PrefixMethod(model: model, settings: prefix, seed: UInt64(index) + 1, passTape: tape)
+            return try Trainer(method, examples: examples, settings: settings)
+        }
+        let together = try JointTrainer(trainers)
+        @Compute func step() throws -> Int {
+            guard trainers.count > 1 else { return try trainers[0].step().tokens }
+            return try together.step().reduce(0) { sum, outcome in sum + (try outcome?.get().tokens ?? 0) }
+        }
+        for _ in 0..<2 { _ = try step() }
         var clock = RoundClock()
         for _ in 0..<setup.rounds {
             clock.begin()
-            clock.end(tokens: try trainer.step().tokens)
+            clock.end(tokens: try step())
         }
         return clock.result(.train)
     }

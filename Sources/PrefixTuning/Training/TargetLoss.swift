@@ -3,67 +3,93 @@ import Tensors
 
 /// The loss of a batch of examples: cross-entropy of the target tokens only, given everything before them.
 @Compute enum TargetLoss {
-    /// Σ weight · loss over the target tokens, recorded where a tape asks for it.
-    ///
-    /// - Parameters:
-    ///   - examples: Token sequences; the tokens from `targetStart` on are targets. Those of an encoder–decoder model
-    ///     have a source.
-    ///   - start: What every sequence attends to first: the prefix, shared by all.
-    ///   - weight: Of each target token.
-    ///   - recomputation: What is computed twice.
-    /// - Returns: The loss, and each target's own, example after example, in nats.
+    /// A sequence of a pass.
+    struct Row {
+        /// The tokens from `targetStart` on are targets. An example of an encoder–decoder model has a source.
+        let example: TokenizedExample
+        /// What it attends to first: a prefix, which any number of rows may share.
+        let start: InitialKeyValues?
+        /// Of each of its target tokens in the loss.
+        let weight: Float
+    }
+
+    /// Σ weight · loss over the target tokens of examples that all start alike; see ``evaluate(_:model:dropout:recomputation:)``.
     static func evaluate(
         _ examples: [TokenizedExample], model: any CausalModel, start: InitialKeyValues?, weight: Float,
         dropout: Dropout? = nil, recomputation: Recomputation? = nil
     ) -> (loss: Tensor, perTarget: [Float]) {
+        evaluate(
+            examples.map { Row(example: $0, start: start, weight: weight) }, model: model, dropout: dropout,
+            recomputation: recomputation)
+    }
+
+    /// Σ weight · loss over the target tokens, recorded where a tape asks for it.
+    ///
+    /// - Parameters:
+    ///   - rows: Sequences; those that share a start should follow each other.
+    ///   - recomputation: What is computed twice.
+    /// - Returns: The loss, and each target's own, example after example, in nats.
+    static func evaluate(
+        _ rows: [Row], model: any CausalModel, dropout: Dropout? = nil, recomputation: Recomputation? = nil
+    ) -> (loss: Tensor, perTarget: [Float]) {
         // The last token is predicted, never read.
-        let batch = TokenBatch(examples.map { Array($0.tokens.dropLast()) })
+        let batch = TokenBatch(rows.map { Array($0.example.tokens.dropLast()) })
         let cache = KVCache(
             shape: model.shape,
-            sequences: sequences(
-                examples, model: model, start: start, dropout: dropout, recomputation: recomputation),
+            sequences: sequences(rows, model: model, dropout: dropout, recomputation: recomputation),
             keepsTokens: false, recomputation: recomputation)
         let hidden = model.hiddenStates(batch, cache: cache, dropout: dropout)
-        var predictors: [Int32] = [], targets: [Int32] = []
-        for (example, range) in zip(examples, batch.ranges) {
-            for index in example.targetStart..<example.tokens.count {
+        var predictors: [Int32] = [], targets: [Int32] = [], weights: [Float] = []
+        for (row, range) in zip(rows, batch.ranges) {
+            for index in row.example.targetStart..<row.example.tokens.count {
                 predictors.append(Int32(range.lowerBound + index - 1))
-                targets.append(example.tokens[index])
+                targets.append(row.example.tokens[index])
+                weights.append(row.weight)
             }
         }
         let (loss, perRow) = crossEntropy(
-            hidden.rows(at: predictors), head: model.head, targets: targets,
-            weights: [Float](repeating: weight, count: targets.count))
+            hidden.rows(at: predictors), head: model.head, targets: targets, weights: weights)
         return (loss, perRow)
     }
 
-    /// What each example's decoder starts from: what all start from, and its own source where there is an encoder.
+    /// What each row's decoder starts from: its start, and its own source where there is an encoder.
     private static func sequences(
-        _ examples: [TokenizedExample], model: any CausalModel, start: InitialKeyValues?, dropout: Dropout?,
-        recomputation: Recomputation?
+        _ rows: [Row], model: any CausalModel, dropout: Dropout?, recomputation: Recomputation?
     ) -> [KVCache.Sequence] {
         guard let model = model as? any EncoderDecoderModel else {
-            return examples.map { _ in KVCache.Sequence(after: start?.decoder) }
+            return rows.map { KVCache.Sequence(after: $0.start?.decoder) }
         }
         let sources = model.encode(
-            TokenBatch(examples.map(\.source)), after: examples.map { _ in start?.encoder }, dropout: dropout,
+            TokenBatch(rows.map(\.example.source)), after: rows.map { $0.start?.encoder }, dropout: dropout,
             recomputation: recomputation)
-        return sources.map { source in
-            KVCache.Sequence(after: start?.decoder, reading: [start?.cross, source].compactMap(\.self))
+        return zip(rows, sources).map { row, source in
+            KVCache.Sequence(
+                after: row.start?.decoder, reading: [row.start?.cross, source].compactMap(\.self))
         }
     }
 
     /// Parts of a batch of at most so many tokens each, or one example.
     static func passes(_ examples: [TokenizedExample], tokensPerPass: Int) -> [[TokenizedExample]] {
-        var passes: [[TokenizedExample]] = [], tokens = 0
-        for example in examples {
-            if passes.isEmpty || tokens + example.length > tokensPerPass {
-                passes.append([])
+        parts(examples, tokensPerPass: tokensPerPass) { $0.length }
+    }
+
+    /// The same for rows.
+    static func passes(_ rows: [Row], tokensPerPass: Int) -> [[Row]] {
+        parts(rows, tokensPerPass: tokensPerPass) { $0.example.length }
+    }
+
+    private static func parts<Item>(
+        _ items: [Item], tokensPerPass: Int, length: (Item) -> Int
+    ) -> [[Item]] {
+        var parts: [[Item]] = [], tokens = 0
+        for item in items {
+            if parts.isEmpty || tokens + length(item) > tokensPerPass {
+                parts.append([])
                 tokens = 0
             }
-            passes[passes.count - 1].append(example)
-            tokens += example.length
+            parts[parts.count - 1].append(item)
+            tokens += length(item)
         }
-        return passes
+        return parts
     }
 }

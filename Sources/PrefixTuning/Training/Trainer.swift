@@ -133,49 +133,69 @@ import Tensors
     /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:)`` where the loss or its gradient is not
     ///   finite; the parameters are then as before the step.
     public func step() throws -> Step {
-        let number = stepCount + 1
-        let batch = order.next().map { examples[$0] }
-        // Masks depend on seed and step alone, so that a resumed run draws the same ones.
-        let maskSeed = settings.seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(number) &* 0xbf58_476d_1ce4_e5b9
-        let (value, perTarget) = passThroughModel(batch, maskSeed: maskSeed)
-        let rate = settings.learningRate * schedule.factor(at: number - 1)
-        guard value.isFinite else {
-            for parameter in method.parameters { parameter.value.gradient?.clear() }
-            throw TrainingError.diverged(step: number, loss: value, gradientNorm: .nan, learningRate: rate)
-        }
-        let norm = optimizer.step(learningRate: rate)
-        guard norm.isFinite else {
-            throw TrainingError.diverged(step: number, loss: value, gradientNorm: norm, learningRate: rate)
-        }
-        return Step(
-            step: number, loss: value,
-            tokenLoss: perTarget.reduce(0) { $0 + Double($1) } / Double(max(1, perTarget.count)), learningRate: rate,
-            gradientNorm: norm, tokens: batch.reduce(0) { $0 + $1.length }, epoch: order.epoch,
-            endsEpoch: order.isAtEpochStart)
-    }
-
-    /// Collects the gradients of a batch, part by part.
-    ///
-    /// - Returns: The reduced loss, and each target's own.
-    private func passThroughModel(_ batch: [TokenizedExample], maskSeed: UInt64) -> (Double, [Float]) {
-        let targets = batch.reduce(0) { $0 + $1.targetCount }
-        let weight: Float =
-            switch settings.reduction {
-            case .sum: 1 / Float(batch.count)
-            case .mean: 1 / Float(max(1, targets))
-            }
-        let start = method.beginStep(dropoutSeed: maskSeed), dropout = method.dropout(seed: maskSeed &+ 1)
+        let draft = draft()
         var total = 0.0, perTarget: [Float] = []
-        for pass in TargetLoss.passes(batch, tokensPerPass: settings.tokensPerPass) {
+        for pass in TargetLoss.passes(draft.rows, tokensPerPass: settings.tokensPerPass) {
             let (loss, losses) = TargetLoss.evaluate(
-                pass, model: method.model.network, start: start, weight: weight, dropout: dropout,
+                pass, model: method.model.network, dropout: draft.dropout,
                 recomputation: Recomputation(settings.recomputation ?? .none, on: method.passTape))
             method.passTape.backward(from: loss)
             total += Double(loss.values[0])
             perTarget += losses
         }
+        return try finish(draft, loss: total, perTarget: perTarget)
+    }
+
+    /// A step before its rows pass through the model.
+    struct Draft {
+        let number: Int
+        let rows: [TargetLoss.Row]
+        let dropout: Dropout?
+        let learningRate: Double
+    }
+
+    /// Draws the next batch and begins its step.
+    func draft() -> Draft {
+        let number = stepCount + 1
+        let batch = order.next().map { examples[$0] }
+        // Masks depend on seed and step alone, so that a resumed run draws the same ones.
+        let maskSeed = settings.seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(number) &* 0xbf58_476d_1ce4_e5b9
+        let weight: Float =
+            switch settings.reduction {
+            case .sum: 1 / Float(batch.count)
+            case .mean: 1 / Float(max(1, batch.reduce(0) { $0 + $1.targetCount }))
+            }
+        let start = method.beginStep(dropoutSeed: maskSeed)
+        return Draft(
+            number: number, rows: batch.map { TargetLoss.Row(example: $0, start: start, weight: weight) },
+            dropout: method.dropout(seed: maskSeed &+ 1),
+            learningRate: settings.learningRate * schedule.factor(at: number - 1))
+    }
+
+    /// Updates the parameters by what the passes of a step collected.
+    ///
+    /// - Parameters:
+    ///   - loss: The reduced loss of the step.
+    ///   - perTarget: Each target's own.
+    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:)``; nothing is changed then.
+    func finish(_ draft: Draft, loss: Double, perTarget: [Float]) throws -> Step {
         method.endStep()
-        return (total, perTarget)
+        guard loss.isFinite else {
+            for parameter in method.parameters { parameter.value.gradient?.clear() }
+            throw TrainingError.diverged(
+                step: draft.number, loss: loss, gradientNorm: .nan, learningRate: draft.learningRate)
+        }
+        let norm = optimizer.step(learningRate: draft.learningRate)
+        guard norm.isFinite else {
+            throw TrainingError.diverged(
+                step: draft.number, loss: loss, gradientNorm: norm, learningRate: draft.learningRate)
+        }
+        return Step(
+            step: draft.number, loss: loss,
+            tokenLoss: perTarget.reduce(0) { $0 + Double($1) } / Double(max(1, perTarget.count)),
+            learningRate: draft.learningRate, gradientNorm: norm,
+            tokens: draft.rows.reduce(0) { $0 + $1.example.length }, epoch: order.epoch,
+            endsEpoch: order.isAtEpochStart)
     }
 
     /// The remaining steps, each done when it is asked for; ends early where the asking task is cancelled.

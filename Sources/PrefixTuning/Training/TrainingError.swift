@@ -20,6 +20,8 @@ public enum TrainingError: Error, Equatable {
     case noTarget(example: Int, tokens: Int, targetStart: Int)
     /// An example, counted from 1, has no source for the encoder, or one that nothing reads.
     case badSource(example: Int, needsSource: Bool)
+    /// Runs cannot be trained together.
+    case cannotJoin(reason: String)
     /// An example has a token that the model does not know.
     case tokenOutOfVocabulary(token: Int32, vocabulary: Int)
 }
@@ -52,6 +54,8 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
             needsSource
                 ? "example \(example) has no source for the model's encoder; give it one"
                 : "example \(example) has a source, but the model has no encoder; put it before the completion instead"
+        case .cannotJoin(let reason):
+            "these runs cannot be trained together: \(reason); train them one after another"
         case .tokenOutOfVocabulary(let token, let vocabulary):
             "the tokenizer gives token \(token), but the model's vocabulary has \(vocabulary) entries; "
                 + "use the tokenizer files that belong to the model"

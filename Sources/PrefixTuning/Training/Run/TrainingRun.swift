@@ -25,7 +25,7 @@ import Tensors
         case interrupted
     }
 
-    private let trainer: Trainer
+    let trainer: Trainer
     private let validation: [TokenizedExample]
     private let folder: URL
     private let details: [String: String]
@@ -80,32 +80,39 @@ import Tensors
     public func run(
         report: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }
     ) throws -> (ending: Ending, summary: TrainingSummary) {
-        // The state before the first step: a run that is killed early can be resumed, too.
-        if trainer.stepCount == 0 { try trainer.saveState(to: folder.appendingPathComponent("training-state")) }
+        try begin()
         while !trainer.isFinished {
             if shouldStop() { return (.interrupted, try finish(.interrupted, report)) }
             let start = ContinuousClock.now
             let step = try trainer.step()
-            lastStep = step
-            let elapsed = start.duration(to: .now).seconds
-            tokens += step.tokens
-            seconds += elapsed
-            try metrics.append(
-                MetricsLine(
-                    step: step.step, loss: step.loss, token_loss: step.tokenLoss, learning_rate: step.learningRate,
-                    gradient_norm: step.gradientNorm, tokens: step.tokens, seconds: seconds))
-            let isLast = trainer.isFinished
-            let rate = Double(tokens) / seconds
-            report(
-                .step(
-                    step, tokensPerSecond: rate,
-                    secondsLeft: seconds / Double(step.step) * Double(trainer.totalSteps - step.step)))
-            if isLast || trainer.settings.validateEvery.map({ step.step.isMultiple(of: $0) }) ?? step.endsEpoch {
-                try validate(report)
-            }
-            if isLast || step.step.isMultiple(of: trainer.settings.saveEvery) { try save(report) }
+            try record(step, elapsed: start.duration(to: .now).seconds, report)
         }
         return (.finished, try finish(.finished, report))
+    }
+
+    /// Saves the state before the first step: a run that is killed early can be resumed, too.
+    func begin() throws {
+        if trainer.stepCount == 0 { try trainer.saveState(to: folder.appendingPathComponent("training-state")) }
+    }
+
+    /// Writes down a step; validates and saves when it is time.
+    func record(_ step: Trainer.Step, elapsed: Double, _ report: (Event) -> Void) throws {
+        lastStep = step
+        tokens += step.tokens
+        seconds += elapsed
+        try metrics.append(
+            MetricsLine(
+                step: step.step, loss: step.loss, token_loss: step.tokenLoss, learning_rate: step.learningRate,
+                gradient_norm: step.gradientNorm, tokens: step.tokens, seconds: seconds))
+        let isLast = trainer.isFinished
+        report(
+            .step(
+                step, tokensPerSecond: Double(tokens) / seconds,
+                secondsLeft: seconds / Double(step.step) * Double(trainer.totalSteps - step.step)))
+        if isLast || trainer.settings.validateEvery.map({ step.step.isMultiple(of: $0) }) ?? step.endsEpoch {
+            try validate(report)
+        }
+        if isLast || step.step.isMultiple(of: trainer.settings.saveEvery) { try save(report) }
     }
 
     private func validate(_ report: (Event) -> Void) throws {
@@ -144,7 +151,7 @@ import Tensors
             learningRate: lastStep?.learningRate ?? trainer.settings.learningRate)
     }
 
-    private func finish(_ ending: Ending, _ report: (Event) -> Void) throws -> TrainingSummary {
+    func finish(_ ending: Ending, _ report: (Event) -> Void) throws -> TrainingSummary {
         if ending == .interrupted { try save(report) }
         let summary = TrainingSummary(
             trainer, ending: ending, tokens: tokens, seconds: seconds, metrics: metrics, details: details)
