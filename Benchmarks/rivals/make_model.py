@@ -12,6 +12,7 @@ from pathlib import Path
 SIZES = {
     "gpt2": dict(n_embd=768, n_layer=12, n_head=12),
     "gpt2-medium": dict(n_embd=1024, n_layer=24, n_head=16),
+    "gpt2-large": dict(n_embd=1280, n_layer=36, n_head=20),
 }
 TOKENIZER_FILES = ("vocab.json", "merges.txt")
 

@@ -24,7 +24,10 @@ public struct CIDEr: Sendable {
         try score(PTBCorpus(predictions: predictions, references: references))
     }
 
-    func score(_ corpus: PTBCorpus) -> Double {
+    func score(_ corpus: PTBCorpus) -> Double { statistics(corpus).score }
+
+    /// The similarity of each instance. Resampling leaves the weights as they are in the whole corpus.
+    func statistics(_ corpus: PTBCorpus) -> CorpusStatistics {
         var trie = NGramTrie()
         func counts(_ sentence: [String]) -> [NodeCounts] {
             trie.nodes(of: words(sentence), order: Self.order).map { NodeCounts($0) }
@@ -33,13 +36,12 @@ public struct CIDEr: Sendable {
         let references = corpus.references.map { $0.map(counts) }
 
         let weights = inverseDocumentFrequencies(references, nodes: trie.count)
-        var sum = 0.0
-        for (prediction, group) in zip(predictions, references) {
-            let hypothesis = WeightedText(prediction, weights)
-            let similarity = group.reduce(0.0) { $0 + hypothesis.similarity(to: WeightedText($1, weights)) }
-            sum += 10 * similarity / Double(group.count)
-        }
-        return sum / Double(predictions.count)
+        return CorpusStatistics(
+            meanOf: zip(predictions, references).map { prediction, group in
+                let hypothesis = WeightedText(prediction, weights)
+                let similarity = group.reduce(0.0) { $0 + hypothesis.similarity(to: WeightedText($1, weights)) }
+                return 10 * similarity / Double(group.count)
+            })
     }
 
     /// The script joins its tokens and splits them again at any white space, which cuts phone numbers and mixed

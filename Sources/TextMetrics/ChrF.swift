@@ -21,9 +21,17 @@ public struct ChrF: Sendable {
     /// - Returns: 0 to 100.
     /// - Throws: ``MetricError`` if the two lists do not match or an instance has no reference.
     public func score(predictions: [String], references: [[String]]) throws(MetricError) -> Double {
+        try statistics(predictions: predictions, references: references).score
+    }
+
+    /// For resampling.
+    /// - Throws: As ``score(predictions:references:)``.
+    public func statistics(
+        predictions: [String], references: [[String]]
+    ) throws(MetricError) -> CorpusStatistics {
         try Corpus.check(predictions: predictions, references: references)
-        var characters = NGramTrie(), words = NGramTrie(), total = [Counts](repeating: Counts(), count: order)
-        for (prediction, group) in zip(predictions, references) {
+        var characters = NGramTrie(), words = NGramTrie()
+        let rows = zip(predictions, references).map { prediction, group in
             let found = ngrams(prediction, &characters, &words)
             var best: (f: Double, counts: [Counts])?
             for reference in group {
@@ -31,9 +39,9 @@ public struct ChrF: Sendable {
                 let f = score(counts)
                 if f > best?.f ?? -1 { best = (f, counts) }
             }
-            for (n, counts) in (best?.counts ?? []).enumerated() { total[n].add(counts) }
+            return (best?.counts ?? []).flatMap { [$0.predicted, $0.expected, $0.shared].map(Double.init) }
         }
-        return 100 * score(total)
+        return CorpusStatistics(rows) { [self] sums, _ in 100 * score((0..<order).map { Counts(sums[(3 * $0)...]) }) }
     }
 
     private var order: Int { characterOrder + wordOrder }
@@ -69,19 +77,16 @@ public struct ChrF: Sendable {
     private struct Counts {
         var predicted = 0, expected = 0, shared = 0
 
-        init() {}
+        init(_ sums: ArraySlice<Double>) {
+            let numbers = sums.prefix(3).map { Int($0) }
+            (predicted, expected, shared) = (numbers[0], numbers[1], numbers[2])
+        }
 
         init(_ prediction: NodeCounts, _ reference: NodeCounts) {
             expected = reference.counts.reduce(0, +)
             // Nothing is counted against a prediction where the reference is shorter than n.
             predicted = expected > 0 ? prediction.counts.reduce(0, +) : 0
             prediction.forEachShared(with: reference) { shared += min($1, $2) }
-        }
-
-        mutating func add(_ other: Counts) {
-            predicted += other.predicted
-            expected += other.expected
-            shared += other.shared
         }
     }
 

@@ -17,15 +17,22 @@ public struct E2EBLEU: Sendable {
         try score(MTEvalCorpus(predictions: predictions, references: references, order: BLEUStatistics.order))
     }
 
-    func score(_ corpus: MTEvalCorpus) -> Double {
-        var statistics = BLEUStatistics()
-        for instance in corpus.instances {
+    func score(_ corpus: MTEvalCorpus) -> Double { statistics(corpus).score }
+
+    func statistics(_ corpus: MTEvalCorpus) -> CorpusStatistics {
+        let rows = corpus.instances.map { instance in
+            var statistics = BLEUStatistics()
             statistics.add(prediction: instance.prediction, references: instance.references)
+            return statistics.row
         }
+        return CorpusStatistics(rows) { Self.score(BLEUStatistics(sums: $0), instances: $1) }
+    }
+
+    private static func score(_ statistics: BLEUStatistics, instances: Int) -> Double {
         let (length, reference) = (statistics.predictionLength, statistics.referenceLength)
         var logarithms = 0.0
         for n in 0..<BLEUStatistics.order {
-            let positions = length - n * corpus.instances.count
+            let positions = length - n * instances
             logarithms += log(max(Double(statistics.hits[n]), 1e-15) / max(Double(positions), 1e-9))
         }
         let penalty = length <= reference ? exp(1 - Double(reference) / max(Double(length), 1e-5)) : 1

@@ -43,15 +43,21 @@ public struct MultiBLEU: Sendable {
     /// Where the script divides by zero (no token in any prediction or any reference) the score is 0.
     /// - Throws: ``MetricError`` if the two lists do not match or an instance has no reference.
     public func score(predictions: [String], references: [[String]]) throws(MetricError) -> Result {
-        try Corpus.check(predictions: predictions, references: references)
-        var trie = NGramTrie()
-        var statistics = BLEUStatistics()
-        for (prediction, group) in zip(predictions, references) {
-            let nodes = trie.nodes(of: tokens(of: prediction), order: BLEUStatistics.order)
-            let referenceNodes = group.map { trie.nodes(of: tokens(of: $0), order: BLEUStatistics.order) }
-            statistics.add(prediction: nodes, references: referenceNodes)
-        }
-        return Result(statistics)
+        let rows = try rows(predictions: predictions, references: references)
+        return Result(rows.reduce(into: BLEUStatistics()) { $0.add($1) })
+    }
+
+    /// For resampling.
+    /// - Throws: As ``score(predictions:references:)``.
+    public func statistics(
+        predictions: [String], references: [[String]]
+    ) throws(MetricError) -> CorpusStatistics {
+        let rows = try rows(predictions: predictions, references: references)
+        return CorpusStatistics(rows.map(\.row)) { sums, _ in Result(BLEUStatistics(sums: sums)).score }
+    }
+
+    private func rows(predictions: [String], references: [[String]]) throws(MetricError) -> [BLEUStatistics] {
+        try BLEUStatistics.rows(predictions: predictions, references: references, tokens: tokens)
     }
 
     private func tokens(of text: String) -> [Token] {
@@ -96,6 +102,31 @@ struct BLEUStatistics {
     var totals = [Int](repeating: 0, count: order)
     var predictionLength = 0
     var referenceLength = 0
+
+    /// One for each instance.
+    static func rows(
+        predictions: [String], references: [[String]], tokens: (String) -> [Token]
+    ) throws(MetricError) -> [BLEUStatistics] {
+        try Corpus.check(predictions: predictions, references: references)
+        var trie = NGramTrie()
+        return zip(predictions, references).map { prediction, group in
+            let nodes = trie.nodes(of: tokens(prediction), order: order)
+            let referenceNodes = group.map { trie.nodes(of: tokens($0), order: order) }
+            var statistics = BLEUStatistics()
+            statistics.add(prediction: nodes, references: referenceNodes)
+            return statistics
+        }
+    }
+
+    /// Adds those of other instances.
+    mutating func add(_ other: BLEUStatistics) {
+        for n in 0..<Self.order {
+            hits[n] += other.hits[n]
+            totals[n] += other.totals[n]
+        }
+        predictionLength += other.predictionLength
+        referenceLength += other.referenceLength
+    }
 
     /// Adds one instance, given as trie nodes per n-gram length.
     mutating func add(prediction: [[Int32]], references: [[[Int32]]]) {

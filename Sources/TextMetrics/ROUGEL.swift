@@ -16,16 +16,18 @@ public struct ROUGEL: Sendable {
         try score(PTBCorpus(predictions: predictions, references: references))
     }
 
-    func score(_ corpus: PTBCorpus) -> Double {
+    func score(_ corpus: PTBCorpus) -> Double { statistics(corpus).score }
+
+    /// F of each instance.
+    func statistics(_ corpus: PTBCorpus) -> CorpusStatistics {
         var words = NGramTrie()
         func identifiers(_ sentence: [String]) -> [Int32] {
             sentence.isEmpty ? [words.identifier(of: Token(""))] : sentence.map { words.identifier(of: Token($0)) }
         }
-        var sum = 0.0
-        for (prediction, references) in zip(corpus.predictions, corpus.references) {
-            sum += score(prediction: identifiers(prediction), references: references.map(identifiers))
-        }
-        return sum / Double(corpus.predictions.count)
+        return CorpusStatistics(
+            meanOf: zip(corpus.predictions, corpus.references).map {
+                score(prediction: identifiers($0), references: $1.map(identifiers))
+            })
     }
 
     private func score(prediction: [Int32], references: [[Int32]]) -> Double {

@@ -23,14 +23,16 @@ public struct SacreBLEU: Sendable {
     /// - Returns: BLEU, 0 to 100.
     /// - Throws: ``MetricError`` if the two lists do not match or an instance has no reference.
     public func score(predictions: [String], references: [[String]]) throws(MetricError) -> Double {
-        try Corpus.check(predictions: predictions, references: references)
-        var trie = NGramTrie(), statistics = BLEUStatistics()
-        for (prediction, group) in zip(predictions, references) {
-            let nodes = trie.nodes(of: tokens(of: prediction), order: BLEUStatistics.order)
-            let referenceNodes = group.map { trie.nodes(of: tokens(of: $0), order: BLEUStatistics.order) }
-            statistics.add(prediction: nodes, references: referenceNodes)
-        }
-        return Self.score(statistics)
+        try statistics(predictions: predictions, references: references).score
+    }
+
+    /// For resampling.
+    /// - Throws: As ``score(predictions:references:)``.
+    public func statistics(
+        predictions: [String], references: [[String]]
+    ) throws(MetricError) -> CorpusStatistics {
+        let rows = try BLEUStatistics.rows(predictions: predictions, references: references, tokens: tokens)
+        return CorpusStatistics(rows.map(\.row)) { sums, _ in Self.score(BLEUStatistics(sums: sums)) }
     }
 
     static func score(_ statistics: BLEUStatistics) -> Double {

@@ -16,14 +16,22 @@ public struct TER: Sendable {
     /// - Returns: 100 · edits / words of the references; less is better, and it can exceed 100.
     /// - Throws: ``MetricError`` if the two lists do not match or an instance has no reference.
     public func score(predictions: [String], references: [[String]]) throws(MetricError) -> Double {
+        try statistics(predictions: predictions, references: references).score
+    }
+
+    /// For resampling.
+    /// - Throws: As ``score(predictions:references:)``.
+    public func statistics(
+        predictions: [String], references: [[String]]
+    ) throws(MetricError) -> CorpusStatistics {
         try Corpus.check(predictions: predictions, references: references)
-        var trie = NGramTrie(), edits = 0, length = 0.0
-        for (prediction, group) in zip(predictions, references) {
+        var trie = NGramTrie()
+        let rows = zip(predictions, references).map { prediction, group in
             let words = words(prediction, &trie), others = group.map { self.words($0, &trie) }
-            edits += others.map { Self.edits(words, $0) }.min() ?? 0
-            length += Double(others.reduce(0) { $0 + $1.count }) / Double(others.count)
+            let edits = others.map { Self.edits(words, $0) }.min() ?? 0
+            return [Double(edits), Double(others.reduce(0) { $0 + $1.count }) / Double(others.count)]
         }
-        return length > 0 ? 100 * Double(edits) / length : edits > 0 ? 100 : 0
+        return CorpusStatistics(rows) { sums, _ in sums[1] > 0 ? 100 * sums[0] / sums[1] : sums[0] > 0 ? 100 : 0 }
     }
 
     private func words(_ text: String, _ trie: inout NGramTrie) -> [Int32] {

@@ -11,6 +11,8 @@ enum CommandError: Error, Equatable {
     case promptTooLong(DataLocation, tokens: Int, newTokens: Int, positions: Int)
     /// There is not one prediction for each group of references.
     case countMismatch(predictions: Int, file: String, sources: Int, entries: Int, references: String)
+    /// There is not one text of the other system for each prediction.
+    case baselineCount(predictions: Int, file: String, baseline: Int, other: String)
     /// A length that counts the start token was given for a model without one.
     case lengthWithPrompt(architecture: String)
     /// The model is not here, and the hub does not answer.
@@ -38,6 +40,9 @@ extension CommandError: CustomStringConvertible {
                 + (predictions == entries
                     ? "entries of equal source count as one, so keep the first prediction of each source"
                     : "give one prediction per different source, in the order of the file, as prefixtune generate writes them")
+        case .baselineCount(let predictions, let file, let baseline, let other):
+            "\(baseline) texts in \(other) stand against \(predictions) in \(file); both systems must answer the same instances, "
+                + "in the same order"
         case .lengthWithPrompt(let architecture):
             "--max-length and --min-length count the decoder's start token, which \(architecture) does not have; give "
                 + "--max-new-tokens and --min-new-tokens"

@@ -20,8 +20,14 @@ struct Evaluate: ParsableCommand {
     @Option(help: "What they are compared with.") var references: URL
     @Option(help: "The rules: e2e, webnlg, dart (their scripts), xsum (ROUGE), or plain.") var task = EvaluationSuite
         .plain
+    @Option(help: "Another system's texts for the same instances, to compare with.") var baseline: URL?
+    @Option(help: "Resampled test sets for 95% intervals and paired tests; 0 for none.") var bootstrap = 0
     @Flag(help: "Print JSON instead of a table.") var json = false
     @OptionGroup(title: "General") var common: CommonOptions
+
+    func validate() throws {
+        if bootstrap < 0 { throw ValidationError("--bootstrap is \(bootstrap), but at least 0 is needed.") }
+    }
 
     func run() throws {
         let outputs = try PredictionFile(contents: Self.contents(predictions), path: predictions.path)
@@ -33,8 +39,14 @@ struct Evaluate: ParsableCommand {
                 references: references.path)
         }
         if common.verbose { common.note("\(references.path) was read as \(right.layout)") }
+        let others = try baseline.map { try PredictionFile(contents: Self.contents($0), path: $0.path) }
+        if let others, others.predictions.count != count {
+            throw CommandError.baselineCount(
+                predictions: count, file: outputs.path, baseline: others.predictions.count, other: others.path)
+        }
         let report = try EvaluationReport.evaluate(
-            predictions: outputs.predictions, references: right.references, suite: task)
+            predictions: outputs.predictions, references: right.references, suite: task,
+            bootstrap: bootstrap > 0 ? Bootstrap(samples: bootstrap) : nil, baseline: others?.predictions)
         let text = json ? try JSONText.document(report) : "\(report)\n"
         try ResultOutput.write(to: nil) { write in try write(text) }
     }

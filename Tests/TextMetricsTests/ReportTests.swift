@@ -14,7 +14,7 @@ import Testing
         #expect(report.instances == 1 && report.references == 2)
         let decoded = try JSONDecoder().decode(EvaluationReport.self, from: JSONEncoder().encode(report))
         #expect(decoded == report)
-        #expect(report.description.split(separator: "\n").count == 4)
+        #expect(report.description.split(separator: "\n").count == 9)
     }
 
     @Test("multi-bleu's line is printed as the script prints it")

@@ -22,6 +22,12 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
         public var higherIsBetter: Bool
         /// What is measured, and after which script.
         public var description: String
+        /// Least and greatest value of the 95% interval, where it was resampled.
+        public var interval: [Double]?
+        /// The other system's value, where one was given.
+        public var baseline: Double?
+        /// The probability of such a difference to the other system if both were equal, by paired resampling.
+        public var pValue: Double?
 
         /// Creates a score.
         public init(name: String, value: Double, scale: String, higherIsBetter: Bool = true, description: String) {
@@ -47,57 +53,102 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
     /// The value of the score with this name, nil if the suite has none.
     public subscript(name: String) -> Double? { scores.first { $0.name == name }?.value }
 
+    /// A score, and what resampling needs of it.
+    private typealias Measured = (score: Score, statistics: CorpusStatistics?)
+
     /// Scores `predictions` against `references` by the rules of `suite`.
     ///
     /// - Parameters:
     ///   - predictions: one text per instance.
     ///   - references: at least one text per instance, in the same order.
     ///   - suite: which scores, and how texts are normalised.
-    /// - Throws: ``MetricError`` if the two lists do not match or an instance has no reference.
+    ///   - bootstrap: how to find intervals and to compare with `baseline`; nil for neither. NIST and distinct-n get none.
+    ///   - baseline: another system's texts for the same instances.
+    /// - Throws: ``MetricError`` if the lists do not match or an instance has no reference.
     public static func evaluate(
-        predictions: [String], references: [[String]], suite: EvaluationSuite
+        predictions: [String], references: [[String]], suite: EvaluationSuite, bootstrap: Bootstrap? = nil,
+        baseline: [String]? = nil
     ) throws(MetricError) -> EvaluationReport {
         try Corpus.check(predictions: predictions, references: references)
         let used = references.map { Array($0.prefix(suite.referenceLimit ?? .max)) }
-        let scores: [Score]
-        switch suite {
-        case .e2e:
-            let tokens = try MTEvalCorpus(predictions: predictions, references: used, order: E2ENIST.order)
-            let words = try PTBCorpus(predictions: predictions, references: used)
-            scores = [
-                .e2eBLEU(E2EBLEU().score(tokens)), .nist(E2ENIST().score(tokens)), .rougeL(ROUGEL().score(words)),
-                .cider(CIDEr().score(words)),
-            ]
-        case .webnlg:
-            let normalizer = WebNLGNormalizer()
-            scores = [
-                .multiBLEU(
-                    try MultiBLEU(lowercased: true).score(
-                        predictions: predictions.map(normalizer.prediction),
-                        references: padded(used.map { $0.map(normalizer.reference) })), cased: false)
-            ]
-        case .dart:
-            scores = [
-                .multiBLEU(try MultiBLEU().score(predictions: predictions, references: padded(used)), cased: true)
-            ]
-        case .xsum:
-            let rouge = try ROUGE().score(predictions: predictions, references: used)
-            scores = [
-                .rouge(rouge.rouge1, "ROUGE-1", "single words"), .rouge(rouge.rouge2, "ROUGE-2", "pairs of words"),
-                .rouge(rouge.rougeL, "ROUGE-L", "the longest common subsequence"),
-            ]
-        case .plain:
-            let words = try PTBCorpus(predictions: predictions, references: used)
-            let cased = try MultiBLEU().score(predictions: predictions, references: padded(used))
-            let uncased = try MultiBLEU(lowercased: true).score(predictions: predictions, references: padded(used))
-            scores = [
-                .multiBLEU(cased, cased: true), .multiBLEU(uncased, cased: false, name: "BLEU-lc"),
-                .rougeL(ROUGEL().score(words)),
-            ]
+        let measured = try measure(predictions, used, suite)
+        let others: [Measured]? = if let baseline { try measure(baseline, used, suite) } else { nil }
+        let scores = measured.enumerated().map { index, found in
+            var score = found.score
+            score.baseline = others?[index].score.value
+            guard let bootstrap, let statistics = found.statistics else { return score }
+            let (low, high) = bootstrap.interval(statistics)
+            score.interval = [low, high]
+            score.pValue = others?[index].statistics.map { bootstrap.pValue(statistics, against: $0) }
+            return score
         }
         return EvaluationReport(
             suite: suite, normalization: suite.normalization, instances: predictions.count,
             references: used.reduce(0) { $0 + $1.count }, scores: scores)
+    }
+
+    private static func measure(
+        _ predictions: [String], _ references: [[String]], _ suite: EvaluationSuite
+    ) throws(MetricError) -> [Measured] {
+        try Corpus.check(predictions: predictions, references: references)
+        switch suite {
+        case .e2e:
+            let tokens = try MTEvalCorpus(predictions: predictions, references: references, order: E2ENIST.order)
+            let words = try PTBCorpus(predictions: predictions, references: references)
+            let bleu = E2EBLEU().statistics(tokens), rouge = ROUGEL().statistics(words),
+                cider = CIDEr().statistics(words)
+            return [
+                (.e2eBLEU(bleu.score), bleu.scaled(by: 100)), (.nist(E2ENIST().score(tokens)), nil),
+                (.rougeL(rouge.score), rouge.scaled(by: 100)), (.cider(cider.score), cider),
+            ]
+        case .webnlg:
+            let normalizer = WebNLGNormalizer(), texts = predictions.map(normalizer.prediction)
+            let normal = references.map { $0.map(normalizer.reference) }
+            return [
+                try multiBLEU(texts, padded(normal), cased: false), try ter(texts, normal),
+            ]
+        case .dart:
+            return [
+                try multiBLEU(predictions, padded(references), cased: true), try ter(predictions, references),
+            ]
+        case .xsum:
+            let scores = try ROUGE().scores(predictions: predictions, references: references)
+            func part(_ path: KeyPath<ROUGE.Scores, Double>, _ name: String, _ what: String) -> Measured {
+                let statistics = CorpusStatistics(meanOf: scores.map { $0[keyPath: path] })
+                return (.rouge(statistics.score, name, what), statistics.scaled(by: 100))
+            }
+            return [
+                part(\.rouge1, "ROUGE-1", "single words"), part(\.rouge2, "ROUGE-2", "pairs of words"),
+                part(\.rougeL, "ROUGE-L", "the longest common subsequence"),
+            ]
+        case .plain:
+            let rouge = ROUGEL().statistics(try PTBCorpus(predictions: predictions, references: references))
+            let sacre = SacreBLEU()
+            let bleu = try sacre.statistics(predictions: predictions, references: references)
+            let chrf = try ChrF(wordOrder: 2).statistics(predictions: predictions, references: references)
+            return [
+                try multiBLEU(predictions, padded(references), cased: true),
+                try multiBLEU(predictions, padded(references), cased: false, name: "BLEU-lc"),
+                (.sacreBLEU(bleu.score, sacre.signature(references: references)), bleu), (.chrF(chrf.score), chrf),
+                try ter(predictions, references), (.rougeL(rouge.score), rouge.scaled(by: 100)),
+                (.distinct(1, predictions), nil), (.distinct(2, predictions), nil),
+            ]
+        }
+    }
+
+    private static func multiBLEU(
+        _ predictions: [String], _ references: [[String]], cased: Bool, name: String = "BLEU"
+    ) throws(MetricError) -> Measured {
+        let metric = MultiBLEU(lowercased: !cased)
+        return (
+            .multiBLEU(try metric.score(predictions: predictions, references: references), cased: cased, name: name),
+            try metric.statistics(predictions: predictions, references: references)
+        )
+    }
+
+    private static func ter(_ predictions: [String], _ references: [[String]]) throws(MetricError) -> Measured {
+        let statistics = try TER().statistics(predictions: predictions, references: references)
+        return (.ter(statistics.score), statistics)
     }
 
     /// multi-bleu's users keep the references in parallel files of equal length, where a missing reference is an empty line: a
@@ -138,6 +189,28 @@ extension EvaluationReport.Score {
             description: "mean F1 of \(what), stemmed, as rouge_score computes it (which gives it divided by 100)")
     }
 
+    static func sacreBLEU(_ value: Double, _ signature: String) -> Self {
+        Self(name: "sacreBLEU", value: value, scale: "0–100", description: "corpus BLEU-4 of sacrebleu, \(signature)")
+    }
+
+    static func chrF(_ value: Double) -> Self {
+        Self(
+            name: "chrF++", value: value, scale: "0–100",
+            description: "F2 of n-grams of characters (1 to 6) and words (1 and 2), as sacrebleu computes it")
+    }
+
+    static func ter(_ value: Double) -> Self {
+        Self(
+            name: "TER", value: value, scale: "≥ 0", higherIsBetter: false,
+            description: "edits per 100 words of the references, as sacrebleu computes it; less is better")
+    }
+
+    static func distinct(_ order: Int, _ predictions: [String]) -> Self {
+        Self(
+            name: "distinct-\(order)", value: DistinctN(order: order).score(predictions: predictions), scale: "0–1",
+            description: "different \(order == 1 ? "words" : "pairs of words") among all of the predictions")
+    }
+
     static func cider(_ value: Double) -> Self {
         Self(
             name: "CIDEr", value: value, scale: "0–10",
@@ -152,8 +225,11 @@ extension EvaluationReport: CustomStringConvertible {
         let scale = scores.reduce(0) { max($0, $1.scale.count) }
         let rows = scores.map { score in
             let value = String(format: "%.4f", score.value)
+            var extra = score.interval.map { String(format: "  [%.2f, %.2f]", $0[0], $0[1]) } ?? ""
+            if let baseline = score.baseline { extra += String(format: "  against %.4f", baseline) }
+            if let p = score.pValue { extra += String(format: ", p = %.3f", p) }
             return score.name.padding(toLength: width, withPad: " ", startingAt: 0)
-                + String(repeating: " ", count: max(1, 11 - value.count)) + value + "  "
+                + String(repeating: " ", count: max(1, 11 - value.count)) + value + extra + "  "
                 + score.scale.padding(toLength: scale, withPad: " ", startingAt: 0) + "  " + score.description
         }
         return (["\(instances) predictions, \(references) references, \(suite.rawValue) rules"] + rows)
@@ -165,13 +241,15 @@ extension EvaluationReport {
     /// Scores a file of predictions against a file of references.
     /// - Throws: ``MetricError`` that names both files if their numbers of instances differ.
     public static func evaluate(
-        predictions: PredictionFile, references: ReferenceFile, suite: EvaluationSuite
+        predictions: PredictionFile, references: ReferenceFile, suite: EvaluationSuite, bootstrap: Bootstrap? = nil
     ) throws(MetricError) -> EvaluationReport {
         guard predictions.predictions.count == references.references.count else {
             throw .countMismatch(
                 predictions: predictions.predictions.count, references: references.references.count,
                 predictionFile: predictions.path, referenceFile: references.path)
         }
-        return try evaluate(predictions: predictions.predictions, references: references.references, suite: suite)
+        return try evaluate(
+            predictions: predictions.predictions, references: references.references, suite: suite,
+            bootstrap: bootstrap)
     }
 }

@@ -1,6 +1,6 @@
 /// Which scores are computed and how texts are made comparable first, per data set as its own script does it.
 ///
-/// METEOR and TER, which the WebNLG and DART scripts also report, are not computed yet.
+/// METEOR, which the WebNLG and DART scripts also report, is not computed yet; TER is sacrebleu's, where their scripts run others.
 public enum EvaluationSuite: String, Sendable, Codable, CaseIterable {
     /// The E2E challenge script: BLEU, NIST, ROUGE-L, CIDEr. Case does not count.
     case e2e
@@ -13,7 +13,8 @@ public enum EvaluationSuite: String, Sendable, Codable, CaseIterable {
     /// Summarisation as the paper reports it: F1 of ROUGE-1, ROUGE-2 and ROUGE-L on stemmed words, as `rouge_score` computes
     /// them; case does not count.
     case xsum
-    /// No script in particular: multi-bleu on texts as they are, with and without regard to case, and ROUGE-L.
+    /// No script in particular: multi-bleu on texts as they are, with and without regard to case, sacrebleu's BLEU,
+    /// chrF++ and TER, ROUGE-L, distinct-1 and distinct-2.
     case plain
 
     /// How many references of an instance the script reads at most.

@@ -1,0 +1,62 @@
+/// Bootstrap resampling (Efron 1979; Koehn 2004): how far a score, or the difference of two systems, depends on the choice of
+/// test instances.
+public struct Bootstrap: Sendable, Equatable {
+    /// Number of resampled corpora.
+    public var samples: Int
+    /// Fixes the choice of instances.
+    public var seed: UInt64
+    /// Share of the samples within an interval.
+    public var confidence = 0.95
+
+    /// 1,000 samples, as sacrebleu takes.
+    public init(samples: Int = 1000, seed: UInt64 = 12345) {
+        precondition(samples > 0, "\(samples) samples")
+        self.samples = samples
+        self.seed = seed
+    }
+
+    /// The interval that the middle of the resampled scores lies in.
+    public func interval(_ statistics: CorpusStatistics) -> (low: Double, high: Double) {
+        var generator = Generator(state: seed)
+        let scores = (0..<samples)
+            .map { _ in statistics.score(of: generator.sample(statistics.instances.count)) }.sorted()
+        let outside = Int(Double(samples) * (1 - confidence) / 2)
+        return (scores[outside], scores[samples - 1 - outside])
+    }
+
+    /// The probability, if the two systems were equal, of a difference as large as theirs: the paired test of Moses and
+    /// sacrebleu, on the same resampled instances for both. A tie counts as chance here, so that a system compared with
+    /// itself has 1, not 1 / (samples + 1).
+    ///
+    /// - Parameters:
+    ///   - system: Statistics of one system.
+    ///   - baseline: Of another, on the same instances in the same order.
+    /// - Returns: From 1 / (samples + 1) to 1.
+    public func pValue(_ system: CorpusStatistics, against baseline: CorpusStatistics) -> Double {
+        precondition(system.instances.count == baseline.instances.count, "systems with different instances")
+        let actual = abs(system.score - baseline.score)
+        var generator = Generator(state: seed)
+        let differences = (0..<samples).map { _ in
+            let sample = generator.sample(system.instances.count)
+            return abs(system.score(of: sample) - baseline.score(of: sample))
+        }
+        let mean = differences.reduce(0, +) / Double(samples)
+        let asGreat = differences.count { $0 - mean >= actual }
+        return Double(asGreat + 1) / Double(samples + 1)
+    }
+
+    /// SplitMix64 (Steele et al. 2014).
+    private struct Generator {
+        var state: UInt64
+
+        mutating func sample(_ count: Int) -> [Int] {
+            (0..<count).map { _ in
+                state &+= 0x9e37_79b9_7f4a_7c15
+                var z = state
+                z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+                z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+                return Int((z ^ (z >> 31)).multipliedFullWidth(by: UInt64(count)).high)
+            }
+        }
+    }
+}
