@@ -47,8 +47,9 @@ struct MethodOptions: ParsableArguments {
             throw ValidationError("Prefix options have no meaning with --method fine-tune; leave them out.")
         }
         try check(
-            prefix.prefixLength != nil || prefix.initialization != nil || prefix.reparametrization != nil,
-            "A prefix option", .prefix, .promptTuning, .pTuning, .embeddingOnly)
+            prefix.prefixLength != nil || prefix.initialization != nil, "A prefix option", .prefix, .promptTuning,
+            .pTuning, .embeddingOnly)
+        try check(prefix.reparametrization != nil, "--reparametrization", .prefix, .pTuning, .embeddingOnly)
         try check(prefix.modelDropout != nil, "--model-dropout", .prefix, .topLayers, .adapter, .lora)
         try check(
             prefix.prefixDropout != nil || !prefix.attentions.isEmpty || prefix.textAtZero || prefix.textAfterPrefix,

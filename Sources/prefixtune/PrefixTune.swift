@@ -14,7 +14,7 @@ struct PrefixTune: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             DemoCommand.self, Train.self, Generate.self, Score.self, Evaluate.self, Inspect.self, Convert.self,
-            Benchmark.self, Pretrain.self, Synthesize.self, Pull.self, Push.self,
+            Combine.self, Benchmark.self, Pretrain.self, Synthesize.self, Pull.self, Push.self,
         ])
 }
 

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct HelpTests {
     static let commands = [
-        "demo", "train", "generate", "score", "evaluate", "inspect", "convert", "benchmark", "pretrain",
+        "demo", "train", "generate", "score", "evaluate", "inspect", "convert", "combine", "benchmark", "pretrain",
         "synthesize", "pull", "push",
     ]
 
@@ -53,6 +53,7 @@ import Testing
                   evaluate                Score generated texts against references.
                   inspect                 Say what a model, an adapter or a training run is.
                   convert                 Write a prefix in the form that another program reads.
+                  combine                 Make one prefix of two: in a row, or a mixture.
                   benchmark               Measure training, reading and generating on this
                                           machine, by operation.
                   pretrain                Train a small GPT-2 and its vocabulary from text.

@@ -29,6 +29,8 @@ public enum PrefixError: Error, Equatable {
     case otherLength(adapter: Int, asked: Int)
     /// The model has no attention of this kind.
     case noSuchAttention(AttentionKind, architecture: String)
+    /// Two prefixes do not go together.
+    case cannotCombine(reason: String)
     /// A setting of a prefix has no meaning.
     case badSetting(name: String, value: String, needed: String)
 }
@@ -72,6 +74,8 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
                 + "leave the length out"
         case .noSuchAttention(let kind, let architecture):
             "a prefix for \(kind.rawValue) attention was asked for, but \(architecture) has no such attention; leave it out"
+        case .cannotCombine(let reason):
+            "the two prefixes cannot be combined: \(reason)"
         case .badSetting(let name, let value, let needed):
             "the prefix's \(name) is \(value), but \(needed) is needed"
         }

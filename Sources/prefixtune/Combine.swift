@@ -1,0 +1,55 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import PrefixTuning
+import Tensors
+
+/// Makes one prefix of two.
+struct Combine: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make one prefix of two: in a row, or a mixture.",
+        discussion: """
+            Without --weight, the positions of the first stand before those of the second, and text attends to both. With \
+            --weight w the result is (1 - w) times the first plus w times the second, value by value. Both must be for the \
+            same model.
+
+            EXAMPLE
+              prefixtune combine restaurants airports --weight 0.5 --output both
+            """)
+
+    @Argument(help: "A prefix: its folder or file, or org/name on the hub.") var first: ModelReference
+    @Argument(help: "Another.") var second: ModelReference
+    @Option(help: "The folder to write.") var output: URL
+    @Option(help: "Share of the second, value by value; 0 to 1 lies between them.") var weight: Float?
+    @Option(help: "The model's folder or name on the hub, or its sizes, where the files do not say them; see convert.")
+    var model: ModelSizes?
+    @OptionGroup(title: "General") var common: CommonOptions
+
+    func validate() throws {
+        if let weight, !weight.isFinite { throw ValidationError("--weight is \(weight), but a number is needed.") }
+    }
+
+    func run() async throws { try await runOnComputeThread() }
+
+    @Compute private func runOnComputeThread() async throws {
+        common.apply()
+        let folder = try await model?.folder(quiet: common.quiet), known = try model?.resolved(folder)
+        var prefixes: [Prefix] = []
+        for input in [first, second] {
+            let url = try await input.located(quiet: common.quiet)
+            guard url.standardizedFileURL != output.standardizedFileURL else {
+                throw ConvertError.sameFile(path: output.path)
+            }
+            let file = try PrefixFile(url)
+            guard let shape = known?.shape ?? file.modelShape else {
+                throw ConvertError.unknownSizes(path: url.path, dialect: file.dialect.title)
+            }
+            prefixes.append(try file.prefix(for: shape))
+        }
+        let combined =
+            try weight.map { try prefixes[0].interpolated(with: prefixes[1], weight: $0) }
+            ?? prefixes[0].concatenated(with: prefixes[1])
+        try combined.write(to: output)
+        common.note("\(combined.length) positions, written to \(output.path)")
+    }
+}
