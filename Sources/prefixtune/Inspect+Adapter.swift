@@ -3,7 +3,8 @@ import LanguageModels
 import PrefixTuning
 import Tensors
 
-/// What an adapter's folder or file holds: a prefix in any dialect, a soft prompt, a LoRA adapter, or bottleneck adapters.
+/// What an adapter's folder or file holds: a prefix in any dialect, a soft prompt, an infix, a LoRA adapter, or bottleneck
+/// adapters.
 ///
 /// What the file does not say is nil: most dialects leave the model's sizes to the model.
 struct AdapterFacts: Encodable {
@@ -46,6 +47,8 @@ struct AdapterFacts: Encodable {
             try self.init(LowRankFile(url))
         } catch PrefixError.notAPrefix(_, BottleneckFile.type) {
             try self.init(BottleneckFile(url))
+        } catch PrefixError.notAPrefix(_, InfixFile.type) {
+            try self.init(InfixFile(url))
         }
     }
 
@@ -82,6 +85,18 @@ struct AdapterFacts: Encodable {
         (stored_parameters, frozen_positions, text_position) = (nil, nil, nil)
         base_model = file.baseModel
         matrices = updates.names.count
+        file_bytes = Readable.size(of: file.weightsFile)
+    }
+
+    private init(_ file: InfixFile) {
+        (kind, dialect, title) = (InfixFile.type, "infix", "infix: virtual tokens between prompt and answer")
+        length = file.length
+        (layers, heads, width) = (file.stack.layerCount, file.stack.keyHeadCount, file.stack.keyWidth)
+        attentions = []
+        parameters = file.parameterCount
+        (stored_parameters, frozen_positions, text_position) = (nil, nil, nil)
+        base_model = file.baseModel
+        matrices = nil
         file_bytes = Readable.size(of: file.weightsFile)
     }
 
@@ -136,6 +151,8 @@ struct AdapterFacts: Encodable {
 
     /// What the lines are headed by.
     var heading: String {
-        matrices != nil || kind == BottleneckFile.type ? "Adapter" : attentions.isEmpty ? "Soft prompt" : "Prefix"
+        if matrices != nil || kind == BottleneckFile.type { return "Adapter" }
+        if kind == InfixFile.type { return "Infix" }
+        return attentions.isEmpty ? "Soft prompt" : "Prefix"
     }
 }

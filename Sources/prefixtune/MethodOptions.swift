@@ -15,6 +15,7 @@ struct MethodOptions: ParsableArguments {
         case promptTuning = "prompt-tuning"
         case pTuning = "p-tuning"
         case embeddingOnly = "embedding-only"
+        case infix
 
         /// The form of a soft prompt, where the method trains one.
         var softPrompt: SoftPromptMethod.Form? { SoftPromptMethod.Form(rawValue: rawValue) }
@@ -48,23 +49,23 @@ struct MethodOptions: ParsableArguments {
         }
         try check(
             prefix.prefixLength != nil || prefix.initialization != nil, "A prefix option", .prefix, .promptTuning,
-            .pTuning, .embeddingOnly)
-        try check(prefix.reparametrization != nil, "--reparametrization", .prefix, .pTuning, .embeddingOnly)
+            .pTuning, .embeddingOnly, .infix)
+        try check(prefix.reparametrization != nil, "--reparametrization", .prefix, .pTuning, .embeddingOnly, .infix)
         try check(prefix.modelDropout != nil, "--model-dropout", .prefix, .topLayers, .adapter, .lora)
+        try check(prefix.prefixDropout != nil, "--prefix-dropout", .prefix, .infix)
         try check(
-            prefix.prefixDropout != nil || !prefix.attentions.isEmpty || prefix.textAtZero || prefix.textAfterPrefix,
-            "A prefix option", .prefix)
+            !prefix.attentions.isEmpty || prefix.textAtZero || prefix.textAfterPrefix, "A prefix option", .prefix)
         if method.trainsWeights, precision != .float32 {
             throw ValidationError("--method \(method.rawValue) changes the weights: --precision must be f32.")
         }
-        if let form = method.softPrompt, let initialization = prefix.initialization {
+        if method.softPrompt != nil || method == .infix, let initialization = prefix.initialization {
             switch initialization {
             case .value(.random): break
-            case .value(.words) where form == .prompt: break
+            case .value(.words) where method == .promptTuning: break
             default:
                 throw ValidationError(
                     "--method \(method.rawValue) starts from random values"
-                        + (form == .prompt ? " or words:TEXT" : "") + "; leave --init out.")
+                        + (method == .promptTuning ? " or words:TEXT" : "") + "; leave --init out.")
             }
         }
     }
@@ -74,7 +75,7 @@ struct MethodOptions: ParsableArguments {
     /// What the paper, or else the method's own, says of training.
     func known(_ method: Method) -> TrainingSettings.KnownMethod {
         switch method {
-        case .prefix, .embeddingOnly: .prefix
+        case .prefix, .embeddingOnly, .infix: .prefix
         case .fineTune: .fineTuning
         case .topLayers: .topLayers
         case .adapter: .adapter(isSmall: (bottleneck ?? 6) < 32)
@@ -98,6 +99,13 @@ struct MethodOptions: ParsableArguments {
             return try SoftPromptMethod(model: model, settings: settings, seed: seed)
         }
         switch method {
+        case .infix:
+            var settings = InfixMethod.Settings()
+            settings.length = prefix.prefixLength ?? defaultLength
+            if let width = prefix.reparametrization { settings.hiddenWidth = width.value }
+            settings.dropout = prefix.prefixDropout ?? 0
+            let model = try LanguageModel.load(folder, for: .tuning, precision: precision, name: name)
+            return try InfixMethod(model: model, settings: settings, seed: seed)
         case .adapter:
             var settings = BottleneckMethod.Settings()
             settings.bottleneck = bottleneck ?? settings.bottleneck

@@ -7,7 +7,9 @@ import Tensors
 /// A model, what it is adapted by, and what is put before its text.
 struct ModelOptions: ParsableArguments {
     @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
-    @Option(help: "A trained prefix or soft prompt: its folder or file, of any kind that inspect knows, or org/name.")
+    @Option(
+        help: "A trained prefix, soft prompt or infix: its folder or file, of any kind that inspect knows, or org/name."
+    )
     var prefix: ModelReference?
     @Option(help: "A LoRA adapter: PEFT's folder, a file of loralib, or org/name.") var lora: ModelReference?
     @Option(help: "The alpha of a loralib file, which does not say it; 32 by default.") var loraAlpha: Float?
@@ -38,6 +40,10 @@ struct ModelOptions: ParsableArguments {
             trained: bottleneck.map { TrainedAdapters(bottleneck: $0) }, name: model.description)
         let positions = model.network.shape.positionCount
         guard let prefix else { return LoadedModel(model: model, start: nil, positions: positions) }
+        if InfixFile.isInfix(prefix) {
+            let start = InitialKeyValues(afterPrompt: try InfixFile(prefix).infix(for: model))
+            return LoadedModel(model: model, start: start, positions: positions - start.decoderPositions)
+        }
         let file = try PrefixFile(prefix), loaded = try file.prefix(for: model)
         if common.verbose {
             common.note(
@@ -53,7 +59,7 @@ struct ModelOptions: ParsableArguments {
 /// A model ready to generate and to score.
 @Compute struct LoadedModel {
     let model: LanguageModel
-    /// What every text comes after.
+    /// What every text comes after, or has behind its prompt.
     let start: InitialKeyValues?
     /// How many positions are left for text.
     let positions: Int

@@ -11,7 +11,7 @@ import Testing
         ] + more
     }
 
-    @Test(arguments: ["top-layers", "adapter", "lora", "prompt-tuning", "p-tuning", "embedding-only"])
+    @Test(arguments: ["top-layers", "adapter", "lora", "prompt-tuning", "p-tuning", "embedding-only", "infix"])
     func everyMethodTrainsAndGenerates(_ method: String) async throws {
         let workspace = try Workspace()
         let whole = try await Tool.run(train("whole", method), in: workspace)
@@ -46,6 +46,8 @@ import Testing
                 "--method top-layers changes the weights: --precision must be f32."
             ),
             (["p-tuning", "--init", "words:a b"], "--method p-tuning starts from random values; leave --init out."),
+            (["infix", "--init", "words:a b"], "--method infix starts from random values; leave --init out."),
+            (["infix", "--text-at-zero"], "A prefix option has no meaning with --method infix; leave it out."),
         ] {
             let result = try await Tool.run(
                 ["train", "--model", "model", "--data", "x", "--output", "y", "--method"] + arguments, in: workspace)

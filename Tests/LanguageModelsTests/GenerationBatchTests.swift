@@ -51,7 +51,7 @@ import Testing
             let sequences = run.cache.sequences
             #expect(sequences.count == 5)
             #expect(sequences.allSatisfy { $0.sharedRows == 0..<12 && $0.poolRows.count == steps - 1 })
-            #expect(sequences.allSatisfy { $0.start?.layers[0].source === golden.prefixMatrix })
+            #expect(sequences.allSatisfy { $0.start.first?.layers[0].source === golden.prefixMatrix })
         }
         #expect(steps > 2)
     }

@@ -114,7 +114,9 @@ public final class GenerationRun {
     private func decoderStarts(_ indices: Range<Int>) -> [(KVCache.Sequence, [Int32])] {
         let starts = prefixes[indices]
         guard let model = model as? any EncoderDecoderModel, !indices.isEmpty else {
-            return zip(starts, prompts[indices]).map { (KVCache.Sequence(after: $0?.decoder), $1) }
+            let prompts = Array(prompts[indices])
+            let begun = withoutRecording { model.begin(prompts, after: Array(starts)) }
+            return zip(begun, prompts).map { ($0.sequence, Array($1[$0.read...])) }
         }
         let sources = withoutRecording {
             model.encode(TokenBatch(prompts[indices]), after: starts.map { $0?.encoder }, dropout: nil)
@@ -198,7 +200,7 @@ extension GenerationRun {
             promptLength = 1  // the start token
         }
         // The last token of an answer is never read.
-        let taken = prefix?.decoder?.positions ?? 0
+        let taken = prefix?.decoderPositions ?? 0
         if taken + promptLength + options.maxNewTokens - 1 > shape.positionCount {
             throw .tooLong(
                 index: index, prefix: taken, prompt: promptLength, newTokens: options.maxNewTokens,
@@ -210,7 +212,7 @@ extension GenerationRun {
     private static func tapes(of model: any CausalModel, _ prefixes: [InitialKeyValues?]) -> [Tape] {
         let gradients =
             model.parameters.compactMap(\.value.gradient)
-            + prefixes.compactMap(\.self).flatMap(\.all).compactMap { $0.layers.first?.source.gradient }
+            + prefixes.compactMap(\.self).flatMap(\.gradients)
         var found: [ObjectIdentifier: Tape] = [:]
         for gradient in gradients { found[ObjectIdentifier(gradient.tape)] = gradient.tape }
         return Array(found.values)

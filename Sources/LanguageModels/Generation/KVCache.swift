@@ -9,7 +9,7 @@ public final class KVCache {
     /// One sequence: the given keys and values, the rows of the pool that hold its tokens, its next position, and the
     /// source that it is about.
     public struct Sequence {
-        var start: KeyValues?
+        let start: [KeyValues]
         let source: [KeyValues]  // a cross prefix, then the source itself
         var poolRows: [Int32] = []
         var sharedRows: Range<Int>?  // pool rows of a prompt, before poolRows
@@ -18,11 +18,13 @@ public final class KVCache {
 
         /// A sequence that begins after `start`, or from nothing.
         ///
-        /// - Parameter source: What the cross-attention of an encoder–decoder model reads.
-        public init(after start: KeyValues? = nil, reading source: [KeyValues] = []) {
-            self.start = start
+        /// - Parameters:
+        ///   - history: Its own keys and values after those, of what has been read already.
+        ///   - source: What the cross-attention of an encoder–decoder model reads.
+        public init(after start: KeyValues? = nil, then history: KeyValues? = nil, reading source: [KeyValues] = []) {
+            self.start = [start, history].compactMap(\.self)
             self.source = source
-            nextPosition = start?.positions ?? 0
+            nextPosition = self.start.reduce(0) { $0 + $1.positions }
         }
     }
 
@@ -86,8 +88,7 @@ public final class KVCache {
     }
 
     private func keyValues(of sequence: Sequence) -> [KeyValues] {
-        var parts: [KeyValues] = []
-        if let start = sequence.start { parts.append(start) }
+        var parts = sequence.start
         guard let pool else { return parts }
         if let shared = sequence.sharedRows {
             parts.append(KeyValues(layers: pool.layers, rows: .range(shared), positions: 0))

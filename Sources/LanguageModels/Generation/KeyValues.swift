@@ -32,6 +32,12 @@ public struct KeyValues {
         self.init(rowsOf: matrix, stack: shape.decoder, shiftsPositions: shiftsPositions)
     }
 
+    /// Some rows of such a matrix, which the text that follows comes after.
+    init(rows: Range<Int>, of matrix: Tensor, stack: AttentionStack) {
+        let all = KeyValues(rowsOf: matrix, stack: stack)
+        self.init(layers: all.layers, rows: .range(rows), positions: rows.count)
+    }
+
     init(layers: [Layer], rows: KeyValueSegment.Rows, positions: Int) {
         self.layers = layers
         self.rows = rows
@@ -65,7 +71,7 @@ public struct KeyValues {
     }
 }
 
-/// What sequences start from: the first content of the cache of every kind of attention.
+/// What sequences start from: the first content of the cache of every kind of attention, before or behind the prompt.
 public struct InitialKeyValues {
     /// Before the tokens of the decoder.
     public var decoder: KeyValues?
@@ -73,13 +79,26 @@ public struct InitialKeyValues {
     public var encoder: KeyValues?
     /// Before what the decoder reads of the source.
     public var cross: KeyValues?
+    /// Behind the prompt of a decoder-only model, before its last token, from which the answer is predicted: the mark that
+    /// separates prompt and answer, as a rule.
+    public var afterPrompt: VirtualTokens?
 
     /// What is given; the other attentions start from nothing.
-    public init(decoder: KeyValues? = nil, encoder: KeyValues? = nil, cross: KeyValues? = nil) {
+    public init(
+        decoder: KeyValues? = nil, encoder: KeyValues? = nil, cross: KeyValues? = nil, afterPrompt: VirtualTokens? = nil
+    ) {
         self.decoder = decoder
         self.encoder = encoder
         self.cross = cross
+        self.afterPrompt = afterPrompt
     }
 
-    var all: [KeyValues] { [decoder, encoder, cross].compactMap(\.self) }
+    /// Positions of the decoder that are taken before it predicts, beside those of the prompt.
+    public var decoderPositions: Int { (decoder?.positions ?? 0) + (afterPrompt?.count ?? 0) }
+
+    /// Where gradients of it are collected, if it is in training.
+    var gradients: [Gradient] {
+        let keyValues = [decoder, encoder, cross].compactMap { $0?.layers.first?.source.gradient }
+        return keyValues + [afterPrompt?.embeddings.gradient, afterPrompt?.shift.gradient].compactMap(\.self)
+    }
 }

@@ -6,23 +6,29 @@ import Tensors
 public struct TokenBatch {
     /// All tokens, sequence after sequence.
     public let tokens: [Int32]
-    /// Rows of each sequence, those of a soft prompt included; none empty.
+    /// Rows of each sequence, those of embeddings included; none empty.
     public let lengths: [Int]
     /// Embeddings [n × width] that every sequence begins with, instead of tokens.
     private let softPrompt: Tensor?
+    /// Embeddings that each sequence ends with; none at all, or some for every sequence.
+    private let endings: [Tensor]
 
     /// A batch of sequences.
     ///
     /// - Parameters:
-    ///   - sequences: At least one token each, unless a soft prompt comes before.
+    ///   - sequences: At least one token each, unless there are embeddings.
     ///   - softPrompt: Embeddings [n × width] that each sequence begins with.
-    public init(_ sequences: some Sequence<[Int32]>, after softPrompt: Tensor? = nil) {
+    ///   - endings: Embeddings [n × width] that each sequence ends with, its own each; none at all by default.
+    public init(_ sequences: some Sequence<[Int32]>, after softPrompt: Tensor? = nil, then endings: [Tensor] = []) {
         var tokens: [Int32] = [], lengths: [Int] = []
-        for sequence in sequences {
+        for (index, sequence) in sequences.enumerated() {
             tokens += sequence
-            lengths.append(sequence.count + (softPrompt?.rows ?? 0))
+            lengths.append(
+                sequence.count + (softPrompt?.rows ?? 0) + (endings.isEmpty ? 0 : endings[index].rows))
         }
         precondition(lengths.allSatisfy { $0 > 0 }, "a sequence without tokens")
+        precondition(endings.isEmpty || endings.count == lengths.count, "\(endings.count) endings of \(lengths.count)")
+        self.endings = endings
         self.tokens = tokens
         self.lengths = lengths
         self.softPrompt = softPrompt
@@ -43,25 +49,27 @@ public struct TokenBatch {
     /// The row of each sequence's last token: what the next one is predicted from.
     public var lastRows: [Int32] { ranges.map { Int32($0.upperBound - 1) } }
 
-    /// The embeddings of all rows.
+    /// The embeddings of all rows; gradients reach those that are given.
     ///
     /// - Returns: [rows × width].
     func embedded(by table: TokenTable) -> Tensor {
-        guard let softPrompt else { return table.rows(at: tokens) }
-        precondition(softPrompt.width == table.width, "a soft prompt of \(softPrompt.shape) for width \(table.width)")
-        // Alone, it is the batch itself: gradients reach it.
-        if tokens.isEmpty, lengths.count == 1 { return softPrompt }
+        let given = endings + [softPrompt].compactMap(\.self)
+        if given.isEmpty { return table.rows(at: tokens) }
+        precondition(
+            given.allSatisfy { $0.width == table.width }, "embeddings of \(given.map(\.shape)) for width \(table.width)"
+        )
+        // Alone, they are the batch itself.
+        if tokens.isEmpty, lengths.count == 1, given.count == 1 { return given[0] }
         let embedded = table.rows(at: tokens)
-        let joined = Tensor(shape: [rowCount, table.width])
-        var row = 0, token = 0
-        for length in lengths {
-            let own = length - softPrompt.rows
-            (joined.floats + row * joined.width).update(from: softPrompt.floats, count: softPrompt.count)
-            (joined.floats + (row + softPrompt.rows) * joined.width).update(
-                from: embedded.floats + token * joined.width, count: own * joined.width)
-            row += length
+        var parts: [(source: Tensor, rows: Range<Int>)] = [], token = 0
+        for (index, length) in lengths.enumerated() {
+            let ending = endings.isEmpty ? nil : endings[index]
+            let own = length - (softPrompt?.rows ?? 0) - (ending?.rows ?? 0)
+            if let softPrompt { parts.append((softPrompt, 0..<softPrompt.rows)) }
+            parts.append((embedded, token..<token + own))
+            if let ending { parts.append((ending, 0..<ending.rows)) }
             token += own
         }
-        return joined
+        return .joiningRows(parts)
     }
 }

@@ -21,6 +21,8 @@ public enum PrefixError: Error, Equatable {
     case softPrompt(file: String)
     /// The embeddings stand before the text that an encoder reads, where they are no prefix.
     case softPromptOfEncoder
+    /// The model has an encoder, whose text has no place between prompt and answer.
+    case infixOfEncoder(architecture: String)
     /// A form that another program reads cannot hold the prefix.
     case cannotConvert(to: String, reason: String)
     /// The text to start from has no tokens, or a number of them that contradicts the length asked for.
@@ -62,6 +64,9 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
         case .softPromptOfEncoder:
             "the soft prompt stands before the text that an encoder reads, whose positions attend to each other in both "
                 + "directions: it is no prefix of keys and values"
+        case .infixOfEncoder(let architecture):
+            "an infix stands between prompt and answer in one text, but in \(architecture) an encoder reads the prompt and a "
+                + "decoder writes the answer; choose a decoder-only model, or another method"
         case .cannotConvert(let target, let reason):
             "the prefix cannot be written as \(target): \(reason)"
         case .badInitialText(let tokens, let length):

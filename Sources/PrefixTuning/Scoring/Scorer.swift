@@ -47,7 +47,7 @@ import Tensors
             )
         }
         var number = 0
-        for pass in TargetLoss.passes(examples, tokensPerPass: tokensPerPass) {
+        for pass in TargetLoss.passes(examples, after: start, tokensPerPass: tokensPerPass) {
             var (_, losses) = TargetLoss.evaluate(pass, model: model, start: start, weight: 1)
             for example in pass {
                 number += 1

@@ -32,17 +32,16 @@ import Tensors
     static func evaluate(
         _ rows: [Row], model: any CausalModel, dropout: Dropout? = nil, recomputation: Recomputation? = nil
     ) -> (loss: Tensor, perTarget: [Float]) {
+        let begun = sequences(rows, model: model, dropout: dropout, recomputation: recomputation)
         // The last token is predicted, never read.
-        let batch = TokenBatch(rows.map { Array($0.example.tokens.dropLast()) })
+        let batch = TokenBatch(zip(rows, begun).map { Array($0.example.tokens[$1.read...].dropLast()) })
         let cache = KVCache(
-            shape: model.shape,
-            sequences: sequences(rows, model: model, dropout: dropout, recomputation: recomputation),
-            keepsTokens: false, recomputation: recomputation)
+            shape: model.shape, sequences: begun.map(\.sequence), keepsTokens: false, recomputation: recomputation)
         let hidden = model.hiddenStates(batch, cache: cache, dropout: dropout)
         var predictors: [Int32] = [], targets: [Int32] = [], weights: [Float] = []
-        for (row, range) in zip(rows, batch.ranges) {
+        for ((row, range), (_, read)) in zip(zip(rows, batch.ranges), begun) {
             for index in row.example.targetStart..<row.example.tokens.count {
-                predictors.append(Int32(range.lowerBound + index - 1))
+                predictors.append(Int32(range.lowerBound + index - 1 - read))
                 targets.append(row.example.tokens[index])
                 weights.append(row.weight)
             }
@@ -52,30 +51,35 @@ import Tensors
         return (loss, perRow)
     }
 
-    /// What each row's decoder starts from: its start, and its own source where there is an encoder.
+    /// What each row's decoder starts from, its own source included where there is an encoder, and how many of its tokens
+    /// have been read already.
     private static func sequences(
         _ rows: [Row], model: any CausalModel, dropout: Dropout?, recomputation: Recomputation?
-    ) -> [KVCache.Sequence] {
+    ) -> [(sequence: KVCache.Sequence, read: Int)] {
         guard let model = model as? any EncoderDecoderModel else {
-            return rows.map { KVCache.Sequence(after: $0.start?.decoder) }
+            return model.begin(
+                rows.map { Array($0.example.tokens.prefix($0.example.targetStart)) }, after: rows.map(\.start),
+                dropout: dropout)
         }
         let sources = model.encode(
             TokenBatch(rows.map(\.example.source)), after: rows.map { $0.start?.encoder }, dropout: dropout,
             recomputation: recomputation)
         return zip(rows, sources).map { row, source in
-            KVCache.Sequence(
-                after: row.start?.decoder, reading: [row.start?.cross, source].compactMap(\.self))
+            let reading = [row.start?.cross, source].compactMap(\.self)
+            return (KVCache.Sequence(after: row.start?.decoder, reading: reading), 0)
         }
     }
 
-    /// Parts of a batch of at most so many tokens each, or one example.
-    static func passes(_ examples: [TokenizedExample], tokensPerPass: Int) -> [[TokenizedExample]] {
-        parts(examples, tokensPerPass: tokensPerPass) { $0.length }
+    /// Parts of a batch of at most so many tokens each, virtual ones included, or one example.
+    static func passes(
+        _ examples: [TokenizedExample], after start: InitialKeyValues? = nil, tokensPerPass: Int
+    ) -> [[TokenizedExample]] {
+        parts(examples, tokensPerPass: tokensPerPass) { $0.length + (start?.afterPrompt?.count ?? 0) }
     }
 
     /// The same for rows.
     static func passes(_ rows: [Row], tokensPerPass: Int) -> [[Row]] {
-        parts(rows, tokensPerPass: tokensPerPass) { $0.example.length }
+        parts(rows, tokensPerPass: tokensPerPass) { $0.example.length + ($0.start?.afterPrompt?.count ?? 0) }
     }
 
     private static func parts<Item>(

@@ -213,7 +213,7 @@ import Tensors
         method.passTape.withoutRecording {
             let start = method.start()
             var sum = 0.0, count = 0
-            for pass in TargetLoss.passes(examples, tokensPerPass: settings.tokensPerPass) {
+            for pass in TargetLoss.passes(examples, after: start, tokensPerPass: settings.tokensPerPass) {
                 let (_, perTarget) = TargetLoss.evaluate(
                     pass, model: method.model.network, start: start, weight: 1)
                 sum += perTarget.reduce(0) { $0 + Double($1) }

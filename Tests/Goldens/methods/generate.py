@@ -1,7 +1,8 @@
 """Goldens of the methods that prefix-tuning is compared with: 20 steps of PEFT's prompt tuning, P-tuning and LoRA; bottleneck
-adapters and top layers written with PyTorch's hooks. Float64, on the tiny models of ../gpt2 and ../bart.
+adapters and top layers written with PyTorch's hooks; the authors' infix-tuning. Float64, on the tiny models of ../gpt2, ../bart
+and ../architectures.
 
-Run: python Tests/Goldens/methods/generate.py   (after those two)
+Run: python Tests/Goldens/methods/generate.py   (after those three)
 """
 
 import importlib.util
@@ -15,7 +16,7 @@ import torch
 from golden_support import load_model, random_sequence, target_losses, write_json, write_manifest
 from peft import LoraConfig, PromptEncoderConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import save_file
-from transformers import BartForConditionalGeneration
+from transformers import AutoModelForCausalLM, BartForConditionalGeneration, DynamicCache
 
 SEED = 20220106
 STEPS, BATCH, RATE, LENGTH = 20, 4, 1e-2, 3
@@ -160,6 +161,64 @@ def write_top_layers(examples):
     return loss.item()
 
 
+class Infix(torch.nn.Module):
+    """`PrefixTuning.get_prompt_p5_infix` and `forward_infix` of the authors' train_control.py: prompt and embeddings give a history
+    first, to which the MLP's output is added at the infix only; the rest of the sequence starts from that.
+
+    One sequence at a time, so that nothing is padded. The last token of the prompt is the mark between x and y."""
+
+    def __init__(self, config, generator):
+        super().__init__()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        self.heads, self.layers = heads, config.num_hidden_layers
+        self.head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self.wte = torch.nn.Embedding(LENGTH, config.hidden_size)
+        self.wte2 = torch.nn.Embedding(LENGTH, config.hidden_size)
+        self.control_trans = torch.nn.Sequential(
+            torch.nn.Linear(config.hidden_size, 7), torch.nn.Tanh(),
+            torch.nn.Linear(7, self.layers * 2 * heads * self.head_width))
+        self.double()
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
+
+    def logits(self, model, prompt, completion):
+        """[completion × vocabulary]: what predicts each token of the completion."""
+        added = self.control_trans(self.wte.weight).view(LENGTH, 2 * self.layers, self.heads, self.head_width).permute(1, 2, 0, 3)
+        text = model.get_input_embeddings()(torch.tensor([prompt[:-1]], dtype=torch.long))
+        read = model(inputs_embeds=torch.cat([text, self.wte2.weight.unsqueeze(0)], dim=1), use_cache=True)
+        history = []
+        for index, layer in enumerate(read.past_key_values.layers):
+            zero = torch.zeros(self.heads, len(prompt) - 1, self.head_width, dtype=torch.float64)
+            key, value = (torch.cat([zero, added[2 * index + part]], dim=1) for part in (0, 1))
+            history.append((layer.keys + key, layer.values + value))
+        rest = torch.tensor([prompt[-1:] + completion[:-1]])
+        return model(input_ids=rest, past_key_values=DynamicCache(history), use_cache=True).logits[0]
+
+
+def write_infix(generator):
+    result, tensors = {}, {}
+    for name, path in (("gpt2", "gpt2/tied"), ("llama", "architectures/llama-3")):
+        model = AutoModelForCausalLM.from_pretrained(
+            HERE.parent / path, dtype=torch.float64, attn_implementation="eager").eval().requires_grad_(False)
+        infix = Infix(model.config, generator)
+        examples = [
+            {key: random_sequence(generator, model.config.vocab_size, size) for key, size in (("prompt_ids", a), ("completion_ids", b))}
+            for a, b in ((4, 5), (7, 1), (1, 6), (2, 3))]
+        logits = [infix.logits(model, example["prompt_ids"], example["completion_ids"]) for example in examples]
+        targets = torch.tensor(sum((example["completion_ids"] for example in examples), []))
+        loss = torch.nn.functional.cross_entropy(torch.cat(logits), targets)
+        loss.backward()
+        result[name] = {"examples": examples, "loss": loss.item()}
+        tensors |= {f"{name}.logits.{index}": value.detach().clone() for index, value in enumerate(logits)}
+        for key, parameter in infix.named_parameters():
+            tensors[f"{name}.value.{key}"] = parameter.detach().clone()
+            tensors[f"{name}.grad.{key}"] = parameter.grad.clone()
+    save_file(tensors, HERE / "infix.safetensors")
+    write_json(HERE / "infix.json", result)
+    print({name: value["loss"] for name, value in result.items()})
+
+
 if __name__ == "__main__":
     torch.manual_seed(SEED)
     source = torch.Generator().manual_seed(SEED)
@@ -180,11 +239,14 @@ if __name__ == "__main__":
         "bart": write_adapters(source, "bart", make_bart, bart_loss, stories),
         "top_layers": write_top_layers(pairs),
     })
+    write_infix(torch.Generator().manual_seed(SEED))
     write_manifest(HERE, SEED, {
         "training.json": "20 steps of PEFT + torch.optim.AdamW on ../gpt2/tied: token mean, clip 1.0, constant rate, no decay; losses before each "
                          "step; *.safetensors: PEFT's trained tensors before and after",
         "gradients.json": "losses (token mean) with bottleneck adapters of width 5 in ../gpt2/tied and ../bart/uneven",
         "adapter-*.safetensors": "values and gradients; block: with a norm behind each block, sublayers: without, on what attention and MLP "
                                  "add to the residual stream",
+        "infix.*": "infix-tuning of three positions with an MLP of width 7 on ../gpt2/tied and ../architectures/llama-3: loss (token mean), "
+                   "logits of each example's completion, values and gradients under the authors' names",
         "top-layers.safetensors": "gradients of the last block, the final norm and the token embeddings of ../gpt2/tied for the same pairs",
     })

@@ -1,0 +1,111 @@
+import Foundation
+import LanguageModels
+import Tensors
+
+/// A trained infix on disk: `adapter_config.json` of type `INFIX_TUNING` beside `adapter_model.safetensors`.
+///
+/// The tensors are `infix_embeddings` [n × width], which the model reads behind the prompt, and `infix_key_values`
+/// [n × 2·L·keyWidth], which is added to the keys and values that it computes there. The form is this package's own: no
+/// other program has one without the MLP.
+public struct InfixFile {
+    /// What `adapter_config.json` calls it.
+    public static let type = "INFIX_TUNING"
+    private static let embeddings = "infix_embeddings", keyValues = "infix_key_values"
+
+    /// Writes the folder.
+    ///
+    /// - Throws: `CheckpointError` where it cannot be written; what stood there before is then unchanged.
+    @Compute static func write(
+        _ infix: VirtualTokens, shape: ModelShape, baseModel: String, to folder: URL
+    ) throws {
+        var writer = SafetensorsWriter(metadata: ["format": "pt"])
+        for (name, value) in [(embeddings, infix.embeddings), (keyValues, infix.shift)] {
+            writer.add(name, shape: value.shape, values: value.values)
+        }
+        try ModelFolder.makeFolder(folder)
+        try writer.write(to: folder.appendingPathComponent("adapter_model.safetensors"))
+        let configuration = PEFTConfiguration(
+            type: type, length: infix.count, stack: shape.decoder, baseModel: baseModel)
+        try AtomicFile.write(
+            try configuration.fileContents, to: folder.appendingPathComponent("adapter_config.json"))
+    }
+
+    /// Whether a folder's `adapter_config.json` describes an infix.
+    public static func isInfix(_ folder: URL) -> Bool {
+        let file = folder.appendingPathComponent("adapter_config.json")
+        return (try? PEFTConfiguration(file))?.peft_type == type
+    }
+
+    /// The folder's `adapter_model.safetensors`.
+    public let weightsFile: URL
+    /// Positions n.
+    public let length: Int
+    /// The layers of the model that it was trained on.
+    public let stack: AttentionStack
+    /// Folder or name of that model, if known.
+    public var baseModel: String? { configuration.base_model_name_or_path }
+    /// Number of values.
+    public var parameterCount: Int { length * (width + stack.prefixRowWidth) }
+
+    private let configuration: PEFTConfiguration
+    private let source: SafetensorsFile
+    private let width: Int
+
+    /// Opens a folder.
+    ///
+    /// - Throws: ``PrefixError`` where it holds something else, or tensors of other shapes than it says; `CheckpointError`
+    ///   where a file is damaged.
+    public init(_ folder: URL) throws {
+        let file = folder.appendingPathComponent("adapter_config.json")
+        configuration = try PEFTConfiguration(file)
+        guard configuration.peft_type == Self.type, let stack = configuration.statedStack,
+            let length = configuration.num_virtual_tokens, length > 0
+        else {
+            throw PrefixError.badConfiguration(
+                file: file.path, reason: "it does not describe an infix; train one with --method infix")
+        }
+        weightsFile = folder.appendingPathComponent("adapter_model.safetensors")
+        source = try SafetensorsFile(weightsFile)
+        (self.stack, self.length) = (stack, length)
+        width = source.shape(of: Self.embeddings)?.last ?? 0
+        for (name, columns) in [(Self.embeddings, nil), (Self.keyValues, stack.prefixRowWidth)] {
+            let shape = source.shape(of: name) ?? []
+            guard shape.count == 2, shape[0] == length, shape[1] == columns ?? shape[1] else {
+                throw PrefixError.wrongTensor(
+                    file: weightsFile.path, key: name, expected: "[\(length) × \(columns.map(String.init) ?? "width")]",
+                    found: shape)
+            }
+        }
+    }
+
+    /// The infix, for a model.
+    ///
+    /// ```swift
+    /// let start = InitialKeyValues(afterPrompt: try InfixFile(folder).infix(for: model))
+    /// ```
+    ///
+    /// - Throws: ``PrefixError`` where it belongs to a model of other sizes or leaves no room for text, `CheckpointError`
+    ///   where the file is damaged.
+    @Compute public func infix(for model: LanguageModel) throws -> VirtualTokens {
+        let shape = model.network.shape
+        guard shape.encoder == nil else {
+            throw PrefixError.infixOfEncoder(architecture: model.configuration.architecture)
+        }
+        try configuration.check(fits: shape)
+        let columns = model.network.embeddings(of: [0]).width
+        guard width == columns else {
+            throw PrefixError.wrongTensor(
+                file: weightsFile.path, key: Self.embeddings, expected: "[\(length) × \(columns)]",
+                found: [length, width])
+        }
+        guard length < shape.positionCount else {
+            throw PrefixError.tooLong(length: length, positions: shape.positionCount)
+        }
+        let reader = CheckpointReader(source), row = shape.prefixRowWidth
+        let infix = VirtualTokens(
+            embeddings: Tensor(try reader.read(Self.embeddings, shape: [length, width]), shape: [length, width]),
+            shift: Tensor(try reader.read(Self.keyValues, shape: [length, row]), shape: [length, row]))
+        try reader.finish()
+        return infix
+    }
+}
