@@ -156,6 +156,11 @@ INLINE int64_t first_seen(const ptk_attention *call, int64_t seen) {
 /// The same, rounded down to where a vector of positions begins.
 INLINE int64_t first_vector(const ptk_attention *call, int64_t seen) { return first_seen(call, seen) & ~(int64_t)15; }
 
+/// One element of the mask. Positions are those of the sequence, those of its first segments included.
+INLINE float mask_at(const ptk_attention *call, int64_t row, int64_t head, int64_t t) {
+    return mask_element(call->seed, ((uint64_t)(row * call->heads + head) << 32) + (uint64_t)t, call->dropout);
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Forward.
 
@@ -193,6 +198,8 @@ INLINE void forward_many(
             greatest *= call->scale;
             for (int64_t t = first; t < seen; t++) s[t] = exp_fast(s[t] * call->scale - greatest);
             for (int64_t t = first; t < seen; t++) sum += s[t];
+            if (call->dropout > 0)
+                for (int64_t t = first; t < seen; t++) s[t] *= mask_at(call, row + i, head, t);
             for (int64_t t = least; t < first; t++) s[t] = 0;
             for (int64_t t = seen; t < most; t++) s[t] = 0;
             sums[i] = sum;
@@ -209,7 +216,7 @@ INLINE void forward_many(
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Backward: with P = softmax(S), dV = Pᵀ dO, dP = dO Vᵀ, dS = P ∘ (dP - rowsum(dO ∘ O)), dQ = scale dS K,
-// dK = scale dSᵀ Q.
+// dK = scale dSᵀ Q. With a mask M, dV = (P ∘ M)ᵀ dO and dP = M ∘ dO Vᵀ: rowsum(P ∘ dP) is still rowsum(dO ∘ O).
 
 struct gradients {
     const float *output, *log_sums, *output_gradients;
@@ -245,7 +252,15 @@ INLINE void backward_head(
             float *pi = p + i * columns, *dsi = ds + i * columns, dot = 0;
             for (int64_t d = 0; d < depth; d++) dot += d_out[i * width + d] * out[d];
             for (int64_t t = first; t < seen; t++) pi[t] = exp_fast(pi[t] - log_sum);
-            for (int64_t t = first; t < seen; t++) dsi[t] = pi[t] * (dsi[t] - dot);
+            if (call->dropout > 0) {
+                for (int64_t t = first; t < seen; t++) {
+                    const float mask = mask_at(call, row + i, head, t);
+                    dsi[t] = pi[t] * (mask * dsi[t] - dot);
+                    pi[t] *= mask;
+                }
+            } else {
+                for (int64_t t = first; t < seen; t++) dsi[t] = pi[t] * (dsi[t] - dot);
+            }
             for (int64_t t = least; t < first; t++) pi[t] = dsi[t] = 0;
             for (int64_t t = seen; t < most; t++) pi[t] = dsi[t] = 0;
         }
@@ -338,7 +353,8 @@ DISPATCHED static void forward_jobs(struct run *run, int64_t begin, int64_t end,
     for (int64_t job = begin; job < end; job++) {
         const ptk_sequence *sequence = call->sequences + job % call->sequence_count;
         const int64_t head = job / call->sequence_count, total = positions(call, sequence);
-        if (sequence->queries < 4) {
+        // Few queries are those of decoding; only training drops probabilities.
+        if (sequence->queries < 4 && call->dropout == 0) {
             forward_queries(call, sequence, head, total, scratch, run->output, run->log_sums);
             shared.segment = NULL;
         } else {

@@ -196,16 +196,7 @@ DISPATCHED static int finite_range(const float *x, int64_t count) {
 
 int ptk_all_finite(const float *x, int64_t count) { return finite_range(x, count); }
 
-/// SplitMix64's finaliser over a Weyl sequence (Steele et al. 2014).
-INLINE uint64_t mix(uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-LOOP(dropout, a->count,
-     a->out[i] = (float)(mix(a->seed + (uint64_t)(i + 1) * 0x9e3779b97f4a7c15u) >> 40) * 0x1p-24f < a->factor
-                     ? 0.0f : 1.0f / (1.0f - a->factor))
+LOOP(dropout, a->count, a->out[i] = mask_element(a->seed, (uint64_t)i, a->factor))
 
 void ptk_dropout_mask(uint64_t seed, float p, int64_t count, float *mask) {
     struct arguments a = {.seed = seed, .factor = p, .count = count, .out = mask};

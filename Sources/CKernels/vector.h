@@ -31,6 +31,18 @@ INLINE void share(int64_t count, int thread, int threads, int64_t *begin, int64_
     *end = count * (thread + 1) / threads;
 }
 
+/// SplitMix64's finaliser over a Weyl sequence (Steele et al. 2014).
+INLINE uint64_t mix(uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/// Element i of the mask that `seed` names: 0 with probability p, else 1 / (1 - p).
+INLINE float mask_element(uint64_t seed, uint64_t i, float p) {
+    return (float)(mix(seed + (i + 1) * 0x9e3779b97f4a7c15u) >> 40) * 0x1p-24f < p ? 0.0f : 1.0f / (1.0f - p);
+}
+
 /// e^x to 1 ulp or so, without branches: x = n ln 2 + r, |r| <= ln 2 / 2, Taylor in r, then the exponent is added.
 INLINE float exp_fast(float x) {
     x = x < -87.0f ? -87.0f : x;

@@ -51,7 +51,9 @@ struct MethodOptions: ParsableArguments {
             prefix.prefixLength != nil || prefix.initialization != nil, "A prefix option", .prefix, .promptTuning,
             .pTuning, .embeddingOnly, .infix)
         try check(prefix.reparametrization != nil, "--reparametrization", .prefix, .pTuning, .embeddingOnly, .infix)
-        try check(prefix.modelDropout != nil, "--model-dropout", .prefix, .topLayers, .adapter, .lora)
+        try check(
+            prefix.modelDropout != nil || prefix.attentionDropout != nil, "--model-dropout or --attention-dropout",
+            .prefix, .fineTune, .topLayers, .adapter, .lora)
         try check(prefix.prefixDropout != nil, "--prefix-dropout", .prefix, .infix)
         try check(
             !prefix.attentions.isEmpty || prefix.textAtZero || prefix.textAfterPrefix, "A prefix option", .prefix)
@@ -110,7 +112,7 @@ struct MethodOptions: ParsableArguments {
             var settings = BottleneckMethod.Settings()
             settings.bottleneck = bottleneck ?? settings.bottleneck
             settings.placement = placement ?? settings.placement
-            settings.modelDropout = prefix.modelDropout
+            (settings.modelDropout, settings.attentionDropout) = (prefix.modelDropout, prefix.attentionDropout)
             return try BottleneckMethod(
                 folder: folder, settings: settings, precision: precision, modelName: name, seed: seed)
         case .lora:
@@ -119,14 +121,14 @@ struct MethodOptions: ParsableArguments {
             settings.alpha = loraAlpha ?? settings.alpha
             settings.targets = loraTargets
             settings.dropout = loraDropout ?? settings.dropout
-            settings.modelDropout = prefix.modelDropout
+            (settings.modelDropout, settings.attentionDropout) = (prefix.modelDropout, prefix.attentionDropout)
             return try LowRankMethod(
                 folder: folder, settings: settings, precision: precision, modelName: name, seed: seed)
-        case .topLayers:
+        default:
+            let part = FineTuning.Part.topLayers(topLayers ?? 2, embeddings: trainEmbeddings)
             return try FineTuning(
-                folder: folder, part: .topLayers(topLayers ?? 2, embeddings: trainEmbeddings),
-                dropout: prefix.modelDropout, modelName: name)
-        default: return try FineTuning(folder: folder, modelName: name)
+                folder: folder, part: method == .topLayers ? part : .all, dropout: prefix.modelDropout,
+                attentionDropout: prefix.attentionDropout, modelName: name)
         }
     }
 }

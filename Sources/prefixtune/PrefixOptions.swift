@@ -16,9 +16,15 @@ struct PrefixOptions: ParsableArguments {
     @Option(
         help: """
             Dropout on the model's residual branches; by default 0 for a prefix (0.1 for xsum), the model's own for \
-            top-layers, adapter and lora.
+            fine-tune, top-layers, adapter and lora.
             """)
     var modelDropout: Float?
+    @Option(
+        help: """
+            Dropout on the probabilities of the model's attention; by default 0 for a prefix, the model's own for fine-tune, \
+            top-layers, adapter and lora, but 0 with --model-dropout 0.
+            """)
+    var attentionDropout: Float?
     @Option(
         parsing: .upToNextOption,
         help: "Attentions of an encoder–decoder model that get a prefix: decoder, encoder, cross; all by default.")
@@ -66,17 +72,19 @@ struct PrefixOptions: ParsableArguments {
         }
     }
 
-    /// Whether any of these options was given.
+    /// Whether any of these options was given that say what a prefix is.
     var isSet: Bool {
         prefixLength != nil || reparametrization != nil || initialization != nil || prefixDropout != nil
-            || modelDropout != nil || !attentions.isEmpty || textAtZero || textAfterPrefix
+            || !attentions.isEmpty || textAtZero || textAfterPrefix
     }
 
     func validate() throws {
         if let prefixLength, prefixLength < 1 {
             throw ValidationError("--prefix-length is \(prefixLength), but at least 1 is needed.")
         }
-        for (name, value) in [("prefix", prefixDropout), ("model", modelDropout)] {
+        for (name, value) in [
+            ("prefix", prefixDropout), ("model", modelDropout), ("attention", attentionDropout),
+        ] {
             guard let value, !(0..<1).contains(value) else { continue }
             throw ValidationError("--\(name)-dropout is \(value), but a number from 0 to below 1 is needed.")
         }
@@ -96,6 +104,7 @@ struct PrefixOptions: ParsableArguments {
         settings.dropout = prefixDropout ?? 0
         // The authors' BART code trains with the model's own dropout, their GPT-2 code without.
         settings.modelDropout = modelDropout ?? (task == .xsum ? 0.1 : 0)
+        settings.attentionDropout = attentionDropout ?? 0
         if !attentions.isEmpty { settings.attentions = AttentionKind.allCases.filter(attentions.contains) }
         if textAtZero { settings.textPosition = .zero }
         if textAfterPrefix { settings.textPosition = .afterPrefix }

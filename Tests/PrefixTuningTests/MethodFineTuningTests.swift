@@ -88,6 +88,31 @@ import Tokenizers
         }
     }
 
+    @Test("attention dropout comes from config.json unless stated, or unless dropout is off")
+    func attentionDropout() throws {
+        try withTrainingFolder { folder in
+            try TinyModel.writeWorded(to: folder)
+            #expect(try FineTuning(folder: folder).fingerprint == "dropout 0.1, on attention 0.1")
+            #expect(try FineTuning(folder: folder, dropout: 0).fingerprint == "dropout 0.0")
+            #expect(
+                try FineTuning(folder: folder, dropout: 0, attentionDropout: 0.2).fingerprint
+                    == "dropout 0.0, on attention 0.2")
+            #expect(try FineTuning(folder: folder, attentionDropout: 0).fingerprint == "dropout 0.1")
+            #expect(throws: TrainingError.self) { _ = try FineTuning(folder: folder, attentionDropout: 1) }
+            let examples = TinyModel.examples(4, vocabulary: 300)
+            @Compute func losses(_ attention: Float, seed: UInt64) throws -> [Double] {
+                var settings = TrainingSettings.tiny(batch: 4)
+                (settings.learningRate, settings.seed) = (0, seed)
+                let method = try FineTuning(folder: folder, dropout: 0, attentionDropout: attention)
+                let trainer = try Trainer(method, examples: examples, settings: settings)
+                return try [trainer.validationLoss(examples), trainer.step().loss, trainer.step().loss]
+            }
+            let none = try losses(0, seed: 1), some = try losses(0.3, seed: 1), others = try losses(0.3, seed: 2)
+            #expect(none[0] == some[0] && abs(none[1] / none[2] - 1) < 1e-6)
+            #expect(Set(some[1...] + others[1...] + [none[1]]).count == 5, "every step has its masks")
+        }
+    }
+
     @Test("dropout outside 0..<1 is refused", arguments: [-0.1, 1, 1.5, Float.nan])
     func badDropout(probability: Float) throws {
         try withTrainingFolder { folder in

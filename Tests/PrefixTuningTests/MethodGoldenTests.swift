@@ -170,6 +170,27 @@ import Tokenizers
         }
     }
 
+    @Test("attention dropout: every target's loss under the masks of a seed", arguments: ["gpt2/tied", "bart/uneven"])
+    func attentionDropout(path: String) throws {
+        struct Masked: Decodable {
+            var probability: Float
+            var seed: UInt64
+            var losses: [String: [Double]]
+        }
+        let golden: Masked = try Self.decode("attention-dropout.json"),
+            gradients: Gradients = try Self.decode("gradients.json")
+        let expected = try #require(golden.losses[path])
+        try Self.withModel(path) { folder in
+            let method = try FineTuning(folder: folder, dropout: 0, attentionDropout: golden.probability)
+            let examples = gradients.examples(path == "gpt2/tied" ? "gpt2" : "bart").prefix(1)
+            let (_, losses) = TargetLoss.evaluate(
+                Array(examples), model: method.model.network, start: nil, weight: 1,
+                dropout: method.dropout(seed: golden.seed))
+            method.passTape.reset()
+            #expect(relativeDifference(losses.map(Double.init), expected) < 1e-5)
+        }
+    }
+
     @Test("what LoRA and soft prompts write is what the trained method computes")
     func written() throws {
         let golden: Training = try Self.decode("training.json")

@@ -32,7 +32,8 @@ import Tokenizers
 
     private static func train(_ model: LanguageModel, _ part: Recomputation.Part) throws -> [[UInt32]] {
         var prefix = PrefixMethod.Settings()
-        (prefix.length, prefix.hiddenWidth, prefix.modelDropout) = (2, 5, 0.2)
+        (prefix.length, prefix.hiddenWidth) = (2, 5)
+        (prefix.modelDropout, prefix.attentionDropout) = (0.2, 0.3)
         var settings = TrainingSettings()
         (settings.duration, settings.batchSize, settings.learningRate) = (.steps(3), 4, 1e-2)
         settings.recomputation = part

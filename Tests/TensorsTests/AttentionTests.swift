@@ -3,7 +3,7 @@ import Testing
 @testable import Tensors
 
 @Compute @Suite struct AttentionTests {
-    @Test(arguments: AttentionCase.small)
+    @Test(arguments: AttentionCase.small + AttentionCase.dropped)
     func referenceGradientIsTheSlope(subject: AttentionCase) {
         let reference = AttentionReference(subject: subject), elements = subject.elements(seed: 40).map(\.doubles)
         var random = SeededGenerator(41)
@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test(arguments: AttentionCase.small + AttentionCase.large)
+    @Test(arguments: AttentionCase.small + AttentionCase.large + AttentionCase.dropped + AttentionCase.largeDropped)
     func equalsReference(subject: AttentionCase) {
         let reference = AttentionReference(subject: subject), elements = subject.elements(seed: 42)
         var random = SeededGenerator(43)

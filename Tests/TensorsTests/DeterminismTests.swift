@@ -8,7 +8,7 @@ import Testing
     /// An operation and the way back through it; what it returns is compared bit by bit.
     enum Operation: CaseIterable, Sendable {
         case layerNorm, rmsNorm, headNorms, rotary, geluTanh, geluErf, relu, tanh, silu, gate, add, dropout
-        case embedding, attention, fewQueries, window
+        case embedding, attention, fewQueries, window, attentionDropout
         case logSoftmax, adamW, sumOfSquares
         case frozen, trainable, crossEntropy
 
@@ -50,6 +50,9 @@ import Testing
             case .attention, .fewQueries:
                 return Self.attention(lengths: self == .attention ? [17, 64, 5] : [1, 2, 3, 1], play)
             case .window: return Self.attention(lengths: [17, 64, 5, 1], window: 20, play)
+            case .attentionDropout:
+                return Self.attention(
+                    lengths: [17, 64, 5, 1], dropout: AttentionDropout(probability: 0.1, seed: 5), play)
             case .logSoftmax:
                 backend.logSoftmax(x.floats, rows: rows, vocabulary: width)
                 return x.values.bits
@@ -79,7 +82,8 @@ import Testing
         }
 
         @Compute private static func attention(
-            lengths: [Int], window: Int? = nil, _ play: (Tensor, [Tensor]) -> [UInt32]
+            lengths: [Int], window: Int? = nil, dropout: AttentionDropout? = nil,
+            _ play: (Tensor, [Tensor]) -> [UInt32]
         ) -> [UInt32] {
             var random = SeededGenerator(61), start = 0
             let rows = lengths.reduce(0, +), tape = Tape()
@@ -96,7 +100,8 @@ import Testing
                     ])
             }
             let geometry = AttentionGeometry(heads: 5, headWidth: 12, scale: 0.3, window: window)
-            return play(Tensors.attention(queries: x, sequences: sequences, geometry: geometry), [x, prefix])
+            return play(
+                Tensors.attention(queries: x, sequences: sequences, geometry: geometry, dropout: dropout), [x, prefix])
         }
     }
 

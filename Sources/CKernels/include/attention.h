@@ -36,9 +36,11 @@ typedef struct {
     float scale;
     bool causal;     // query i of n sees all positions but the last n - 1 - i
     int64_t window;  // and of those the last `window` only; INT64_MAX for all
+    float dropout;   // the share of the probabilities that become 0, while the others are divided by 1 - dropout
+    uint64_t seed;   // names the mask: its element for (row, head, position) depends on nothing else
 } ptk_attention;
 
-/// output [rows × heads*head_width] = softmax(scale q kᵀ) v; log_sums [rows × heads] is kept for the way back.
+/// output [rows × heads*head_width] = (softmax(scale q kᵀ) ∘ mask) v; log_sums [rows × heads] is kept for the way back.
 void ptk_attention_forward(const ptk_attention *attention, float *output, float *log_sums);
 
 /// Adds to the segments' gradients and to query_gradients (stride query_gradient_stride), or skips the latter where NULL.

@@ -33,6 +33,8 @@ public final class KVCache {
     private let stack: AttentionStack
     private let pool: KeyValuePool?
     private let recomputation: Recomputation?
+    private let dropout: Dropout?
+    private let kind: AttentionKind
     private let trace: KeyValueTrace?
 
     /// A cache.
@@ -42,13 +44,17 @@ public final class KVCache {
     ///   - sequences: What each sequence starts from.
     ///   - keepsTokens: Whether new tokens are remembered (generation) or attend within their batch only (training).
     ///   - recomputation: What training computes twice; not with `keepsTokens`.
+    ///   - dropout: Drops probabilities of the attentions, its own and those to a source.
+    ///   - kind: Tells the masks of encoder and decoder apart.
     ///   - trace: Told the keys and values of new tokens; not with a recomputation.
     public init(
         stack: AttentionStack, sequences: [Sequence], keepsTokens: Bool, recomputation: Recomputation? = nil,
-        trace: KeyValueTrace? = nil
+        dropout: Dropout? = nil, kind: AttentionKind = .decoder, trace: KeyValueTrace? = nil
     ) {
         precondition(recomputation == nil || !keepsTokens, "tokens that are remembered are not computed again")
         self.recomputation = recomputation
+        self.dropout = dropout
+        self.kind = kind
         self.trace = trace
         self.stack = stack
         self.sequences = sequences
@@ -58,11 +64,11 @@ public final class KVCache {
     /// A cache of a model's decoder.
     public convenience init(
         shape: ModelShape, sequences: [Sequence], keepsTokens: Bool, recomputation: Recomputation? = nil,
-        trace: KeyValueTrace? = nil
+        dropout: Dropout? = nil, trace: KeyValueTrace? = nil
     ) {
         self.init(
             stack: shape.decoder, sequences: sequences, keepsTokens: keepsTokens, recomputation: recomputation,
-            trace: trace)
+            dropout: dropout, trace: trace)
     }
 
     /// Makes room for the tokens of a batch and says what they attend to.
@@ -84,7 +90,7 @@ public final class KVCache {
         return CacheStep(
             positions: positions, ranges: batch.ranges, past: sequences.map(keyValues),
             sources: sequences.map(\.source), newRows: newRows, pool: pool, recomputation: recomputation,
-            trace: trace)
+            dropout: dropout, kind: kind, trace: trace)
     }
 
     private func keyValues(of sequence: Sequence) -> [KeyValues] {
@@ -138,11 +144,14 @@ public final class CacheStep {
     private let newRows: [Int32]
     private let pool: KeyValuePool?
     let recomputation: Recomputation?
+    private let dropout: Dropout?
+    private let kind: AttentionKind
     private let trace: KeyValueTrace?
 
     init(
         positions: [Int32], ranges: [Range<Int>], past: [[KeyValues]], sources: [[KeyValues]], newRows: [Int32],
-        pool: KeyValuePool?, recomputation: Recomputation?, trace: KeyValueTrace?
+        pool: KeyValuePool?, recomputation: Recomputation?, dropout: Dropout?, kind: AttentionKind,
+        trace: KeyValueTrace?
     ) {
         self.positions = positions
         self.ranges = ranges
@@ -151,6 +160,8 @@ public final class CacheStep {
         self.newRows = newRows
         self.pool = pool
         self.recomputation = recomputation
+        self.dropout = dropout
+        self.kind = kind
         self.trace = trace
     }
 
@@ -175,7 +186,9 @@ public final class CacheStep {
             }
             return AttendingSequence(queries: range, segments: segments)
         }
-        return attention(queries: projected, sequences: sequences, geometry: geometry)
+        return attention(
+            queries: projected, sequences: sequences, geometry: geometry, dropout: dropout?.mask(of: kind, layer: layer)
+        )
     }
 
     /// Attention of the new tokens to the source of their sequence.
@@ -189,7 +202,9 @@ public final class CacheStep {
         let sequences = zip(ranges, sources).map { range, source in
             AttendingSequence(queries: range, segments: source.map { $0.segment(layer) })
         }
-        return attention(queries: queries, sequences: sequences, geometry: geometry)
+        return attention(
+            queries: queries, sequences: sequences, geometry: geometry, dropout: dropout?.mask(of: .cross, layer: layer)
+        )
     }
 }
 

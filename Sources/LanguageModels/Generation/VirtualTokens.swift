@@ -31,16 +31,15 @@ extension CausalModel {
     /// - Parameters:
     ///   - prompts: At least one token each.
     ///   - starts: What comes before and behind each prompt.
-    ///   - dropout: Drops activations in training; nil as a rule.
     /// - Returns: For each prompt its sequence, and how many of its tokens have been read already: all but the last, which
     ///   the answer is predicted from, where virtual tokens stand before that one; else none.
     public func begin(
-        _ prompts: [[Int32]], after starts: [InitialKeyValues?], dropout: Dropout? = nil
+        _ prompts: [[Int32]], after starts: [InitialKeyValues?]
     ) -> [(sequence: KVCache.Sequence, read: Int)] {
         let split = prompts.indices.filter { starts[$0]?.afterPrompt != nil }
         let histories = histories(
             split.map { Array(prompts[$0].dropLast()) }, then: split.compactMap { starts[$0]?.afterPrompt },
-            after: split.map { starts[$0]?.decoder }, dropout: dropout)
+            after: split.map { starts[$0]?.decoder })
         let history = Dictionary(uniqueKeysWithValues: zip(split, histories))
         return prompts.indices.map { index in
             let own = history[index]
@@ -52,13 +51,13 @@ extension CausalModel {
 
     /// Keys and values of texts and of the virtual tokens behind them, those of the latter moved.
     private func histories(
-        _ texts: [[Int32]], then endings: [VirtualTokens], after starts: [KeyValues?], dropout: Dropout?
+        _ texts: [[Int32]], then endings: [VirtualTokens], after starts: [KeyValues?]
     ) -> [KeyValues] {
         if texts.isEmpty { return [] }
         let batch = TokenBatch(texts, then: endings.map(\.embeddings)), trace = KeyValueTrace()
         let cache = KVCache(
             shape: shape, sequences: starts.map { .init(after: $0) }, keepsTokens: false, trace: trace)
-        _ = hiddenStates(batch, cache: cache, dropout: dropout)
+        _ = hiddenStates(batch, cache: cache, dropout: nil)
         let unmoved = Tensor.zeros([texts.map(\.count).max() ?? 0, shape.prefixRowWidth])
         let shifts = Tensor.joiningRows(
             zip(texts, endings).flatMap { [(unmoved, 0..<$0.count), ($1.shift, 0..<$1.count)] })

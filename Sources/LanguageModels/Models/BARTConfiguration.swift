@@ -32,6 +32,8 @@ public struct BARTConfiguration: ModelConfiguration {
     public let tiesWordEmbeddings: Bool
     /// Dropout on residual branches and embeddings (`dropout`).
     public let residualDropout: Float
+    /// Dropout on the probabilities of attention (`attention_dropout`).
+    public let attentionDropout: Float
     /// The token that the decoder begins with (`decoder_start_token_id`).
     public let startToken: Int32
     /// The tokens that end a text (`eos_token_id`).
@@ -55,6 +57,7 @@ public struct BARTConfiguration: ModelConfiguration {
         scalesEmbedding = try file.flag("scale_embedding", default: false)
         tiesWordEmbeddings = try file.flag("tie_word_embeddings", default: true)
         residualDropout = try file.probability("dropout", default: 0.1)
+        attentionDropout = try file.probability("attention_dropout", default: 0)
         endTokens = try file.tokens("eos_token_id", vocabulary: vocabularySize, default: [2])
         startToken = try file.tokens("decoder_start_token_id", vocabulary: vocabularySize, default: [2]).first ?? 2
         fileContents = file.contents

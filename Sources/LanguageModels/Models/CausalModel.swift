@@ -55,37 +55,7 @@ extension EncoderDecoderModel {
         guard let stack = shape.encoder else { preconditionFailure("an encoder–decoder model without an encoder") }
         let cache = KVCache(
             stack: stack, sequences: starts.map { .init(after: $0) }, keepsTokens: false,
-            recomputation: recomputation)
+            recomputation: recomputation, dropout: dropout, kind: .encoder)
         return encode(sources, cache: cache, dropout: dropout)
-    }
-}
-
-/// Drops activations during training, with masks that depend on a seed and the order of calls alone.
-public final class Dropout {
-    private let probability: Float
-    private(set) var seed: UInt64
-
-    /// A source of masks.
-    ///
-    /// - Parameters:
-    ///   - probability: In 0..<1.
-    ///   - seed: Differs from step to step.
-    public init(probability: Float, seed: UInt64) {
-        self.probability = probability
-        self.seed = seed
-    }
-
-    /// Runs `body` with the masks that followed `earlier`.
-    func replaying<Result>(from earlier: UInt64, _ body: () -> Result) -> Result {
-        let now = seed
-        seed = earlier
-        defer { seed = now }
-        return body()
-    }
-
-    /// x with some elements dropped.
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        seed &+= 0xd134_2543_de82_ef95
-        return x.droppingOut(probability, seed: seed)
     }
 }

@@ -30,6 +30,8 @@ public struct GPTNeoXConfiguration: ModelConfiguration {
     public let tiesWordEmbeddings: Bool
     /// Dropout on residual branches (`hidden_dropout`).
     public let residualDropout: Float
+    /// Dropout on the probabilities of attention (`attention_dropout`).
+    public let attentionDropout: Float
     /// The tokens that end a text (`eos_token_id`).
     public let endTokens: [Int32]
     /// The file as it was read.
@@ -48,6 +50,7 @@ public struct GPTNeoXConfiguration: ModelConfiguration {
         hasBias = try file.flag("attention_bias", default: true)
         tiesWordEmbeddings = try file.flag("tie_word_embeddings", default: false)
         residualDropout = try file.probability("hidden_dropout", default: 0)
+        attentionDropout = try file.probability("attention_dropout", default: 0)
         endTokens = try file.tokens("eos_token_id", vocabulary: vocabularySize, default: [2])
         fileContents = file.contents
         guard width.isMultiple(of: headCount) else {

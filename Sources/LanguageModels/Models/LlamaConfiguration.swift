@@ -38,6 +38,8 @@ public struct LlamaConfiguration: ModelConfiguration {
     public let rotary: RotaryEmbedding
     /// Whether the output head is the token embedding (`tie_word_embeddings`).
     public let tiesWordEmbeddings: Bool
+    /// Dropout on the probabilities of attention (`attention_dropout`).
+    public let attentionDropout: Float
     /// The tokens that end a text (`eos_token_id`).
     public let endTokens: [Int32]
     /// The file as it was read.
@@ -112,6 +114,7 @@ public struct LlamaConfiguration: ModelConfiguration {
         hasMLPBias = mlpBias
         self.normsHeads = normsHeads
         tiesWordEmbeddings = try file.flag("tie_word_embeddings", default: false)
+        attentionDropout = try file.probability("attention_dropout", default: 0)
         endTokens = try file.tokens(
             "eos_token_id", vocabulary: vocabularySize, default: relative.endToken.map { [$0] } ?? [])
         fileContents = file.contents

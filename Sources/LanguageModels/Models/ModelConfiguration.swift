@@ -21,6 +21,8 @@ public protocol ModelConfiguration: Sendable {
     var endTokens: [Int32] { get }
     /// Dropout in training on what a layer adds to the residual stream.
     var residualDropout: Float { get }
+    /// Dropout in training on the probabilities of attention.
+    var attentionDropout: Float { get }
     /// The file's contents, for a model that is saved again.
     var fileContents: Data { get throws }
 

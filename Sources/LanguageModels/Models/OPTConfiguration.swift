@@ -32,6 +32,8 @@ public struct OPTConfiguration: ModelConfiguration {
     public let tiesWordEmbeddings: Bool
     /// Dropout on residual branches (`dropout`).
     public let residualDropout: Float
+    /// Dropout on the probabilities of attention (`attention_dropout`).
+    public let attentionDropout: Float
     /// The tokens that end a text (`eos_token_id`).
     public let endTokens: [Int32]
     /// The file as it was read.
@@ -52,6 +54,7 @@ public struct OPTConfiguration: ModelConfiguration {
         hasAffineNorms = try file.flag("layer_norm_elementwise_affine", default: true)
         tiesWordEmbeddings = try file.flag("tie_word_embeddings", default: true)
         residualDropout = try file.probability("dropout", default: 0.1)
+        attentionDropout = try file.probability("attention_dropout", default: 0)
         endTokens = try file.tokens("eos_token_id", vocabulary: vocabularySize, default: [2])
         fileContents = file.contents
         guard width.isMultiple(of: headCount) else {

@@ -14,6 +14,8 @@ import Tensors
         public var placement = BottleneckAdapters.Placement.block
         /// Dropout inside the frozen model; nil for the probability in `config.json`, with which the authors train.
         public var modelDropout: Float?
+        /// Dropout on the probabilities of its attention; nil for that in `config.json`, or 0 where `modelDropout` is 0.
+        public var attentionDropout: Float?
 
         /// The paper's smaller adapters.
         public init() {}
@@ -26,7 +28,7 @@ import Tensors
     /// Records the passes through the model, which reach the adapters.
     public let passTape: Tape
     private let adapters: BottleneckAdapters
-    private let modelDropout: Float
+    private let dropout: ModelDropout
 
     /// Loads a model with adapters to be trained.
     ///
@@ -43,22 +45,20 @@ import Tensors
             throw TrainingError.badSetting(
                 name: "the bottleneck", value: "\(settings.bottleneck)", needed: "at least 1")
         }
-        if let dropout = settings.modelDropout, !(0..<1).contains(dropout) {
-            throw TrainingError.badSetting(
-                name: "the model's dropout", value: "\(dropout)", needed: "a number from 0 to below 1")
-        }
+        let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        dropout = try ModelDropout(
+            residual: settings.modelDropout, attention: settings.attentionDropout, of: configuration)
         passTape = Tape()
         adapters = BottleneckAdapters(
             bottleneck: settings.bottleneck, placement: settings.placement, tape: passTape, seed: seed)
         model = try LanguageModel.load(
             folder, for: .tuning, precision: precision, trained: TrainedAdapters(bottleneck: adapters),
             name: modelName)
-        modelDropout = settings.modelDropout ?? model.configuration.residualDropout
     }
 
     /// Width, places and dropout.
     public var fingerprint: String {
-        "bottleneck \(adapters.bottleneck), \(adapters.placement.rawValue), dropout in the model \(modelDropout)"
+        "bottleneck \(adapters.bottleneck), \(adapters.placement.rawValue), dropout in the model \(dropout.fingerprint)"
             + (model.precision == .float32 ? "" : ", model in \(model.precision.rawValue)")
     }
     /// Norms, Down and Up of each place.
@@ -67,9 +67,7 @@ import Tensors
     public var storedParameterCount: Int { trainableParameterCount }
 
     /// Dropout inside the model.
-    public func dropout(seed: UInt64) -> Dropout? {
-        modelDropout > 0 ? Dropout(probability: modelDropout, seed: seed) : nil
-    }
+    public func dropout(seed: UInt64) -> Dropout? { dropout.masks(seed: seed) }
 
     /// Writes the adapters; see ``BottleneckFile``.
     public func write(to folder: URL) throws {

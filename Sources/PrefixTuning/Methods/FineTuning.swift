@@ -21,34 +21,33 @@ import Tensors
     public let model: LanguageModel
     /// Records the passes through the model, which reach all weights.
     public let passTape: Tape
-    private let dropoutProbability: Float
+    private let dropout: ModelDropout
 
     /// Loads a model with trainable weights.
     ///
     /// - Parameters:
     ///   - part: What of it is trained.
     ///   - dropout: On embeddings and residual branches, in 0..<1; nil for the probability in `config.json`.
+    ///   - attentionDropout: On the probabilities of attention; nil for that in `config.json`, or 0 where `dropout` is 0.
     ///   - modelName: What the model is called; the folder's path unless given.
     /// - Throws: ``TrainingError`` for another dropout, `CheckpointError` or `TokenizerError` for the folder.
-    public init(folder: URL, part: Part = .all, dropout: Float? = nil, modelName: String? = nil) throws {
-        if let dropout, !(0..<1).contains(dropout) {
-            throw TrainingError.badSetting(
-                name: "the dropout", value: "\(dropout)", needed: "a number from 0 to below 1")
-        }
+    public init(
+        folder: URL, part: Part = .all, dropout: Float? = nil, attentionDropout: Float? = nil, modelName: String? = nil
+    ) throws {
         passTape = Tape()
         self.part = part
         let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        self.dropout = try ModelDropout(residual: dropout, attention: attentionDropout, of: configuration)
         model = try LanguageModel.load(
             folder, trainedOn: passTape, only: part.choice(layerCount: configuration.shape.layerCount), name: modelName)
-        dropoutProbability = dropout ?? model.configuration.residualDropout
     }
 
-    /// The dropout probability.
+    /// The dropout probabilities, and what is trained.
     public var fingerprint: String {
         switch part {
-        case .all: "dropout \(dropoutProbability)"
+        case .all: "dropout \(dropout.fingerprint)"
         case .topLayers(let count, let embeddings):
-            "dropout \(dropoutProbability), the last \(count) layers\(embeddings ? " and embeddings" : "")"
+            "dropout \(dropout.fingerprint), the last \(count) layers\(embeddings ? " and embeddings" : "")"
         }
     }
     /// The weights that are trained.
@@ -57,10 +56,8 @@ import Tensors
     }
     /// The same: a user keeps all of them per task.
     public var storedParameterCount: Int { trainableParameterCount }
-    /// Dropout on embeddings and residual branches.
-    public func dropout(seed: UInt64) -> Dropout? {
-        dropoutProbability > 0 ? Dropout(probability: dropoutProbability, seed: seed) : nil
-    }
+    /// Dropout on embeddings, residual branches and attention.
+    public func dropout(seed: UInt64) -> Dropout? { dropout.masks(seed: seed) }
 
     /// Writes a model folder.
     public func write(to folder: URL) throws {

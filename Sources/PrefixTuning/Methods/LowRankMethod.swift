@@ -16,6 +16,8 @@ import Tensors
         public var dropout: Float = 0
         /// Dropout inside the frozen model; nil for the probability in `config.json`.
         public var modelDropout: Float?
+        /// Dropout on the probabilities of its attention; nil for that in `config.json`, or 0 where `modelDropout` is 0.
+        public var attentionDropout: Float?
 
         /// PEFT's defaults.
         public init() {}
@@ -38,7 +40,7 @@ import Tensors
     public let passTape: Tape
     private let updates: TrainedLowRankUpdates
     private let settings: Settings
-    private let modelDropout: Float
+    private let modelDropout: ModelDropout
 
     /// Loads a model with updates to be trained.
     ///
@@ -54,26 +56,27 @@ import Tensors
         guard settings.rank > 0 else {
             throw TrainingError.badSetting(name: "the rank", value: "\(settings.rank)", needed: "at least 1")
         }
-        for (name, value) in [("the dropout", settings.dropout), ("the model's dropout", settings.modelDropout ?? 0)]
-        where !(0..<1).contains(value) {
-            throw TrainingError.badSetting(name: name, value: "\(value)", needed: "a number from 0 to below 1")
+        guard (0..<1).contains(settings.dropout) else {
+            throw TrainingError.badSetting(
+                name: "the dropout", value: "\(settings.dropout)", needed: "a number from 0 to below 1")
         }
         var settings = settings
         passTape = Tape()
         let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        modelDropout = try ModelDropout(
+            residual: settings.modelDropout, attention: settings.attentionDropout, of: configuration)
         if settings.targets.isEmpty { settings.targets = Settings.defaultTargets(configuration.architecture) }
         updates = TrainedLowRankUpdates(
             rank: settings.rank, alpha: settings.alpha, targets: settings.targets, tape: passTape, seed: seed)
         model = try LanguageModel.load(
             folder, for: .tuning, precision: precision, trained: TrainedAdapters(lowRank: updates), name: modelName)
         self.settings = settings
-        modelDropout = settings.modelDropout ?? configuration.residualDropout
     }
 
     /// Rank, α, targets and dropouts.
     public var fingerprint: String {
         "rank \(settings.rank), alpha \(settings.alpha), targets \(settings.targets.joined(separator: " ")), "
-            + "dropout \(settings.dropout), in the model \(modelDropout)"
+            + "dropout \(settings.dropout), in the model \(modelDropout.fingerprint)"
             + (model.precision == .float32 ? "" : ", model in \(model.precision.rawValue)")
     }
     /// A and B of each matrix.
@@ -92,7 +95,7 @@ import Tensors
             let dropout = Dropout(probability: settings.dropout, seed: seed &* 0x2545_f491_4f6c_dd1d)
             for (_, map) in updates.maps { map.dropout = { dropout($0) } }
         }
-        return modelDropout > 0 ? Dropout(probability: modelDropout, seed: seed) : nil
+        return modelDropout.masks(seed: seed)
     }
 
     /// The name that `transformers` gives a module, whatever the checkpoint leaves out in front.

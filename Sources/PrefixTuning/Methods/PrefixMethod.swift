@@ -21,6 +21,8 @@ import Tensors
         public var attentions: [AttentionKind]?
         /// Dropout inside the frozen model. The authors' GPT-2 code trains without it, their BART code with 0.1.
         public var modelDropout: Float = 0
+        /// Dropout on the probabilities of the frozen model's attentions.
+        public var attentionDropout: Float = 0
 
         /// The paper's settings for table-to-text.
         public init() {}
@@ -33,8 +35,9 @@ import Tensors
             if let hiddenWidth, hiddenWidth < 1 {
                 throw PrefixError.badSetting(name: "hidden width", value: "\(hiddenWidth)", needed: "at least 1")
             }
-            for (name, value) in [("dropout", dropout), ("model dropout", modelDropout)] where !(0..<1).contains(value)
-            {
+            for (name, value) in [
+                ("dropout", dropout), ("model dropout", modelDropout), ("attention dropout", attentionDropout),
+            ] where !(0..<1).contains(value) {
                 throw PrefixError.badSetting(name: name, value: "\(value)", needed: "a number from 0 to below 1")
             }
         }
@@ -103,6 +106,7 @@ import Tensors
         "length \(length), \(settings.hiddenWidth.map { "MLP of width \($0)" } ?? "flat"), dropout \(settings.dropout), "
             + "text \(textPosition.rawValue)"
             + (settings.modelDropout > 0 ? ", dropout in the model \(settings.modelDropout)" : "")
+            + (settings.attentionDropout > 0 ? ", on attention \(settings.attentionDropout)" : "")
             + (model.precision == .float32 ? "" : ", model in \(model.precision.rawValue)")
             + (settings.attentions.map { ", before \($0.map(\.rawValue).joined(separator: ", "))" } ?? "")
     }
@@ -157,7 +161,8 @@ import Tensors
 
     /// None unless set: the frozen model runs as in evaluation, as the authors' GPT-2 code runs it.
     public func dropout(seed: UInt64) -> Dropout? {
-        settings.modelDropout > 0 ? Dropout(probability: settings.modelDropout, seed: seed) : nil
+        guard settings.modelDropout > 0 || settings.attentionDropout > 0 else { return nil }
+        return Dropout(probability: settings.modelDropout, attention: settings.attentionDropout, seed: seed)
     }
 
     /// The prefix as it stands.

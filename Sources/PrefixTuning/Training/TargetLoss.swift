@@ -36,7 +36,8 @@ import Tensors
         // The last token is predicted, never read.
         let batch = TokenBatch(zip(rows, begun).map { Array($0.example.tokens[$1.read...].dropLast()) })
         let cache = KVCache(
-            shape: model.shape, sequences: begun.map(\.sequence), keepsTokens: false, recomputation: recomputation)
+            shape: model.shape, sequences: begun.map(\.sequence), keepsTokens: false, recomputation: recomputation,
+            dropout: dropout)
         let hidden = model.hiddenStates(batch, cache: cache, dropout: dropout)
         var predictors: [Int32] = [], targets: [Int32] = [], weights: [Float] = []
         for ((row, range), (_, read)) in zip(zip(rows, batch.ranges), begun) {
@@ -58,8 +59,7 @@ import Tensors
     ) -> [(sequence: KVCache.Sequence, read: Int)] {
         guard let model = model as? any EncoderDecoderModel else {
             return model.begin(
-                rows.map { Array($0.example.tokens.prefix($0.example.targetStart)) }, after: rows.map(\.start),
-                dropout: dropout)
+                rows.map { Array($0.example.tokens.prefix($0.example.targetStart)) }, after: rows.map(\.start))
         }
         let sources = model.encode(
             TokenBatch(rows.map(\.example.source)), after: rows.map { $0.start?.encoder }, dropout: dropout,

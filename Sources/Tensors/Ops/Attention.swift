@@ -86,6 +86,22 @@ public struct AttentionGeometry: Sendable {
     }
 }
 
+/// Dropout on the probabilities of an attention, in training.
+public struct AttentionDropout: Equatable, Sendable {
+    /// The share of them that become 0; the others are divided by what is left. In 0..<1.
+    public let probability: Float
+    /// Names the mask: its element for a row, a head and a position of the row's sequence depends on nothing else, so that
+    /// neither threads nor a second computation change it.
+    public let seed: UInt64
+
+    /// A mask.
+    public init(probability: Float, seed: UInt64) {
+        precondition((0..<1).contains(probability), "a dropout probability of \(probability)")
+        self.probability = probability
+        self.seed = seed
+    }
+}
+
 /// Attention of ragged sequences (Vaswani et al. 2017): softmax(scale · q kᵀ) v per sequence and head, where the keys
 /// and values of a sequence are those of all its segments.
 ///
@@ -96,8 +112,11 @@ public struct AttentionGeometry: Sendable {
 ///   - queries: [rows × ≥ heads·headWidth]; the queries are its first columns.
 ///   - sequences: A partition of the rows.
 ///   - geometry: Heads and scale.
+///   - dropout: Multiplies the softmax by a mask.
 /// - Returns: [rows × heads·headWidth].
-public func attention(queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry) -> Tensor {
+public func attention(
+    queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry, dropout: AttentionDropout? = nil
+) -> Tensor {
     let sources = Array(
         Dictionary(
             sequences.lazy.flatMap(\.segments).map { (ObjectIdentifier($0.source), $0.source) },
@@ -106,7 +125,7 @@ public func attention(queries: Tensor, sequences: [AttendingSequence], geometry:
     let tape = Tape.recording(queries.gradient) ?? sources.lazy.compactMap { Tape.recording($0.gradient) }.first
     let output = Tensor(shape: [queries.rows, geometry.heads * geometry.headWidth], tape: tape)
     let logSums = Tensor(shape: [queries.rows, geometry.heads])
-    let call = AttentionCall(queries: queries, sequences: sequences, geometry: geometry)
+    let call = AttentionCall(queries: queries, sequences: sequences, geometry: geometry, dropout: dropout)
     backend.attention(call, into: output.floats, logSums: logSums.floats)
     guard let tape, let dOutput = output.gradient else { return output }
     tape.record { [output = output.detached] in
@@ -140,12 +159,16 @@ struct AttentionCall {
     let queries: Tensor
     let sequences: [AttendingSequence]
     let geometry: AttentionGeometry
+    let dropout: AttentionDropout?
     private var gradients: [ObjectIdentifier: UnsafeMutablePointer<Float>] = [:]
 
-    init(queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry) {
+    init(
+        queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry, dropout: AttentionDropout?
+    ) {
         self.queries = queries
         self.sequences = sequences
         self.geometry = geometry
+        self.dropout = dropout
     }
 
     var queryStride: Int { queries.width }
@@ -175,7 +198,8 @@ struct AttentionCall {
                         sequence_count: Int64(sequences.count), segments: segments.baseAddress,
                         heads: Int64(geometry.heads), key_heads: Int64(geometry.keyHeads),
                         head_width: Int64(geometry.headWidth), scale: geometry.scale, causal: geometry.isCausal,
-                        window: geometry.window.map(Int64.init) ?? .max)
+                        window: geometry.window.map(Int64.init) ?? .max, dropout: dropout?.probability ?? 0,
+                        seed: dropout?.seed ?? 0)
                     body(&call)
                 }
             }

@@ -12,6 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "gpt2"))
 
+import numpy as np
 import torch
 from golden_support import load_model, random_sequence, target_losses, write_json, write_manifest
 from peft import LoraConfig, PromptEncoderConfig, PromptTuningConfig, get_peft_model
@@ -219,6 +220,65 @@ def write_infix(generator):
     print({name: value["loss"] for name, value in result.items()})
 
 
+def mask_of(seed, kind, layer, shape, probability):
+    """The mask that `Dropout` names, for a sequence alone in its batch: [1 × heads × queries × positions]."""
+    modulus = 1 << 64
+    stream = (seed * 0xFF51AFD7ED558CCD + (3 * layer + {"decoder": 1, "encoder": 2, "cross": 3}[kind]) * 0xD6E8FEB86659FD93) % modulus
+    _, heads, queries, positions = shape
+    row, head, position = np.meshgrid(np.arange(queries), np.arange(heads), np.arange(positions), indexing="ij")
+    place = ((row * heads + head).astype(np.uint64) << np.uint64(32)) + position.astype(np.uint64)
+    with np.errstate(over="ignore"):
+        z = np.uint64(stream) + (place + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    dropped = (z >> np.uint64(40)).astype(np.float64) / (1 << 24) < np.float32(probability)
+    return torch.tensor(np.where(dropped, 0.0, 1 / (1 - probability))).permute(1, 0, 2).unsqueeze(0)
+
+
+def write_attention_dropout(pairs, stories, make_bart):
+    """Losses of the first example of each, with `torch.nn.functional.dropout` replaced where it is given attention probabilities."""
+    seed, probability, plain = 20260731, 0.25, torch.nn.functional.dropout
+    losses = {}
+    for path, model in (("gpt2/tied", load_model("tied")), ("bart/uneven", make_bart())):
+        if path == "gpt2/tied":
+            places = [("decoder", layer) for layer in range(model.config.n_layer)]
+            for block in model.transformer.h:
+                block.attn.attn_dropout.p = probability
+        else:
+            places = [("encoder", layer) for layer in range(model.config.encoder_layers)]
+            places += [(kind, layer) for layer in range(model.config.decoder_layers) for kind in ("decoder", "cross")]
+            for _, layer, attention, _ in blocks_of(model):
+                attention.dropout = probability
+                if hasattr(layer, "encoder_attn"):
+                    layer.encoder_attn.dropout = probability
+        remaining = iter(places)
+
+        def dropout(x, p=0.5, training=True, inplace=False):
+            if x.dim() != 4 or not training:
+                return x
+            assert p == probability, p
+            return x * mask_of(seed, *next(remaining), x.shape, probability)
+
+        torch.nn.functional.dropout = dropout
+        model.train()
+        try:
+            if path == "gpt2/tied":
+                ids, start = pairs[0]["prompt_ids"] + pairs[0]["completion_ids"], len(pairs[0]["prompt_ids"])
+                found = target_losses(model(torch.tensor([ids])).logits[0], ids, start)
+            else:
+                logits = model(
+                    input_ids=torch.tensor([stories[0]["source"]]),
+                    decoder_input_ids=torch.tensor([stories[0]["target"][:-1]])).logits[0]
+                found = torch.nn.functional.cross_entropy(logits, torch.tensor(stories[0]["target"][1:]), reduction="none")
+        finally:
+            torch.nn.functional.dropout = plain
+        assert next(remaining, None) is None, "an attention without dropout"
+        losses[path] = found.tolist()
+    write_json(HERE / "attention-dropout.json", {"seed": seed, "probability": probability, "losses": losses})
+    print(losses)
+
+
 if __name__ == "__main__":
     torch.manual_seed(SEED)
     source = torch.Generator().manual_seed(SEED)
@@ -240,12 +300,15 @@ if __name__ == "__main__":
         "top_layers": write_top_layers(pairs),
     })
     write_infix(torch.Generator().manual_seed(SEED))
+    write_attention_dropout(pairs, stories, make_bart)
     write_manifest(HERE, SEED, {
         "training.json": "20 steps of PEFT + torch.optim.AdamW on ../gpt2/tied: token mean, clip 1.0, constant rate, no decay; losses before each "
                          "step; *.safetensors: PEFT's trained tensors before and after",
         "gradients.json": "losses (token mean) with bottleneck adapters of width 5 in ../gpt2/tied and ../bart/uneven",
         "adapter-*.safetensors": "values and gradients; block: with a norm behind each block, sublayers: without, on what attention and MLP "
                                  "add to the residual stream",
+        "attention-dropout.json": "losses of the first pair and the first story in training mode, with the masks that this package draws for "
+                                  "the seed in place of torch's",
         "infix.*": "infix-tuning of three positions with an MLP of width 7 on ../gpt2/tied and ../architectures/llama-3: loss (token mean), "
                    "logits of each example's completion, values and gradients under the authors' names",
         "top-layers.safetensors": "gradients of the last block, the final norm and the token embeddings of ../gpt2/tied for the same pairs",

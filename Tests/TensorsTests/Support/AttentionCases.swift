@@ -88,6 +88,13 @@ extension AttentionCase {
             ], geometry: AttentionGeometry(heads: 1, headWidth: 8, scale: 0.35)),
     ]
 
+    /// The same with dropout: one of five probabilities, then half of them.
+    static let dropped: [AttentionCase] = small.enumerated().map { index, subject in
+        var subject = subject
+        subject.dropout = AttentionDropout(probability: index.isMultiple(of: 2) ? 0.2 : 0.5, seed: UInt64(index))
+        return subject
+    }
+
     /// Compared with the reference only.
     static let large: [AttentionCase] = [
         causal(
@@ -122,4 +129,10 @@ extension AttentionCase {
             others: [[100, 256]]
         ) { _ in [SegmentCase(tensor: 1, rows: .range(5..<95), key: 0, value: 128)] },
     ]
+    /// The same with dropout.
+    static let largeDropped: [AttentionCase] = large.enumerated().map { index, subject in
+        var subject = subject
+        subject.dropout = AttentionDropout(probability: 0.1, seed: 1 << 40 + UInt64(index))
+        return subject
+    }
 }

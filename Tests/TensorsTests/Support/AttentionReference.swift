@@ -31,6 +31,7 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     var constants: Set<Int> = []
     let sequences: [(queries: Range<Int>, segments: [SegmentCase])]
     let geometry: AttentionGeometry
+    var dropout: AttentionDropout?
 
     var outputWidth: Int { geometry.heads * geometry.headWidth }
     var outputCount: Int { tensors[0][0] * outputWidth }
@@ -58,11 +59,24 @@ struct AttentionReference {
         }
     }
 
+    /// An element of the dropout's mask: SplitMix64 at place 2³² · (row · heads + head) + position.
+    private func mask(row: Int, head: Int, position: Int) -> Double {
+        guard let dropout = subject.dropout else { return 1 }
+        let place = UInt64(row * geometry.heads + head) << 32 + UInt64(position)
+        var z = dropout.seed &+ (place &+ 1) &* 0x9e37_79b9_7f4a_7c15
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        let uniform = Float((z ^ (z >> 31)) >> 40) / Float(1 << 24)
+        return uniform < dropout.probability ? 0 : Double(1 / (1 - dropout.probability))
+    }
+
     /// Calls `body` for each sequence, query and head, with the offset of the query, of the output, of the key head,
-    /// the visible positions and their probabilities.
+    /// the visible positions, their probabilities and the mask of these.
     private func forEachQuery(
         _ tensors: [[Double]],
-        _ body: (_ query: Int, _ output: Int, _ keyHead: Int, _ seen: ArraySlice<Position>, _ p: [Double]) -> Void
+        _ body: (
+            _ query: Int, _ output: Int, _ keyHead: Int, _ seen: ArraySlice<Position>, _ p: [Double], _ mask: [Double]
+        ) -> Void
     ) {
         let depth = geometry.headWidth
         for sequence in subject.sequences {
@@ -82,7 +96,9 @@ struct AttentionReference {
                     }
                     let greatest = scores.max() ?? 0
                     let exponentials = scores.map { exp($0 - greatest) }, sum = exponentials.reduce(0, +)
-                    body(query, row * subject.outputWidth + head * depth, keyHead, seen, exponentials.map { $0 / sum })
+                    body(
+                        query, row * subject.outputWidth + head * depth, keyHead, seen, exponentials.map { $0 / sum },
+                        seen.indices.map { mask(row: row, head: head, position: $0) })
                 }
             }
         }
@@ -91,10 +107,10 @@ struct AttentionReference {
     /// softmax(scale · q kᵀ) v.
     func output(_ tensors: [[Double]]) -> [Double] {
         var result = [Double](repeating: 0, count: subject.outputCount)
-        forEachQuery(tensors) { _, output, keyHead, seen, p in
-            for (position, p) in zip(seen, p) {
+        forEachQuery(tensors) { _, output, keyHead, seen, p, mask in
+            for (position, (p, mask)) in zip(seen, zip(p, mask)) {
                 for d in 0..<geometry.headWidth {
-                    result[output + d] += p * tensors[position.tensor][position.value + keyHead + d]
+                    result[output + d] += p * mask * tensors[position.tensor][position.value + keyHead + d]
                 }
             }
         }
@@ -105,17 +121,18 @@ struct AttentionReference {
     func gradients(_ tensors: [[Double]], _ c: [Double]) -> [[Double]] {
         var result = tensors.map { [Double](repeating: 0, count: $0.count) }
         let depth = geometry.headWidth, scale = Double(geometry.scale)
-        forEachQuery(tensors) { query, output, keyHead, seen, p in
-            let dP = seen.map { position in
-                (0..<depth).reduce(0.0) {
-                    $0 + c[output + $1] * tensors[position.tensor][position.value + keyHead + $1]
-                }
+        forEachQuery(tensors) { query, output, keyHead, seen, p, mask in
+            let dP = zip(seen, mask).map { position, mask in
+                mask
+                    * (0..<depth).reduce(0.0) {
+                        $0 + c[output + $1] * tensors[position.tensor][position.value + keyHead + $1]
+                    }
             }
             let average = dot(p, dP)
             for (i, position) in seen.enumerated() {
                 let dScore = p[i] * (dP[i] - average) * scale, tensor = position.tensor
                 for d in 0..<depth {
-                    result[tensor][position.value + keyHead + d] += p[i] * c[output + d]
+                    result[tensor][position.value + keyHead + d] += p[i] * mask[i] * c[output + d]
                     result[tensor][position.key + keyHead + d] += dScore * tensors[0][query + d]
                     result[0][query + d] += dScore * tensors[tensor][position.key + keyHead + d]
                 }
@@ -148,6 +165,6 @@ extension AttentionCase {
                         return KeyValueSegment(
                             source: tensors[$0.tensor], rows: rows, keyColumn: $0.key, valueColumn: $0.value)
                     })
-            }, geometry: geometry)
+            }, geometry: geometry, dropout: dropout)
     }
 }

@@ -88,7 +88,7 @@ import TextMetrics
                 fileBytes: bytes(of: "prefix/adapter_model.safetensors")))
 
         report(.stage("fine-tuning"))
-        let tuned = try FineTuning(folder: base, dropout: 0)
+        let tuned = try FineTuning(folder: base, dropout: 0, attentionDropout: 0)
         summary = try tune(tuned, train, validation, settings.fineTuningSteps, settings.fineTuningLearningRate)
         systems.append(
             try tuned.passTape.withoutRecording {
