@@ -2,7 +2,7 @@ import Foundation
 import PrefixTuning
 import Testing
 
-/// Learning rates against `transformers.get_*_schedule_with_warmup` (Tests/Goldens/prefix/generate.py).
+/// Learning rates against `transformers.get_*_schedule*` (Tests/Goldens/prefix/generate.py).
 @Suite("Learning-rate schedules") struct ScheduleTests {
     struct Case: Decodable {
         var schedule: LearningRateSchedule.Shape
@@ -14,7 +14,7 @@ import Testing
     @Test("every rate of every schedule")
     func rates() throws {
         let cases: [Case] = try PrefixGolden.decode("schedules.json")
-        #expect(cases.count == 9)
+        #expect(cases.count == 12)
         for item in cases {
             let schedule = LearningRateSchedule(item.schedule, warmupSteps: item.warmup, totalSteps: item.steps)
             #expect(item.rates.count == item.steps)

@@ -1,8 +1,8 @@
 import Foundation
 
-/// How the learning rate changes during training: a linear warm-up to the peak rate, then one of three shapes.
+/// How the learning rate changes during training: a linear warm-up to the peak rate, then one of four shapes.
 ///
-/// The same functions as `transformers.get_{linear,constant,cosine}_schedule_with_warmup`.
+/// The same functions as `transformers.get_{linear,constant,cosine}_schedule_with_warmup` and `get_inverse_sqrt_schedule`.
 public struct LearningRateSchedule: Codable, Equatable, Sendable {
     /// What follows the warm-up.
     public enum Shape: String, Codable, CaseIterable, Sendable {
@@ -12,6 +12,9 @@ public struct LearningRateSchedule: Codable, Equatable, Sendable {
         case constant
         /// Falls to 0 along half a cosine.
         case cosine
+        /// Falls as √(s/t), for t = s, s + 1, … after the warm-up, where s is the number of warm-up steps, or 10,000 where
+        /// there are none (Vaswani et al. 2017). Does not depend on the length of the run.
+        case inverseSquareRoot = "inverse-sqrt"
     }
 
     /// What follows the warm-up.
@@ -42,6 +45,8 @@ public struct LearningRateSchedule: Codable, Equatable, Sendable {
         return switch shape {
         case .constant: 1
         case .linear: max(0, 1 - progress)
+        case .inverseSquareRoot:
+            1 / (1 + Double(max(0, step - start)) / Double(warmupSteps > 0 ? warmupSteps : 10_000)).squareRoot()
         case .cosine: max(0, 0.5 * (1 + cos(.pi * progress)))
         }
     }

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import (
     get_constant_schedule_with_warmup,
     get_cosine_schedule_with_warmup,
+    get_inverse_sqrt_schedule,
     get_linear_schedule_with_warmup,
 )
 
@@ -240,6 +241,7 @@ def write_schedules():
             "linear": lambda optimizer: get_linear_schedule_with_warmup(optimizer, warmup, total),
             "constant": lambda optimizer: get_constant_schedule_with_warmup(optimizer, warmup),
             "cosine": lambda optimizer: get_cosine_schedule_with_warmup(optimizer, warmup, total),
+            "inverse-sqrt": lambda optimizer: get_inverse_sqrt_schedule(optimizer, warmup),
         }
         for name, make in makers.items():
             cases.append({"schedule": name, "warmup": warmup, "steps": total, "learning_rate": rate,
