@@ -10,7 +10,13 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: "Steps, instead of epochs.") var steps: Int?
     @Option(help: "Examples per step.") var batchSize: Int?
     @Option(help: "Peak learning rate.") var learningRate: Double?
-    @Option(help: "linear, constant or cosine.") var schedule: LearningRateSchedule.Shape?
+    @Option(
+        help: """
+            Rate of each layer by that of the layer above it; 1 by default. For fine-tune, top-layers, adapter and lora; \
+            embeddings count as the layer below the first.
+            """)
+    var layerDecay: Double?
+    @Option(help: "linear, constant, cosine or inverse-sqrt.") var schedule: LearningRateSchedule.Shape?
     @Option(help: "Steps of rising learning rate.") var warmup: Int?
     @Option(help: "Weight decay of AdamW.") var weightDecay: Double?
     @Option(help: "Greatest norm of the gradient; 0 for no limit.") var clip: Double?
@@ -38,6 +44,7 @@ struct TrainingOptions: ParsableArguments {
         if let steps { settings.duration = .steps(steps) }
         settings.batchSize = batchSize ?? settings.batchSize
         settings.learningRate = learningRate ?? settings.learningRate
+        settings.layerDecay = layerDecay ?? settings.layerDecay
         settings.schedule = schedule ?? settings.schedule
         settings.warmupSteps = warmup ?? settings.warmupSteps
         settings.optimizer.weightDecay = weightDecay ?? settings.optimizer.weightDecay

@@ -26,6 +26,8 @@ public final class Optimizer {
         let value: Tensor
         let first: Tensor
         let second: Tensor
+        /// Multiplies the learning rate.
+        let rate: Double
     }
 
     /// The constants in use.
@@ -35,16 +37,22 @@ public final class Optimizer {
     let entries: [Entry]
 
     /// An optimiser with moments of zero.
-    public init(_ parameters: [(name: String, value: Tensor)], settings: Settings) {
+    ///
+    /// - Parameter rate: By what the learning rate of a parameter is multiplied, given its name; 1 for all by default.
+    public init(
+        _ parameters: [(name: String, value: Tensor)], settings: Settings, rate: (_ name: String) -> Double = { _ in 1 }
+    ) {
         self.settings = settings
         entries = parameters.map {
-            Entry(name: $0.name, value: $0.value, first: .zeros($0.value.shape), second: .zeros($0.value.shape))
+            Entry(
+                name: $0.name, value: $0.value, first: .zeros($0.value.shape), second: .zeros($0.value.shape),
+                rate: rate($0.name))
         }
     }
 
     /// Changes the parameters by their collected gradients and empties these.
     ///
-    /// - Parameter learningRate: η of this step.
+    /// - Parameter learningRate: η of this step, before it is multiplied by a parameter's own factor.
     /// - Returns: The norm of all gradients together, before clipping. Where it is not finite nothing is changed.
     @discardableResult
     public func step(learningRate: Double) -> Double {
@@ -55,11 +63,11 @@ public final class Optimizer {
         // torch.nn.utils.clip_grad_norm_: the norm is enlarged a little before it divides.
         let scale = settings.clip > 0 ? min(1, settings.clip / (norm + 1e-6)) : 1
         stepCount += 1
-        let update = AdamWUpdate(
-            step: stepCount, learningRate: learningRate, beta1: settings.beta1, beta2: settings.beta2,
-            epsilon: settings.epsilon, weightDecay: settings.weightDecay, gradientScale: scale)
         for (entry, gradient) in zip(entries, gradients) {
             guard let gradient else { continue }
+            let update = AdamWUpdate(
+                step: stepCount, learningRate: learningRate * entry.rate, beta1: settings.beta1, beta2: settings.beta2,
+                epsilon: settings.epsilon, weightDecay: settings.weightDecay, gradientScale: scale)
             update.apply(to: entry.value, gradient: gradient, first: entry.first, second: entry.second)
         }
         return norm

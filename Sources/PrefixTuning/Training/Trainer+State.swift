@@ -72,6 +72,7 @@ extension Trainer {
         // All that has a part in the bits; how often a run saves and validates has none.
         let saved = progress.settings
         try expect("the learning rate", saved.learningRate, settings.learningRate)
+        try expect("the layer decay", saved.layerDecay ?? 1, settings.layerDecay ?? 1)
         try expect("the schedule", saved.schedule, settings.schedule)
         try expect("the warm-up", saved.warmupSteps, settings.warmupSteps)
         try expect("the batch size", saved.batchSize, settings.batchSize)

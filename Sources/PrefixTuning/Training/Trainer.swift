@@ -15,7 +15,7 @@ import Tensors
         public let loss: Double
         /// Mean loss per target token, in nats.
         public let tokenLoss: Double
-        /// η of the step.
+        /// η of the step: that of the top layer, where rates differ by layer.
         public let learningRate: Double
         /// Norm of the gradient before clipping.
         public let gradientNorm: Double
@@ -69,7 +69,13 @@ import Tensors
         }
         schedule = LearningRateSchedule(
             settings.schedule, warmupSteps: settings.warmupSteps, totalSteps: totalSteps)
-        optimizer = Optimizer(method.parameters, settings: settings.optimizer)
+        let decay = LayerDecay(factor: settings.layerDecay ?? 1, shape: method.model.network.shape)
+        if settings.layerDecay ?? 1 != 1, !method.changesModel {
+            throw TrainingError.badSetting(
+                name: "the layer decay", value: "\(settings.layerDecay ?? 1)",
+                needed: "a method that trains something in the model's layers, or none (1),")
+        }
+        optimizer = Optimizer(method.parameters, settings: settings.optimizer, rate: decay.rate)
     }
 
     /// Prepares a run over data files.
@@ -239,6 +245,9 @@ extension TrainingSettings {
         try check(amount > 0, "the length of the run", amount, "at least 1 step or epoch")
         try check(batchSize > 0, "the batch size", batchSize, "at least 1")
         try check(learningRate >= 0 && learningRate.isFinite, "the learning rate", learningRate, "a number from 0 on")
+        try check(
+            layerDecay.map { $0 > 0 && $0 <= 1 } ?? true, "the layer decay", layerDecay ?? 1,
+            "a number above 0 and at most 1")
         try check(warmupSteps >= 0, "the warm-up", warmupSteps, "a number of steps from 0 on")
         try check(optimizer.weightDecay >= 0, "the weight decay", optimizer.weightDecay, "a number from 0 on")
         try check(optimizer.clip >= 0, "the greatest gradient norm", optimizer.clip, "a number from 0 on (0: no limit)")

@@ -24,6 +24,10 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     public var batchSize = 5
     /// Peak learning rate.
     public var learningRate = 5e-5
+    /// By what the rate is multiplied from each layer to the one below it, 0 < f ≤ 1 (Howard & Ruder 2018): with blocks 1 … L,
+    /// block l has η · fᴸ⁻ˡ, the embeddings below them η · fᴸ, and what stands above them η. In an encoder–decoder model the
+    /// encoder's blocks lie below the decoder's. Nil for 1; only for methods that train something in the layers.
+    public var layerDecay: Double?
     /// What follows the warm-up.
     public var schedule = LearningRateSchedule.Shape.linear
     /// Steps of rising rate.
@@ -51,7 +55,7 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
 
     /// The methods whose settings are known.
     public enum KnownMethod: Sendable {
-        /// Prefix-tuning, and its embedding-only form.
+        /// Prefix-tuning, its embedding-only form, and infix-tuning.
         case prefix
         /// Full fine-tuning.
         case fineTuning
