@@ -126,4 +126,32 @@ private struct Reference {
         #expect(map.down.gradient?.value?.values.allSatisfy { $0 == 0 } == true)
         #expect(map.up.gradient?.value?.values.contains { $0 != 0 } == true)
     }
+
+    /// Intermediate products stay while they are multiplied, also where memory that is let go goes back to the system at once:
+    /// the first words of such a block are the allocator's.
+    @Test func intermediateProductsOutliveTheirUse() throws {
+        let rows = 256, input = 96, output = 160, rank = 32
+        var random = SeededGenerator(70)
+        let weight = random.values(input * output), x = random.values(rows * input), dy = random.values(rows * output)
+        let down = random.values(rank * input), up = random.values(output * rank)
+        let base = try weight.withUnsafeBufferPointer {
+            try FrozenMatrix($0, input: input, output: output, orientation: .inputByOutput, differentiable: true)
+        }
+        func run() -> [[UInt32]] {
+            let tape = Tape()
+            let leaves = [(x, [rows, input]), (down, [rank, input]), (up, [output, rank])].map {
+                Tensor($0.0, shape: $0.1, tape: tape)
+            }
+            let y = LowRankMap(base: base, down: leaves[1], up: leaves[2], scale: 0.5)(leaves[0])
+            y.backward(dy)
+            return ([y] + leaves.compactMap { $0.gradient?.value }).map(\.values.bits)
+        }
+        let expected = run()
+        #expect(expected.count == 4)
+        Compute.releaseFreeMemory()
+        // As much free memory as is kept, in blocks of a size that nothing here asks for.
+        _ = (0..<40).map { _ in Tensor(shape: [60_000]) }
+        #expect(run() == expected)
+        Compute.releaseFreeMemory()
+    }
 }

@@ -55,9 +55,11 @@ public final class LowRankMap: LinearMap {
     /// y = m(x) + s · (x·Aᵀ)·Bᵀ.
     public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
         base.apply(x, rows: rows, into: y)
-        backend.multiply(
-            scaledProjection(of: x, rows: rows).floats, transposed: false, up.floats, transposed: true, m: rows,
-            n: outputWidth, k: rank, accumulate: true, into: y)
+        withScaledProjection(of: x, rows: rows) {
+            backend.multiply(
+                $0, transposed: false, up.floats, transposed: true, m: rows, n: outputWidth, k: rank, accumulate: true,
+                into: y)
+        }
     }
 
     /// dx (+)= dy·Wᵀ + s · (dy·B)·A.
@@ -65,43 +67,54 @@ public final class LowRankMap: LinearMap {
         _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
     ) {
         base.pullBack(dy, rows: rows, accumulate: accumulate, into: dx)
-        backend.multiply(
-            scaledGradient(of: dy, rows: rows).floats, transposed: false, down.floats, transposed: false, m: rows,
-            n: inputWidth, k: rank, accumulate: true, into: dx)
+        withScaledGradient(of: dy, rows: rows) {
+            backend.multiply(
+                $0, transposed: false, down.floats, transposed: false, m: rows, n: inputWidth, k: rank,
+                accumulate: true, into: dx)
+        }
     }
 
     /// dA += s · (dy·B)ᵀ·x, dB += s · dyᵀ·(x·Aᵀ), and what the map under them collects.
     public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {
         if base.parameterGradient != nil { base.collectGradient(dy, x: x, rows: rows) }
         down.gradient?.update { sum, accumulate in
-            backend.multiply(
-                scaledGradient(of: dy, rows: rows).floats, transposed: true, x, transposed: false, m: rank,
-                n: inputWidth, k: rows, accumulate: accumulate, into: sum)
+            withScaledGradient(of: dy, rows: rows) {
+                backend.multiply(
+                    $0, transposed: true, x, transposed: false, m: rank, n: inputWidth, k: rows,
+                    accumulate: accumulate, into: sum)
+            }
         }
         up.gradient?.update { sum, accumulate in
-            backend.multiply(
-                dy, transposed: true, scaledProjection(of: x, rows: rows).floats, transposed: false, m: outputWidth,
-                n: rank, k: rows, accumulate: accumulate, into: sum)
+            withScaledProjection(of: x, rows: rows) {
+                backend.multiply(
+                    dy, transposed: true, $0, transposed: false, m: outputWidth, n: rank, k: rows,
+                    accumulate: accumulate, into: sum)
+            }
         }
     }
 
-    /// s · x·Aᵀ [rows × rank].
-    private func scaledProjection(of x: UnsafePointer<Float>, rows: Int) -> Tensor {
+    /// Lends s · x·Aᵀ [rows × rank].
+    private func withScaledProjection(
+        of x: UnsafePointer<Float>, rows: Int, _ body: (UnsafePointer<Float>) -> Void
+    ) {
         let result = Tensor(shape: [rows, rank])
         backend.multiply(
             x, transposed: false, down.floats, transposed: true, m: rows, n: rank, k: inputWidth, accumulate: false,
             into: result.floats)
         backend.scale(result.floats, by: scale, count: result.count)
-        return result
+        // A tensor may go with the last use of it, and its memory with it: the pointer alone does not keep it.
+        withExtendedLifetime(result) { body(result.floats) }
     }
 
-    /// s · dy·B [rows × rank].
-    private func scaledGradient(of dy: UnsafePointer<Float>, rows: Int) -> Tensor {
+    /// Lends s · dy·B [rows × rank].
+    private func withScaledGradient(
+        of dy: UnsafePointer<Float>, rows: Int, _ body: (UnsafePointer<Float>) -> Void
+    ) {
         let result = Tensor(shape: [rows, rank])
         backend.multiply(
             dy, transposed: false, up.floats, transposed: false, m: rows, n: rank, k: outputWidth, accumulate: false,
             into: result.floats)
         backend.scale(result.floats, by: scale, count: result.count)
-        return result
+        withExtendedLifetime(result) { body(result.floats) }
     }
 }
