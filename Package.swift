@@ -35,7 +35,7 @@ let package = Package(
 
         .target(name: "Tensors", dependencies: ["CKernels", "COneDNN"], swiftSettings: strict),
         .target(name: "Tokenizers", dependencies: ["COniguruma", "CSentencePiece"], swiftSettings: strict),
-        .target(name: "TextMetrics", swiftSettings: strict),
+        .target(name: "TextMetrics", dependencies: ["CZlib"], swiftSettings: strict),
         .target(
             name: "Hub", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
         .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers", "CKernels"], swiftSettings: strict),

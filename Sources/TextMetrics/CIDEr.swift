@@ -122,4 +122,12 @@ struct PTBCorpus {
             return Array(rest.prefix(group.count))
         }
     }
+
+    /// The texts again, of tokens with spaces between: what the scripts give to METEOR.
+    var lines: (predictions: [String], references: [[String]]) {
+        (
+            predictions.map { $0.joined(separator: " ") },
+            references.map { group in group.map { $0.joined(separator: " ") } }
+        )
+    }
 }

@@ -64,15 +64,16 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
     ///   - suite: which scores, and how texts are normalised.
     ///   - bootstrap: how to find intervals and to compare with `baseline`; nil for neither. NIST and distinct-n get none.
     ///   - baseline: another system's texts for the same instances.
-    /// - Throws: ``MetricError`` if the lists do not match or an instance has no reference.
+    ///   - meteor: what METEOR looks words up in; nil for what the machine has (``METEORResources/installed()``).
+    /// - Throws: ``MetricError`` if the lists do not match or an instance has no reference, or METEOR's data cannot be read.
     public static func evaluate(
         predictions: [String], references: [[String]], suite: EvaluationSuite, bootstrap: Bootstrap? = nil,
-        baseline: [String]? = nil
+        baseline: [String]? = nil, meteor: METEORResources? = nil
     ) throws(MetricError) -> EvaluationReport {
         try Corpus.check(predictions: predictions, references: references)
         let used = references.map { Array($0.prefix(suite.referenceLimit ?? .max)) }
-        let measured = try measure(predictions, used, suite)
-        let others: [Measured]? = if let baseline { try measure(baseline, used, suite) } else { nil }
+        let measured = try measure(predictions, used, suite, meteor)
+        let others: [Measured]? = if let baseline { try measure(baseline, used, suite, meteor) } else { nil }
         let scores = measured.enumerated().map { index, found in
             var score = found.score
             score.baseline = others?[index].score.value
@@ -88,7 +89,7 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
     }
 
     private static func measure(
-        _ predictions: [String], _ references: [[String]], _ suite: EvaluationSuite
+        _ predictions: [String], _ references: [[String]], _ suite: EvaluationSuite, _ meteor: METEORResources?
     ) throws(MetricError) -> [Measured] {
         try Corpus.check(predictions: predictions, references: references)
         switch suite {
@@ -99,17 +100,20 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
                 cider = CIDEr().statistics(words)
             return [
                 (.e2eBLEU(bleu.score), bleu.scaled(by: 100)), (.nist(E2ENIST().score(tokens)), nil),
+                try Self.meteor(words.lines.predictions, words.lines.references, meteor, percent: true),
                 (.rougeL(rouge.score), rouge.scaled(by: 100)), (.cider(cider.score), cider),
             ]
         case .webnlg:
             let normalizer = WebNLGNormalizer(), texts = predictions.map(normalizer.prediction)
             let normal = references.map { $0.map(normalizer.reference) }
             return [
-                try multiBLEU(texts, padded(normal), cased: false), try ter(texts, normal),
+                try multiBLEU(texts, padded(normal), cased: false), try Self.meteor(texts, normal, meteor),
+                try ter(texts, normal),
             ]
         case .dart:
             return [
-                try multiBLEU(predictions, padded(references), cased: true), try ter(predictions, references),
+                try multiBLEU(predictions, padded(references), cased: true),
+                try Self.meteor(predictions, references, meteor), try ter(predictions, references),
             ]
         case .xsum:
             let scores = try ROUGE().scores(predictions: predictions, references: references)
@@ -151,6 +155,17 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
         return (.ter(statistics.score), statistics)
     }
 
+    /// - Parameter percent: Whether the value is between 0 and 100, as the paper prints it for E2E; otherwise between 0 and 1.
+    private static func meteor(
+        _ predictions: [String], _ references: [[String]], _ resources: METEORResources?, percent: Bool = false
+    ) throws(MetricError) -> Measured {
+        let found: METEORResources = if let resources { resources } else { try .installed() }
+        let metric = METEOR(resources: found)
+        let statistics = try metric.statistics(predictions: predictions, references: references)
+        let scaled = percent ? statistics.scaled(by: 100) : statistics
+        return (.meteor(scaled.score, metric.name, scale: percent ? "0–100" : "0–1"), scaled)
+    }
+
     /// multi-bleu's users keep the references in parallel files of equal length, where a missing reference is an empty line: a
     /// reference of length 0.
     private static func padded(_ references: [[String]]) -> [[String]] {
@@ -175,6 +190,10 @@ extension EvaluationReport.Score {
 
     static func nist(_ value: Double) -> Self {
         Self(name: "NIST", value: value, scale: "≥ 0", description: "NIST-5 of the E2E script (mteval-13a tokens)")
+    }
+
+    static func meteor(_ value: Double, _ name: String, scale: String) -> Self {
+        Self(name: "METEOR", value: value, scale: scale, description: name)
     }
 
     static func rougeL(_ value: Double) -> Self {

@@ -1,14 +1,15 @@
 /// Which scores are computed and how texts are made comparable first, per data set as its own script does it.
 ///
-/// METEOR, which the WebNLG and DART scripts also report, is not computed yet; TER is sacrebleu's, where their scripts run others.
+/// METEOR is that of its program 1.5 as far as the machine has its data (``METEORResources``); TER is sacrebleu's, where their
+/// scripts run others.
 public enum EvaluationSuite: String, Sendable, Codable, CaseIterable {
-    /// The E2E challenge script: BLEU, NIST, ROUGE-L, CIDEr. Case does not count.
+    /// The E2E challenge script: BLEU, NIST, METEOR, ROUGE-L, CIDEr. Case does not count.
     case e2e
     /// The WebNLG 2017 script: multi-bleu without regard to case on texts folded to ASCII and split at every non-word
-    /// character (``WebNLGNormalizer``), first three references only.
+    /// character (``WebNLGNormalizer``), METEOR on the same texts, first three references only.
     case webnlg
-    /// The DART script: multi-bleu on texts as they are, case counts, first three references only. The official references are
-    /// already lowercased and tokenised; predictions must be too.
+    /// The DART script: multi-bleu on texts as they are, case counts, METEOR, first three references only. The official
+    /// references are already lowercased and tokenised; predictions must be too.
     case dart
     /// Summarisation as the paper reports it: F1 of ROUGE-1, ROUGE-2 and ROUGE-L on stemmed words, as `rouge_score` computes
     /// them; case does not count.
@@ -29,9 +30,9 @@ public enum EvaluationSuite: String, Sendable, Codable, CaseIterable {
     var normalization: String {
         switch self {
         case .e2e:
-            "mteval-13a tokens in lower case (BLEU, NIST); Treebank tokens in lower case without punctuation (ROUGE-L, CIDEr)"
+            "mteval-13a tokens in lower case (BLEU, NIST); Treebank tokens in lower case without punctuation (METEOR, ROUGE-L, CIDEr)"
         case .webnlg: "ASCII-folded, lower case, split at non-word characters; first 3 references"
-        case .dart: "none: tokens separated by white space, case counts; first 3 references"
+        case .dart: "none: tokens separated by white space, case counts (METEOR: its own -norm); first 3 references"
         case .xsum: "words of a-z and 0-9 in lower case, stemmed by Porter's rules with NLTK's extensions"
         case .plain:
             "none for BLEU: tokens separated by white space; Treebank tokens in lower case without punctuation (ROUGE-L)"
