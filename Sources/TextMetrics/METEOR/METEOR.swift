@@ -119,7 +119,7 @@ extension METEOR {
         _ prediction: METEORVocabulary.Text, _ references: ArraySlice<METEORVocabulary.Text>,
         _ vocabulary: METEORVocabulary
     ) -> [Double] {
-        let windows = modules.contains(.paraphrase) ? vocabulary.windows(of: prediction) : []
+        let windows = vocabulary.windows(of: prediction)
         var best: [Double] = [], bestScore = -1.0
         for reference in references {
             let matches = METEORMatches(prediction, reference, windows: windows, vocabulary, modules)

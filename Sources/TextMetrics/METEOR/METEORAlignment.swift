@@ -94,14 +94,14 @@ private struct METEORSearch {
 
     /// The matches of the best path, those that are certain left out.
     mutating func run() -> [METEORMatch] {
-        var paths = [Path()]
+        var paths = [Path()], following: [Path] = []
         for place in certain.indices {
             sort(&paths)
-            var following: [Path] = []
+            following.removeAll(keepingCapacity: true)
             for path in paths.prefix(METEORAlignment.beam) { extend(path, at: place, into: &following) }
             // No path may stop at a word of a certain match that it does not begin with; the original goes on without.
             if following.isEmpty, let first = paths.first { following.append(first) }
-            paths = following
+            swap(&paths, &following)
             for index in paths.indices { paths[index].order = Int32(index) }
         }
         sort(&paths)
@@ -141,7 +141,7 @@ private struct METEORSearch {
         for match in matches.starting[place] where isFree(match, row: path.row) {
             var longer = path
             longer.row = used.count
-            used += used[path.row..<path.row + rowLength]
+            for word in path.row..<path.row + rowLength { used.append(used[word]) }
             setUsed(match, row: longer.row)
             longer.add(match)
             choices.append((match, path.choice))

@@ -20,7 +20,7 @@ struct METEORMatches {
 
     /// Asks the modules one after another. Equal texts are matched word by word only.
     init(
-        _ prediction: METEORVocabulary.Text, _ reference: METEORVocabulary.Text, windows: [[UInt64]],
+        _ prediction: METEORVocabulary.Text, _ reference: METEORVocabulary.Text, windows: METEORWindows,
         _ vocabulary: METEORVocabulary, _ modules: [METEOR.Module]
     ) {
         starting = Array(repeating: [], count: reference.words.count)
@@ -58,16 +58,15 @@ struct METEORMatches {
     /// The table is asked about phrases of the reference and then about those of the prediction; a pair that it lists both ways
     /// is found twice, as in the original.
     private mutating func addPhrases(
-        _ prediction: METEORVocabulary.Text, _ reference: METEORVocabulary.Text, _ windows: [[UInt64]],
+        _ prediction: METEORVocabulary.Text, _ reference: METEORVocabulary.Text, _ windows: METEORWindows,
         _ vocabulary: METEORVocabulary, _ module: Int32
     ) {
         for phrase in reference.phrases {
             for entry in vocabulary.paraphrases[phrase.list] {
-                for (place, hash) in windows[Int(entry.length) - 1].enumerated() where hash == entry.hash {
+                windows.forEachPlace(of: entry) { place in
                     add(
                         METEORMatch(
-                            start: phrase.start, length: phrase.length, otherStart: Int32(place),
-                            otherLength: entry.length,
+                            start: phrase.start, length: phrase.length, otherStart: place, otherLength: entry.length,
                             module: module))
                 }
             }
@@ -76,11 +75,10 @@ struct METEORMatches {
         let windows = vocabulary.windows(of: reference)
         for phrase in prediction.phrases {
             for entry in vocabulary.paraphrases[phrase.list] {
-                for (place, hash) in windows[Int(entry.length) - 1].enumerated() where hash == entry.hash {
+                windows.forEachPlace(of: entry) { place in
                     add(
                         METEORMatch(
-                            start: Int32(place), length: entry.length, otherStart: phrase.start,
-                            otherLength: phrase.length,
+                            start: place, length: entry.length, otherStart: phrase.start, otherLength: phrase.length,
                             module: module))
                 }
             }

@@ -23,7 +23,7 @@ struct METEORNormalizer: Sendable {
         words.reserveCapacity(pieces.count)
         for (index, piece) in pieces.enumerated() {
             if piece.isDots || piece.word.count < 2 || piece.word.last != "." {
-                words.append(Self.lowercased(piece.word))
+                if !Self.isSpace(piece.word) { words.append(Self.lowercased(piece.word)) }
                 continue
             }
             let next = index + 1 < pieces.count && !pieces[index + 1].isDots ? pieces[index + 1].word.first : nil
@@ -37,7 +37,7 @@ struct METEORNormalizer: Sendable {
                 words.append(".")
             }
         }
-        return words.filter { !Self.isSpace($0) }
+        return words
     }
 
     /// The words of a line that is only put in lower case and split at white space, as without `-norm`.
@@ -70,7 +70,13 @@ struct METEORNormalizer: Sendable {
             case "'", "`", ",", "-", "\u{2018}", "\u{2019}", " ", "\t", "\n", "\u{0B}", "\u{0C}", "\r":
                 line.append(scalar)
             default:
-                if isWordCharacter(scalar) { line.append(scalar) } else { line += [" ", scalar, " "] }
+                if isWordCharacter(scalar) {
+                    line.append(scalar)
+                } else {
+                    line.append(" ")
+                    line.append(scalar)
+                    line.append(" ")
+                }
             }
         }
         closeDots()
@@ -143,9 +149,13 @@ struct METEORNormalizer: Sendable {
         result.reserveCapacity(line.count)
         var index = 0
         while index < line.count {
-            let isPair = line[index] == scalar && index + 1 < line.count && line[index + 1] == scalar
-            result += isPair ? new : [line[index]]
-            index += isPair ? 2 : 1
+            if line[index] == scalar, index + 1 < line.count, line[index + 1] == scalar {
+                result += new
+                index += 2
+            } else {
+                result.append(line[index])
+                index += 1
+            }
         }
         return result
     }
@@ -156,7 +166,10 @@ struct METEORNormalizer: Sendable {
         return String(view)
     }
 
-    private static func lowercased(_ word: Line) -> String { text(word).lowercasedWithFinalSigma }
+    private static func lowercased(_ word: Line) -> String {
+        guard word.allSatisfy(\.isASCII) else { return text(word).lowercasedWithFinalSigma }
+        return String(decoding: word.lazy.map { UInt8(truncatingIfNeeded: $0.value).asciiLowercased }, as: UTF8.self)
+    }
 
     private static func isDigit(_ scalar: Scalar) -> Bool { ("0"..."9").contains(scalar) }
 
@@ -181,8 +194,8 @@ struct METEORNormalizer: Sendable {
     }
 
     /// Whether a word is one of Unicode's spaces, which stand alone until the end.
-    private static func isSpace(_ word: String) -> Bool {
-        guard let scalar = word.unicodeScalars.first, word.unicodeScalars.count == 1 else { return word.isEmpty }
+    private static func isSpace(_ word: Line) -> Bool {
+        guard word.count == 1, let scalar = word.first else { return false }
         switch scalar.value {
         case 0xA0, 0x2000...0x200A, 0x202F, 0x205F, 0x3000: return true
         default: return false

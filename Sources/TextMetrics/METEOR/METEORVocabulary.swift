@@ -93,12 +93,9 @@ struct METEORVocabulary {
         }
     }
 
-    /// Where phrases of some hash begin in a text, by length − 1.
-    func windows(of text: Text) -> [[UInt64]] {
-        guard let longest = resources.paraphrases?.longest, longest > 0 else { return [] }
-        var windows = [[UInt64]](repeating: [], count: longest)
-        forEachWindow(of: text, upTo: longest) { windows[Int($0.length) - 1].append($0.hash) }
-        return windows
+    /// The phrases of a text, as far as the table of paraphrases may list them.
+    func windows(of text: Text) -> METEORWindows {
+        METEORWindows(text.words.map { hashes[Int($0)] }, upTo: resources.paraphrases?.longest ?? 0)
     }
 
     private func forEachWindow(
