@@ -23,7 +23,7 @@ let package = Package(
         .target(name: "CKernels", linkerSettings: [.linkedLibrary("gomp", .when(platforms: [.linux]))]),
         // The one door to oneDNN; hides the difference between its 2.x and 3.x interfaces.
         .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl")]),
-        // zlib, for gzip-compressed data sets.
+        // zlib, for gzip-compressed data sets and METEOR's table of paraphrases.
         .systemLibrary(
             name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         // Oniguruma, for the regular expressions in tokenizer files.

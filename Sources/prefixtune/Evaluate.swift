@@ -12,6 +12,9 @@ struct Evaluate: ParsableCommand {
             per line, JSON lines with "references", or the files of the task itself, whose entries of equal source count \
             as one, as they do for generate. Either may be gzip-compressed.
 
+            METEOR takes synonyms from an installed WordNet, if there is one. With PREFIXTUNE_METEOR_DATA set to a folder \
+            where meteor-1.5.jar was unpacked, and paraphrase-en.gz beside it, all is as METEOR has it.
+
             EXAMPLE
               prefixtune evaluate --predictions texts.jsonl --references src1_test.txt --task e2e
             """)

@@ -1,6 +1,6 @@
 """Makes the goldens of METEOR with the original program, meteor-1.5.jar.
 
-    pip install pycocoevalcap==1.2 unidecode==1.4.0 numpy
+    pip install pycocoevalcap==1.2 unidecode==1.4.0
     apt-get install wordnet-base
     python Tests/Goldens/meteor/generate.py [--data FOLDER]
 
