@@ -39,7 +39,7 @@ import Testing
         }
         print("TextMetrics: all E2E scores of the \(name) test set in \(seconds)")
         #if !DEBUG
-            #expect(seconds < .seconds(2), "all scores of a test set take 0.2 s on an idle machine")
+            #expect(seconds < .seconds(5), "all scores of a test set take 0.5 s on an idle machine, METEOR 0.3 s of it")
         #endif
     }
 
