@@ -3,8 +3,9 @@ import Foundation
 extension Tokenizer {
     /// Reads the tokenizer of a model folder.
     ///
-    /// Takes `tokenizer.json`, else `vocab.json` with `merges.txt`, else `spiece.model`, else `tokenizer.model` (and
-    /// `added_tokens.json`); beside any of them, `tokenizer_config.json` and `special_tokens_map.json` where present.
+    /// Takes `tokenizer.json`, else `vocab.json` with `merges.txt`, else `vocab.txt`, else `spiece.model`, else
+    /// `tokenizer.model` (and `added_tokens.json`); beside any of them, `tokenizer_config.json` and
+    /// `special_tokens_map.json` where present.
     /// Settings that cut or fill up the result (`truncation`, `padding`) are left to the caller, as transformers does.
     ///
     /// - Throws: ``TokenizerError``, naming the file and what is wrong in it or not supported.
@@ -14,6 +15,8 @@ extension Tokenizer {
             self = try TokenizerDocument(document, file: files.path("tokenizer.json")).tokenizer(beside: files)
         } else if let vocabulary = try files.json("vocab.json"), let merges = try files.contents("merges.txt") {
             self = try files.tokenizer(vocabulary: vocabulary, merges: merges)
+        } else if let vocabulary = try files.contents("vocab.txt") {
+            self = try files.wordPieceTokenizer(vocabulary)
         } else if let codec = try SentencePieceCodec.load(files) {
             self.init(codec)
         } else {

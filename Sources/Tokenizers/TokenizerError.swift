@@ -2,7 +2,8 @@ import Foundation
 
 /// What can go wrong when a tokenizer is read, trained or written.
 public enum TokenizerError: Error, Equatable, Sendable {
-    /// The folder holds neither `tokenizer.json`, nor `vocab.json` with `merges.txt`, nor a SentencePiece model.
+    /// The folder holds neither `tokenizer.json`, nor `vocab.json` with `merges.txt`, nor `vocab.txt`, nor a SentencePiece
+    /// model.
     case noTokenizer(folder: String)
     /// A file exists but could not be read.
     case unreadable(file: String, reason: String)
@@ -25,8 +26,8 @@ extension TokenizerError: CustomStringConvertible, LocalizedError {
     public var description: String {
         switch self {
         case .noTokenizer(let folder):
-            "No tokenizer in \(folder): put tokenizer.json there, or vocab.json together with merges.txt, or a "
-                + "SentencePiece model."
+            "No tokenizer in \(folder): put tokenizer.json there, or vocab.json together with merges.txt, or "
+                + "vocab.txt, or a SentencePiece model."
         case .unreadable(let file, let reason):
             "Cannot read \(file): \(reason). Check that it exists and that you may read it."
         case .malformed(let file, let place, let reason):

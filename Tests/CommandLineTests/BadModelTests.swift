@@ -33,8 +33,8 @@ import Testing
                 }
             },
             message:
-                "No tokenizer in FOLDER/model: put tokenizer.json there, or vocab.json together with merges.txt, or a "
-                + "SentencePiece model."),
+                "No tokenizer in FOLDER/model: put tokenizer.json there, or vocab.json together with merges.txt, or "
+                + "vocab.txt, or a SentencePiece model."),
         Case(
             name: "empty weights", damage: { try $0.write("", to: weights) },
             message: "cannot read FOLDER/\(weights): it is empty"),

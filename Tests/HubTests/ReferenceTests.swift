@@ -58,7 +58,8 @@ import Testing
             choose("model.safetensors", "pytorch_model.bin", "tf_model.h5", "model.fp16.safetensors")
                 == ["config.json", "model.safetensors", "tokenizer.json"])
         #expect(
-            choose("pytorch_model.bin", "onnx/model.onnx") == ["config.json", "pytorch_model.bin", "tokenizer.json"])
+            choose("pytorch_model.bin", "onnx/model.onnx", "vocab.txt")
+                == ["config.json", "pytorch_model.bin", "tokenizer.json", "vocab.txt"])
         #expect(
             choose(
                 "model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
