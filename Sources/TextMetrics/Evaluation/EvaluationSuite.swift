@@ -19,7 +19,7 @@ public enum EvaluationSuite: String, Sendable, Codable, CaseIterable {
     case plain
 
     /// How many references of an instance the script reads at most.
-    var referenceLimit: Int? {
+    package var referenceLimit: Int? {
         switch self {
         case .webnlg, .dart: 3
         case .e2e, .xsum, .plain: nil

@@ -42,7 +42,7 @@ extension String {
     }
 
     /// The text without white space at both ends, as Python's `str.strip()` gives it.
-    var pythonStripped: String {
+    package var pythonStripped: String {
         let scalars = unicodeScalars
         guard let first = scalars.firstIndex(where: { !$0.isPythonWhitespace }),
             let last = scalars.lastIndex(where: { !$0.isPythonWhitespace })
