@@ -4,7 +4,7 @@ import PrefixTuning
 import TextMetrics
 
 /// Scores texts against references.
-struct Evaluate: ParsableCommand {
+struct Evaluate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Score generated texts against references.",
         discussion: """
@@ -17,6 +17,8 @@ struct Evaluate: ParsableCommand {
 
             EXAMPLE
               prefixtune evaluate --predictions texts.jsonl --references src1_test.txt --task e2e
+              prefixtune evaluate --predictions texts.jsonl --references test.jsonl --task dart \
+                --bert-score FacebookAI/roberta-large
             """)
 
     @Option(help: "The generated texts.") var predictions: URL
@@ -26,13 +28,14 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Another system's texts for the same instances, to compare with.") var baseline: URL?
     @Option(help: "Resampled test sets for 95% intervals and paired tests; 0 for none.") var bootstrap = 0
     @Flag(help: "Print JSON instead of a table.") var json = false
+    @OptionGroup(title: "BERTScore") var bertScore: BERTScoreOptions
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {
         if bootstrap < 0 { throw ValidationError("--bootstrap is \(bootstrap), but at least 0 is needed.") }
     }
 
-    func run() throws {
+    func run() async throws {
         let outputs = try PredictionFile(contents: Self.contents(predictions), path: predictions.path)
         let count = outputs.predictions.count
         let right = try ReferenceSource(references, task: task, expecting: count)
@@ -47,9 +50,13 @@ struct Evaluate: ParsableCommand {
             throw CommandError.baselineCount(
                 predictions: count, file: outputs.path, baseline: others.predictions.count, other: others.path)
         }
-        let report = try EvaluationReport.evaluate(
-            predictions: outputs.predictions, references: right.references, suite: task,
-            bootstrap: bootstrap > 0 ? Bootstrap(samples: bootstrap) : nil, baseline: others?.predictions)
+        let resampling = bootstrap > 0 ? Bootstrap(samples: bootstrap) : nil
+        var report = try EvaluationReport.evaluate(
+            predictions: outputs.predictions, references: right.references, suite: task, bootstrap: resampling,
+            baseline: others?.predictions)
+        try await bertScore.add(
+            to: &report, predictions: outputs.predictions, references: right.references, baseline: others?.predictions,
+            bootstrap: resampling, common)
         let text = json ? try JSONText.document(report) : "\(report)\n"
         try ResultOutput.write(to: nil) { write in try write(text) }
     }
