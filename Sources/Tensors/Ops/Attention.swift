@@ -127,6 +127,8 @@ public func attention(
     let logSums = Tensor(shape: [queries.rows, geometry.heads])
     let call = AttentionCall(queries: queries, sequences: sequences, geometry: geometry, dropout: dropout)
     backend.attention(call, into: output.floats, logSums: logSums.floats)
+    attentionObserver?(
+        AttentionObservation(queries: queries, sequences: sequences, geometry: geometry, logSums: logSums))
     guard let tape, let dOutput = output.gradient else { return output }
     tape.record { [output = output.detached] in
         guard let g = dOutput.take() else { return }
