@@ -26,6 +26,14 @@ public final class KVCache {
             self.source = source
             nextPosition = self.start.reduce(0) { $0 + $1.positions }
         }
+
+        /// A sequence whose tokens stand from `position` on, with nothing before them.
+        ///
+        /// - Parameter source: What the cross-attention of an encoder–decoder model reads.
+        public init(at position: Int, reading source: [KeyValues] = []) {
+            self.init(reading: source)
+            nextPosition = position
+        }
     }
 
     /// The sequences, in the order of the next batch. May be reordered, repeated and removed between steps.
@@ -109,9 +117,16 @@ public final class KVCache {
 /// The keys and values of a pass through a model, as parts of its record: gradients of them reach what was passed through.
 public final class KeyValueTrace {
     fileprivate(set) var layers: [KeyValues.Layer] = []
+    private let depth: Int?
 
     /// Nothing yet.
-    public init() {}
+    ///
+    /// - Parameter depth: How many layers are wanted, from the first on; those after them are not run, so that what the
+    ///   model returns has no meaning. Nil for all.
+    public init(depth: Int? = nil) { self.depth = depth }
+
+    /// Whether no further layer is wanted.
+    var isComplete: Bool { depth.map { layers.count >= $0 } ?? false }
 
     /// Keys and values as one matrix, in the layout of a prefix.
     ///
@@ -146,7 +161,7 @@ public final class CacheStep {
     let recomputation: Recomputation?
     private let dropout: Dropout?
     private let kind: AttentionKind
-    private let trace: KeyValueTrace?
+    let trace: KeyValueTrace?
 
     init(
         positions: [Int32], ranges: [Range<Int>], past: [[KeyValues]], sources: [[KeyValues]], newRows: [Int32],

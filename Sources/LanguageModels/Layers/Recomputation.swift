@@ -29,12 +29,13 @@ public struct Recomputation {
 }
 
 extension CacheStep {
-    /// body(x), computed again on the way back where that part is to be.
+    /// body(x), computed again on the way back where that part is to be; x itself for a layer that a trace has no use for.
     ///
     /// - Parameter dropout: The masks that `body` draws; a second time it gets the same ones.
     func recomputing(
         _ part: Recomputation.Part, _ x: Tensor, _ dropout: Dropout?, _ body: @escaping (Tensor) -> Tensor
     ) -> Tensor {
+        if part == .layer, trace?.isComplete == true { return x }
         guard let recomputation, recomputation.part == part else { return body(x) }
         let seed = dropout?.seed
         var isSecond = false
