@@ -17,8 +17,9 @@ import Tokenizers
     let options: DecodingOptions
     /// What was changed to make the prompt fit, for people.
     private(set) var note: String?
+    /// What the model is given, one for each example.
+    let prompts: [[Int32]]
     private let examples: [Example]
-    private let prompts: [[Int32]]
     private let task: TaskKind
     private let loaded: LoadedModel
     private let limits: GenerationRun.Limits
@@ -109,7 +110,8 @@ import Tokenizers
             limits: limits)
     }
 
-    private func answer(_ index: Int, _ generation: Generation) -> Answer {
+    /// The answer to an example.
+    func answer(_ index: Int, _ generation: Generation) -> Answer {
         let text = generation.finishReason == .endToken ? generation.tokenIds.dropLast() : generation.tokenIds[...]
         return Answer(
             prompt: examples[index].prompt,

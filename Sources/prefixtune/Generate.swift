@@ -66,7 +66,7 @@ struct Generate: AsyncParsableCommand {
     @Compute private func answerPrompt(_ run: AnswerRun) throws {
         let isWatched = output == nil && isatty(STDOUT_FILENO) != 0
         try ResultOutput.write(to: output) { write in
-            func show(_ text: String) throws { try write(isWatched ? Self.withoutControls(text) : text) }
+            func show(_ text: String) throws { try write(isWatched ? TerminalText.withoutControls(text) : text) }
             if isWatched, task == .jsonl, run.options.isTokenByToken {
                 try run.stream(piece: show)
                 try show("\n")
@@ -90,15 +90,6 @@ struct Generate: AsyncParsableCommand {
                     secondsLeft: seconds / Double(done) * Double(run.count - done))
             }
         }
-    }
-
-    /// What a model writes must not steer the terminal.
-    private static func withoutControls(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.map {
-                    $0.properties.generalCategory == .control && $0 != "\n" && $0 != "\t" ? "\u{fffd}" : $0
-                }))
     }
 }
 

@@ -52,7 +52,8 @@ struct ModelOptions: ParsableArguments {
         }
         let taken = loaded.textPosition == .afterPrefix ? loaded.length : 0
         return LoadedModel(
-            model: model, start: try loaded.keyValues(for: model.network.shape), positions: positions - taken)
+            model: model, start: try loaded.keyValues(for: model.network.shape), positions: positions - taken,
+            prefix: loaded)
     }
 }
 
@@ -63,4 +64,6 @@ struct ModelOptions: ParsableArguments {
     let start: InitialKeyValues?
     /// How many positions are left for text.
     let positions: Int
+    /// The prefix that ``start`` is made of.
+    var prefix: Prefix?
 }

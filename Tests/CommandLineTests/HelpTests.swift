@@ -3,8 +3,8 @@ import Testing
 
 @Suite struct HelpTests {
     static let commands = [
-        "demo", "train", "generate", "score", "evaluate", "inspect", "convert", "combine", "benchmark", "pretrain",
-        "synthesize", "pull", "push",
+        "demo", "train", "generate", "score", "evaluate", "compare", "attention", "words", "inspect", "convert",
+        "combine", "benchmark", "pretrain", "synthesize", "pull", "push",
     ]
 
     @Test(arguments: commands)
@@ -51,6 +51,11 @@ import Testing
                   score                   Log-probabilities of given completions, and their
                                           perplexity.
                   evaluate                Score generated texts against references.
+                  compare                 Answer the same prompts with several prefixes, side
+                                          by side.
+                  attention               How much attention each position of a prefix gets.
+                  words                   The words of the vocabulary that a prefix is nearest
+                                          to.
                   inspect                 Say what a model, an adapter or a training run is.
                   convert                 Write a prefix in the form that another program reads.
                   combine                 Make one prefix of two: in a row, or a mixture.
