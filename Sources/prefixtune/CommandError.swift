@@ -19,12 +19,16 @@ enum CommandError: Error, Equatable {
     case unreachableModel(name: String, host: String, reason: String)
     /// The folder is none that this program knows.
     case unknownFolder(path: String, reason: String)
+    /// A data set's files are needed, and no folder was given.
+    case dataFolderNeeded(dataSet: String)
 }
 
 extension CommandError: CustomStringConvertible {
     /// One sentence: what happened, the value received, what to do.
     var description: String {
         switch self {
+        case .dataFolderNeeded(let dataSet):
+            "the data set \(dataSet) lies in files; give their folder with --data-folder, or take --data embedded"
         case .interrupted:
             "interrupted before the results were complete; run the command again"
         case .cannotPrint(let place, let reason):

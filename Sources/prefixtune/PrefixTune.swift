@@ -14,8 +14,8 @@ struct PrefixTune: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             DemoCommand.self, Train.self, Generate.self, Score.self, Evaluate.self, Compare.self, Attention.self,
-            Words.self, Inspect.self, Convert.self, Combine.self, Benchmark.self, Pretrain.self, Synthesize.self,
-            Pull.self, Push.self,
+            Words.self, Inspect.self, Convert.self, Combine.self, ExperimentCommand.self, Benchmark.self, Pretrain.self,
+            Synthesize.self, Pull.self, Push.self,
         ])
 }
 

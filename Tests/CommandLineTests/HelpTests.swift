@@ -4,7 +4,7 @@ import Testing
 @Suite struct HelpTests {
     static let commands = [
         "demo", "train", "generate", "score", "evaluate", "compare", "attention", "words", "inspect", "convert",
-        "combine", "benchmark", "pretrain", "synthesize", "pull", "push",
+        "combine", "experiment", "benchmark", "pretrain", "synthesize", "pull", "push",
     ]
 
     @Test(arguments: commands)
@@ -59,6 +59,8 @@ import Testing
                   inspect                 Say what a model, an adapter or a training run is.
                   convert                 Write a prefix in the form that another program reads.
                   combine                 Make one prefix of two: in a row, or a mixture.
+                  experiment              Run one of the paper's comparisons and write its
+                                          table beside the paper's.
                   benchmark               Measure training, reading and generating on this
                                           machine, by operation.
                   pretrain                Train a small GPT-2 and its vocabulary from text.

@@ -30,6 +30,13 @@ public enum EmbeddedModel {
     /// - Throws: ``InstallationError/missingResources(path:)``.
     public static func tables(_ split: EmbeddedTables.Split) throws -> URL { try resource("tables/\(split.fileName)") }
 
+    /// The settings file of an experiment; nil where there is none of this name.
+    static func experiment(_ name: String) throws -> URL? {
+        let folder = try resource("experiments")
+        let file = folder.appendingPathComponent("\(name).json")
+        return FileManager.default.fileExists(atPath: file.path) ? file : nil
+    }
+
     private static func resource(_ name: String) throws -> URL {
         let url = Bundle.module.bundleURL.appendingPathComponent("Resources/\(name)")
         guard FileManager.default.fileExists(atPath: url.path) else {

@@ -24,7 +24,7 @@ struct ReportChartDrawing {
 
     /// A drawing; nil where the chart has no point that can be drawn.
     init?(chart: ReportPage.LineChart, size: Size) {
-        let points = chart.series.flatMap(\.points).filter(chart.canDraw)
+        let points = chart.series.flatMap { $0.points + $0.bandPoints }.filter(chart.canDraw)
         guard let left = points.map(\.x).min(), let right = points.map(\.x).max(),
             let low = points.map(\.y).min(), let high = points.map(\.y).max()
         else { return nil }
@@ -82,11 +82,25 @@ struct ReportChartDrawing {
     private func write(series index: Int, to markup: inout ReportMarkup) {
         let series = chart.series[index]
         markup.element("g", ["class": "tone-\(chart.tone(index).rawValue)"]) { markup in
+            write(band: series.band, to: &markup)
             if series.smoothing > 1 {
                 write(series.points, style: "line faint", to: &markup)
             }
             write(series.smoothed, style: "line \(series.stroke.rawValue)", to: &markup)
         }
+    }
+
+    /// The upper ends of a band from left to right, then the lower ones back.
+    private func write(band: [ReportPage.LineChart.Band], to markup: inout ReportMarkup) {
+        let band = band.filter { chart.canDraw(.init(x: $0.x, y: $0.low)) && chart.canDraw(.init(x: $0.x, y: $0.high)) }
+            .sorted { $0.x < $1.x }
+        guard band.count > 1 else { return }
+        let corners = band.map { ($0.x, $0.high) } + band.reversed().map { ($0.x, $0.low) }
+        let path = corners.map { x, y in
+            "\(text(place(axes.x.position(x), from: frame.left, to: frame.right))) "
+                + text(place(axes.y.position(y), from: frame.bottom, to: frame.top))
+        }.joined(separator: "L")
+        markup.empty("path", ["class": "band", "d": "M\(path)Z"])
     }
 
     private func write(

@@ -18,6 +18,23 @@ extension ReportPage {
             }
         }
 
+        /// The spread of the values at one place.
+        public struct Band: Sendable, Equatable {
+            /// Horizontal position.
+            public var x: Double
+            /// The lower end.
+            public var low: Double
+            /// The upper end.
+            public var high: Double
+
+            /// A spread.
+            public init(x: Double, low: Double, high: Double) {
+                self.x = x
+                self.low = low
+                self.high = high
+            }
+        }
+
         /// How a line is stroked: with the tone, what tells lines apart.
         public enum Stroke: String, Sendable {
             /// Without interruptions.
@@ -46,6 +63,8 @@ extension ReportPage {
             public var tone: Tone?
             /// The stroke.
             public var stroke: Stroke
+            /// What the values spread over, drawn as a faint surface behind the line; empty for none.
+            public var band: [Band] = []
             /// Points in the moving average that is drawn over the values, which then fade; 1 draws the values alone.
             public var smoothing: Int
 
@@ -114,6 +133,11 @@ extension ReportPage.LineChart {
 }
 
 extension ReportPage.LineChart.Series {
+    /// The ends of the band as points, for the axes.
+    var bandPoints: [ReportPage.LineChart.Point] {
+        band.flatMap { [.init(x: $0.x, y: $0.low), .init(x: $0.x, y: $0.high)] }
+    }
+
     /// Each value replaced by the mean of itself and its predecessors, `smoothing` values at most. A value that is not
     /// finite stays as it is and is left out of the means of others.
     var smoothed: [ReportPage.LineChart.Point] {

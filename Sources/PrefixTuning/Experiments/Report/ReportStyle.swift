@@ -74,7 +74,7 @@ extension ReportPage {
         .line { fill: none; stroke: var(--tone); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
         .dashed { stroke-dasharray: 7 5; } .dotted { stroke-dasharray: 0.1 5; stroke-width: 2.6; }
         .faint { stroke-width: 1; opacity: 0.28; }
-        .dot { fill: var(--tone); }
+        .dot { fill: var(--tone); } .band { fill: var(--tone); opacity: 0.14; }
         .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 0.3rem 1.4rem; margin: 0 0 0.6rem; padding: 0;
           font-size: 0.88rem; }
         .legend li { display: flex; align-items: center; gap: 0.5rem; }
