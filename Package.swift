@@ -16,7 +16,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
     ],
     targets: [
         // C: vector loops with run-time dispatch (vector loops written in Swift were measured 50 times slower).
@@ -30,6 +29,9 @@ let package = Package(
         .systemLibrary(
             name: "COniguruma", path: "Sources/COniguruma", pkgConfig: "oniguruma",
             providers: [.apt(["libonig-dev"]), .brew(["oniguruma"])]),
+        // OpenSSL, for the checksums of downloads where there is no CryptoKit.
+        .systemLibrary(
+            name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         // The one door to sentencepiece, which is C++; lets no exception out.
         .target(name: "CSentencePiece", linkerSettings: [.linkedLibrary("sentencepiece")]),
 
@@ -37,7 +39,8 @@ let package = Package(
         .target(name: "Tokenizers", dependencies: ["COniguruma", "CSentencePiece"], swiftSettings: strict),
         .target(name: "TextMetrics", dependencies: ["CZlib"], swiftSettings: strict),
         .target(
-            name: "Hub", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+            name: "Hub",
+            dependencies: [.target(name: "COpenSSL", condition: .when(platforms: [.linux]))], swiftSettings: strict),
         .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers", "CKernels"], swiftSettings: strict),
         .target(
             name: "PrefixTuning",

@@ -38,8 +38,11 @@ has_header dnnl.h || missing+=(libdnnl-dev)
 has_header oniguruma.h || missing+=(libonig-dev)
 has_header sentencepiece_processor.h || missing+=(libsentencepiece-dev)
 case $(uname -s) in
-Darwin) ;;  # zlib comes with macOS
-*) has_header zlib.h || missing+=(zlib1g-dev) ;;
+Darwin) ;;  # zlib and CryptoKit come with macOS
+*)
+    has_header zlib.h || missing+=(zlib1g-dev)
+    has_header openssl/evp.h || missing+=(libssl-dev)
+    ;;
 esac
 [ ${#missing[@]} -gt 0 ] || exit 0
 
@@ -47,8 +50,8 @@ if [ "$(uname -s)" = Darwin ]; then
     fail "missing here: ${missing[*]} (Debian's names). Run: brew install onednn oniguruma sentencepiece"
 elif ! command -v apt-get >/dev/null; then
     fail "missing here: the development files of ${missing[*]}" \
-        "(Debian's names; elsewhere oneDNN, zlib, Oniguruma and sentencepiece);" \
-        "install them with your package manager, such as: brew install onednn zlib oniguruma sentencepiece"
+        "(Debian's names; elsewhere oneDNN, zlib, OpenSSL, Oniguruma and sentencepiece);" \
+        "install them with your package manager, such as: brew install onednn zlib openssl oniguruma sentencepiece"
 fi
 
 as_root=()
