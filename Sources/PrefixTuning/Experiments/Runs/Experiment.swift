@@ -79,7 +79,7 @@ import Tensors
         var results: [String: RunResult] = [:]
         for plan in runs { results[plan.identifier] = try folder.result(of: plan) }
         var clock = ExperimentClock(runs, done: Set(results.keys), settings: settings, data: data)
-        for group in groups(of: runs.filter { results[$0.identifier] == nil }) {
+        for group in try groups(of: runs.filter { results[$0.identifier] == nil }) {
             report(.begins(group))
             guard let trained = try train(group, &clock, report, shouldStop) else {
                 try writeReport(results, folder)
@@ -98,11 +98,11 @@ import Tensors
     }
 
     /// Runs that are trained in the same passes.
-    private func groups(of pending: [RunPlan]) -> [[RunPlan]] {
+    private func groups(of pending: [RunPlan]) throws -> [[RunPlan]] {
         var groups: [[RunPlan]] = []
         for plan in pending {
-            let joins = plan.method.leavesModel && plan.method.modelDropout ?? 0 == 0
-            if joins, let last = groups.last, last.count < jobs, last[0].method.leavesModel {
+            func joins(_ plan: RunPlan) throws -> Bool { plan.method.joins(on: try dataSet(plan).task) }
+            if let last = groups.last, last.count < jobs, try joins(last[0]), try joins(plan) {
                 groups[groups.count - 1].append(plan)
             } else {
                 groups.append([plan])

@@ -109,7 +109,8 @@ extension ExperimentSettings {
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case methods, rows, data, seeds, beams, maxNewTokens, maxSourceTokens, maxTargetTokens, testsValidation, testSources,
+        case methods, rows, data, seeds, beams, maxNewTokens, maxSourceTokens, maxTargetTokens, testsValidation,
+            testSources,
             trainExamples, validationExamples, validations, keepsBest, bootstrap, tokensPerPass, lengths, sizes,
             subsets, validationShare, stepsBySize, shares, initializations
     }

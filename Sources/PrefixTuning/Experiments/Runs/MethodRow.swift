@@ -78,6 +78,12 @@ public struct MethodRow: Codable, Equatable, Sendable {
         }
     }
 
+    /// Whether many runs can be trained in the same passes: masks of dropout inside the model are of a whole pass.
+    func joins(on task: TaskKind) -> Bool { leavesModel && (method != .prefix || prefixModelDropout(on: task) == 0) }
+
+    /// The authors train prefixes of BART with 0.1, of GPT-2 without dropout.
+    private func prefixModelDropout(on task: TaskKind) -> Float { modelDropout ?? (task == .xsum ? 0.1 : 0) }
+
     /// What the paper, or else the method's own, says of training on a task; and the paper's prefix length.
     func training(_ task: TaskKind) -> (TrainingSettings, prefixLength: Int) {
         let known: TrainingSettings.KnownMethod =
@@ -107,20 +113,22 @@ extension MethodRow {
     ///
     /// - Parameters:
     ///   - base: The frozen model, for methods that leave it as it is; the folder and precision for the others.
+    ///   - task: What it is trained on: the authors' prefixes for summaries are wider inside, and trained with dropout.
     ///   - defaultLength: Positions of a prefix where neither ``length`` nor ``words`` says.
     ///   - passTape: What runs that are trained together record on.
     /// - Throws: What the method throws for settings that do not fit the model.
-    @Compute func method(_ base: ExperimentBase, defaultLength: Int, seed: UInt64, passTape: Tape) throws
-        -> any TuningMethod
-    {
+    @Compute func method(
+        _ base: ExperimentBase, task: TaskKind, defaultLength: Int, seed: UInt64, passTape: Tape
+    ) throws -> any TuningMethod {
         let length = length ?? (words == nil ? defaultLength : nil)
         switch method {
         case .prefix:
             var settings = PrefixMethod.Settings()
             settings.length = length
+            if task == .xsum { settings.hiddenWidth = 800 }
             if let hiddenWidth { settings.hiddenWidth = hiddenWidth == 0 ? nil : hiddenWidth }
             if let words { settings.initialization = .words(words) }
-            settings.modelDropout = modelDropout ?? 0
+            settings.modelDropout = prefixModelDropout(on: task)
             return try PrefixMethod(model: base.model(), settings: settings, seed: seed, passTape: passTape)
         case .promptTuning, .pTuning, .embeddingOnly:
             let form = SoftPromptMethod.Form(rawValue: method.rawValue) ?? .prompt

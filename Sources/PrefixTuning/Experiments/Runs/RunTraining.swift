@@ -28,7 +28,8 @@ import Tensors
         var (training, length) = plan.method.training(data.task)
         training.seed = plan.seed
         training.tokensPerPass = settings.tokensPerPass
-        let method = try plan.method.method(base, defaultLength: length, seed: plan.seed, passTape: passTape)
+        let method = try plan.method.method(
+            base, task: data.task, defaultLength: length, seed: plan.seed, passTape: passTape)
         self.method = method
         let chosen = try data.training(plan.subset)
         let format = settings.format(of: data.task)
