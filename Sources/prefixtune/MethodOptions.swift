@@ -6,21 +6,7 @@ import Tensors
 
 /// The methods that prefix-tuning is compared with, and their options.
 struct MethodOptions: ParsableArguments {
-    enum Method: String, CaseIterable, ExpressibleByArgument {
-        case prefix
-        case fineTune = "fine-tune"
-        case topLayers = "top-layers"
-        case adapter
-        case lora
-        case promptTuning = "prompt-tuning"
-        case pTuning = "p-tuning"
-        case embeddingOnly = "embedding-only"
-        case infix
-
-        /// The form of a soft prompt, where the method trains one.
-        var softPrompt: SoftPromptMethod.Form? { SoftPromptMethod.Form(rawValue: rawValue) }
-        var trainsWeights: Bool { self == .fineTune || self == .topLayers }
-    }
+    typealias Method = MethodRow.Kind
 
     @Option(help: "top-layers: blocks that are trained; 2 by default.") var topLayers: Int?
     @Flag(help: "top-layers: train the token embeddings and a head tied to them, too.") var trainEmbeddings = false
@@ -134,3 +120,9 @@ struct MethodOptions: ParsableArguments {
 }
 
 extension BottleneckAdapters.Placement: ExpressibleByArgument {}
+
+extension MethodRow.Kind: ExpressibleByArgument {
+    /// The form of a soft prompt, where the method trains one.
+    var softPrompt: SoftPromptMethod.Form? { SoftPromptMethod.Form(rawValue: rawValue) }
+    var trainsWeights: Bool { self == .fineTune || self == .topLayers }
+}

@@ -66,6 +66,11 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
         return row
     }
 
+    /// A draw of few examples, with its own validation set.
+    func subset(size: Int, index: Int) -> RunPlan.Subset {
+        .init(size: size, index: index, validation: Int((Double(size) * validationShare).rounded()))
+    }
+
     /// Throws where a setting has no meaning.
     func validate() throws {
         func check(_ isRight: Bool, _ key: String, _ needed: String) throws {

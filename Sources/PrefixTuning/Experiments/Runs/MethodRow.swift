@@ -5,7 +5,7 @@ import Tensors
 /// A row of an experiment's table: a method with its settings, as data. What is nil has the paper's value for the task, or
 /// the method's own default.
 public struct MethodRow: Codable, Equatable, Sendable {
-    /// What is trained.
+    /// What is trained; the names are those of the command line.
     public enum Kind: String, Codable, CaseIterable, Sendable {
         /// A prefix.
         case prefix

@@ -21,16 +21,29 @@ protocol Study: Sendable {
 extension Study {
     var measuresMemory: Bool { false }
 
-    /// A run per data set, row and seed.
-    func plain(
-        _ settings: ExperimentSettings, _ data: [ExperimentDataSet]
+    /// A run per data set, row, value of what varies, and seed.
+    ///
+    /// - Parameters:
+    ///   - points: The values; nil alone where nothing varies.
+    ///   - change: Puts a run's ``RunPlan/point`` into its plan.
+    func runs(
+        _ settings: ExperimentSettings, _ data: [ExperimentDataSet], over points: [Double?],
+        _ change: (inout RunPlan, ExperimentDataSet) -> Void = { _, _ in }
     ) throws -> [RunPlan] {
         let rows = try settings.rowsWithMethods()
-        return data.flatMap { data in
-            rows.flatMap { name, row in
-                settings.seeds.map { RunPlan(row: name, dataSet: data.name, method: row, seed: $0) }
+        var plans: [RunPlan] = []
+        for data in data {
+            for (name, row) in rows {
+                for point in points {
+                    for seed in settings.seeds {
+                        var plan = RunPlan(row: name, dataSet: data.name, method: row, point: point, seed: seed)
+                        change(&plan, data)
+                        plans.append(plan)
+                    }
+                }
             }
         }
+        return plans
     }
 }
 

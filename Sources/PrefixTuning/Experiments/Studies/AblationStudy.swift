@@ -7,7 +7,7 @@ struct AblationStudy: Study {
         + "a little worse than before both (sections 7.2 and 7.3); without the MLP training is less stable (section 4.3)."
 
     func runs(_ settings: ExperimentSettings, _ data: [ExperimentDataSet]) throws -> [RunPlan] {
-        try plain(settings, data)
+        try runs(settings, data, over: [nil])
     }
 
     func report(_ results: StudyResults, to page: inout ReportPage) {

@@ -7,19 +7,10 @@ struct DataEfficiencyStudy: Study {
         + "(appendix)."
 
     func runs(_ settings: ExperimentSettings, _ data: [ExperimentDataSet]) throws -> [RunPlan] {
-        let rows = try settings.rowsWithMethods()
-        return data.flatMap { data in
-            rows.flatMap { name, row in
-                settings.shares.flatMap { share in
-                    settings.seeds.map { seed in
-                        let size = Int((Double(data.train.count) * share).rounded())
-                        return RunPlan(
-                            row: name, dataSet: data.name, method: row,
-                            subset: share < 1 ? .init(size: max(1, size), index: 0, validation: 0) : nil,
-                            point: 100 * share, seed: seed)
-                    }
-                }
-            }
+        try runs(settings, data, over: settings.shares.map { 100 * $0 }) { plan, data in
+            guard let percent = plan.point, percent < 100 else { return }
+            let size = Int((Double(data.train.count) * percent / 100).rounded())
+            plan.subset = .init(size: max(1, size), index: 0, validation: 0)
         }
     }
 

@@ -13,7 +13,7 @@ struct ExtrapolationStudy: Study {
                 reason: "\(data.name) does not say which topics are unseen; take embedded, webnlg, news-to-sports or "
                     + "within-news")
         }
-        return try plain(settings, data)
+        return try runs(settings, data, over: [nil])
     }
 
     func report(_ results: StudyResults, to page: inout ReportPage) {

@@ -19,10 +19,7 @@ struct InitializationStudy: Study {
                             if words != Self.random { (row.words, row.length) = (words, nil) }
                             return RunPlan(
                                 row: words, dataSet: data.name, method: row,
-                                subset: .init(
-                                    size: size, index: subset,
-                                    validation: Int((Double(size) * settings.validationShare).rounded())),
-                                seed: seed)
+                                subset: settings.subset(size: size, index: subset), seed: seed)
                         }
                     }
                 }

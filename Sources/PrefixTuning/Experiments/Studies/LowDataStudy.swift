@@ -10,23 +10,11 @@ struct LowDataStudy: Study {
         + "data (section 6.2, figure 3)."
 
     func runs(_ settings: ExperimentSettings, _ data: [ExperimentDataSet]) throws -> [RunPlan] {
-        let rows = try settings.rowsWithMethods()
-        return data.flatMap { data in
-            rows.flatMap { name, row in
-                settings.sizes.enumerated().flatMap { index, size in
-                    (0..<settings.subsets).flatMap { subset in
-                        settings.seeds.map { seed in
-                            var row = row
-                            if let steps = settings.stepsBySize[name] { row.steps = steps[index] }
-                            return RunPlan(
-                                row: name, dataSet: data.name, method: row,
-                                subset: .init(
-                                    size: size, index: subset,
-                                    validation: Int((Double(size) * settings.validationShare).rounded())),
-                                point: Double(size), seed: seed)
-                        }
-                    }
-                }
+        try (0..<settings.subsets).flatMap { index in
+            try runs(settings, data, over: settings.sizes.map(Double.init)) { plan, _ in
+                guard let place = settings.sizes.firstIndex(where: { Double($0) == plan.point }) else { return }
+                plan.subset = settings.subset(size: settings.sizes[place], index: index)
+                if let steps = settings.stepsBySize[plan.row] { plan.method.steps = steps[place] }
             }
         }
     }

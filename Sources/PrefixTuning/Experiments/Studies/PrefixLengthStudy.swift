@@ -7,18 +7,8 @@ struct PrefixLengthStudy: Study {
         + "(section 7.1, figure 4)."
 
     func runs(_ settings: ExperimentSettings, _ data: [ExperimentDataSet]) throws -> [RunPlan] {
-        let rows = try settings.rowsWithMethods()
-        return data.flatMap { data in
-            rows.flatMap { name, row in
-                settings.lengths.flatMap { length in
-                    settings.seeds.map { seed in
-                        var row = row
-                        row.length = length
-                        return RunPlan(
-                            row: name, dataSet: data.name, method: row, point: Double(length), seed: seed)
-                    }
-                }
-            }
+        try runs(settings, data, over: settings.lengths.map(Double.init)) { plan, _ in
+            plan.method.length = plan.point.map { Int($0) }
         }
     }
 

@@ -8,7 +8,7 @@ struct SpeedStudy: Study {
     let measuresMemory = true
 
     func runs(_ settings: ExperimentSettings, _ data: [ExperimentDataSet]) throws -> [RunPlan] {
-        try plain(settings, data)
+        try runs(settings, data, over: [nil])
     }
 
     func report(_ results: StudyResults, to page: inout ReportPage) {

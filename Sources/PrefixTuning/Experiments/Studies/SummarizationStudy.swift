@@ -7,7 +7,7 @@ struct SummarizationStudy: Study {
         + "one closer (section 6.3)."
 
     func runs(_ settings: ExperimentSettings, _ data: [ExperimentDataSet]) throws -> [RunPlan] {
-        try plain(settings, data)
+        try runs(settings, data, over: [nil])
     }
 
     func report(_ results: StudyResults, to page: inout ReportPage) {

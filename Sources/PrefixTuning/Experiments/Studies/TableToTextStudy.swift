@@ -7,7 +7,7 @@ struct TableToTextStudy: Study {
         + "same size (section 6.1)."
 
     func runs(_ settings: ExperimentSettings, _ data: [ExperimentDataSet]) throws -> [RunPlan] {
-        try plain(settings, data)
+        try runs(settings, data, over: [nil])
     }
 
     func report(_ results: StudyResults, to page: inout ReportPage) {
