@@ -68,37 +68,45 @@ struct ExperimentCommand: AsyncParsableCommand {
         let experiment = try await prepared()
         if dryRun { return print(try DryRunTable(experiment.trial()).text) }
         var display = ProgressDisplay(quiet: common.quiet, unit: "percent")
-        try experiment.run { event in
-            switch event {
-            case .begins(let plans):
-                display.note(
-                    plans.count == 1
-                        ? plans[0].identifier : "\(plans.count) runs together, from \(plans[0].identifier) on")
-            case .step(let step, let plan, let total, let share, let left):
-                display.update(
-                    Int(100 * share), of: 100,
-                    facts: String(
-                        format: "%@  step %d/%d  loss %.3f", plan.identifier, step.step, total, step.tokenLoss),
-                    secondsLeft: left)
-            case .answers(let plan):
-                if common.verbose { display.note("\(plan.identifier): answering the test sources") }
-            case .ended(let result, let done, let total):
-                let scores = result.tests.map { test in
-                    "\(test.split): "
-                        + test.scores.prefix(1).map { String(format: "%@ %.1f", $0.name, $0.value) }.joined()
-                }.joined(separator: ", ")
-                display.note("\(done)/\(total) \(result.plan.identifier): \(result.failure ?? scores)")
+        do {
+            try experiment.run {
+                show($0, on: &display)
+            } shouldStop: {
+                Interrupt.isRequested
             }
-        } shouldStop: {
-            Interrupt.isRequested
+        } catch let stop as ExperimentError {
+            // What is done is saved, as with train: no error.
+            guard case .interrupted = stop else { throw stop }
+            return display.note("\(stop)")
         }
         print("The report is at \(experiment.output.appendingPathComponent("report.html").path)")
+    }
+
+    private func show(_ event: Experiment.Event, on display: inout ProgressDisplay) {
+        switch event {
+        case .begins(let plans):
+            display.note(
+                plans.count == 1 ? plans[0].identifier : "\(plans.count) runs together, from \(plans[0].identifier) on")
+        case .step(let step, let plan, let total, let share, let left):
+            display.update(
+                Int(100 * share), of: 100,
+                facts: String(format: "%@  step %d/%d  loss %.3f", plan.identifier, step.step, total, step.tokenLoss),
+                secondsLeft: left)
+        case .answers(let plan):
+            if common.verbose { display.note("\(plan.identifier): answering the test sources") }
+        case .ended(let result, let done, let total):
+            let scores = result.tests.compactMap { test in
+                test.scores.first.map { "\(test.split): " + String(format: "%@ %.1f", $0.name, $0.value) }
+            }
+            display.note(
+                "\(done)/\(total) \(result.plan.identifier): \(result.failure ?? scores.joined(separator: ", "))")
+        }
     }
 
     @Compute private func prepared() async throws -> Experiment {
         let folder = try await model?.located(quiet: common.quiet)
         let base = try ExperimentBase(
-            folder: folder ?? EmbeddedModel.folder(), name: model?.description ?? "the embedded model",
+            folder: folder ?? EmbeddedModel.folder(), name: model?.title ?? "the embedded model",
             precision: precision)
         var chosen = try ExperimentSettings.settings(
             for: name, suitsEmbeddedModel: model == nil, files: settings, assignments: set)

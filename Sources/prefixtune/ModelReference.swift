@@ -45,6 +45,11 @@ enum ModelReference: ExpressibleByArgument, CustomStringConvertible {
         case .hub(let reference): reference.description
         }
     }
+
+    /// What reports call it: they are read on other machines.
+    var title: String {
+        if case .local(let url) = self { url.lastPathComponent } else { description }
+    }
 }
 
 /// A bar for what is fetched or sent, on terminals.

@@ -44,7 +44,8 @@ import Testing
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).json")
         try Data(#"{"seeds": [1, 2], "methods": {"prefix": {"steps": 7, "learningRate": 0.5}}}"#.utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        let settings = try Self.settings("table1", files: [file], "methods.prefix.steps=9", "methods.adapter-0.1%.steps=8", "rows=[\"prefix\"]")
+        let settings = try Self.settings(
+            "table1", files: [file], "methods.prefix.steps=9", "methods.adapter-0.1%.steps=8", "rows=[\"prefix\"]")
         #expect(settings.seeds == [1, 2] && settings.rows == ["prefix"])
         var expected = MethodRow(.prefix)
         (expected.steps, expected.learningRate) = (9, 0.5)

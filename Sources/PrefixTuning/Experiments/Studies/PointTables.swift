@@ -22,7 +22,7 @@ extension StudyResults {
         func scoreCells(_ found: [RunResult], _ score: String) -> [ReportPage.Cell] {
             let mean = Self.mean(found, score, split: split)
             func cell(_ value: Double?) -> ReportPage.Cell {
-                value.map { .number($0, decimals: Self.decimals(score)) } ?? .missing
+                value.map { .number($0, decimals: decimals(score, data)) } ?? .missing
             }
             return repeats ? [cell(mean?.value), cell(mean?.deviation)] : [cell(mean?.value)]
         }

@@ -23,7 +23,7 @@ extension StudyResults {
                         share.map { .number($0, decimals: 2) } ?? .missing,
                     ]
                         + scores.flatMap { score -> [ReportPage.Cell] in
-                            let decimals = Self.decimals(score)
+                            let decimals = self.decimals(score, dataSet)
                             let ours = Self.mean(found, score, split: split)
                             let paper = PaperNumbers.score(dataSet, split: split, row: row, score: score)
                             return [
@@ -47,7 +47,7 @@ extension StudyResults {
             rows: rows.flatMap { row in
                 scores(of: dataSet).compactMap { score -> ReportPage.Row? in
                     guard let ours = Self.mean(runs(dataSet, row: row), score, split: split) else { return nil }
-                    let decimals = Self.decimals(score)
+                    let decimals = self.decimals(score, dataSet)
                     let paper = PaperNumbers.score(dataSet, split: split, row: row, score: score)
                     return .init([
                         .text(row), .text(score), .number(ours.value, decimals: decimals),
@@ -67,10 +67,12 @@ extension StudyResults {
     }
 
     /// As many decimals as the paper prints.
-    static func decimals(_ score: String) -> Int {
+    func decimals(_ score: String, _ dataSet: String) -> Int {
         switch score {
+        // The E2E script gives it up to 100, the others up to 1.
+        case "METEOR": dataSets.first { $0.name == dataSet }?.suite == .e2e ? 1 : 3
         case "NIST", "CIDEr": 2
-        case "METEOR", "distinct-1", "distinct-2": 3
+        case "distinct-1", "distinct-2": 3
         case "ROUGE-1", "ROUGE-2": 2
         default: 1
         }
