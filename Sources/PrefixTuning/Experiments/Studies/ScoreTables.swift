@@ -5,13 +5,21 @@ extension StudyResults {
     /// A table of one part of a data set: a row per method, ours and the paper's value of every score.
     func table(_ dataSet: String, split: String, rows: [String]) -> ReportPage.Table {
         let scores = scores(of: dataSet)
+        func paper(_ row: String, _ score: String) -> Double? {
+            PaperNumbers.score(dataSet, split: split, row: row, score: score)
+        }
+        let hasPaper = rows.contains { row in scores.contains { paper(row, $0) != nil } }
         var columns: [ReportPage.Column] = [.init("method"), .init("stored values"), .init("% of the model")]
         for score in scores {
             let isUpward = runs.lazy.compactMap { $0.score(score, split: split) }.first?.higherIsBetter ?? true
-            columns += [.init("here", group: score, best: isUpward ? .highest : .lowest), .init("paper", group: score)]
+            let best: ReportPage.Column.Best = isUpward ? .highest : .lowest
+            columns +=
+                hasPaper
+                ? [.init("here", group: score, best: best), .init("paper", group: score)] : [.init(score, best: best)]
         }
         return ReportPage.Table(
-            caption: "\(dataSet), \(split): scores here and the paper's (GPT-2 medium, or BART-large for summaries).",
+            caption: "\(dataSet), \(split): scores here"
+                + (hasPaper ? " and the paper's (GPT-2 medium, or BART-large for summaries)." : "."),
             columns: columns,
             rows: rows.map { row in
                 let found = runs(dataSet, row: row)
@@ -24,12 +32,11 @@ extension StudyResults {
                     ]
                         + scores.flatMap { score -> [ReportPage.Cell] in
                             let decimals = self.decimals(score, dataSet)
-                            let ours = Self.mean(found, score, split: split)
-                            let paper = PaperNumbers.score(dataSet, split: split, row: row, score: score)
-                            return [
-                                ours.map { .number($0.value, decimals: decimals) } ?? .missing,
-                                paper.map { .number($0, decimals: decimals) } ?? .missing,
-                            ]
+                            func cell(_ value: Double?) -> ReportPage.Cell {
+                                value.map { .number($0, decimals: decimals) } ?? .missing
+                            }
+                            let ours = cell(Self.mean(found, score, split: split)?.value)
+                            return hasPaper ? [ours, cell(paper(row, score))] : [ours]
                         })
             })
     }
