@@ -1,4 +1,5 @@
 import Foundation
+import TextMetrics
 
 /// Tables of scores, with the paper's beside ours.
 extension StudyResults {
