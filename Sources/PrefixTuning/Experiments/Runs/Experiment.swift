@@ -164,8 +164,10 @@ import Tensors
         let testedStep = run.restoreBest()
         let start = ContinuousClock.now
         let test = RunTest(data: try dataSet(run.plan), settings: settings)
+        // What scoring loads would be counted as memory of the next run.
+        let isTested = run.failure == nil && !study.measuresMemory
         let answers =
-            run.failure == nil
+            isTested
             ? try test.answers(of: run.method, words: run.plan.method.textBeforeSource)
             : RunTest.Answers(texts: [], cut: 0)
         let seconds = start.duration(to: .now).seconds
@@ -177,7 +179,7 @@ import Tensors
             tokens: run.tokens, seconds: run.seconds,
             peakMemory: study.measuresMemory && !together ? peak : nil, training: run.thinnedTraining,
             validation: run.validations, cutSources: answers.cut, testSeconds: seconds,
-            tests: run.failure == nil ? try test.scores(answers.texts) : [],
+            tests: isTested ? try test.scores(answers.texts) : [],
             failure: run.failure.map { "\($0)" })
         return (result, answers.texts)
     }

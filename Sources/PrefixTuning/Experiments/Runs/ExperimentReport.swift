@@ -85,7 +85,7 @@ struct ExperimentReport {
         var blocks: [ReportPage.Block] = []
         for data in data {
             var rows: [String] = [], outputs: [(row: String, texts: [String])] = []
-            for run in results.runs where run.plan.dataSet == data.name && run.failure == nil {
+            for run in results.runs where run.plan.dataSet == data.name && !run.tests.isEmpty {
                 guard !rows.contains(run.plan.row), rows.count < 6 else { continue }
                 rows.append(run.plan.row)
                 outputs.append((run.plan.row, try texts(run.plan)))

@@ -6,7 +6,7 @@ protocol Study: Sendable {
     var title: String { get }
     /// What the paper claims, with the section.
     var claim: String { get }
-    /// Whether memory is measured: runs then train one at a time, with a model of their own.
+    /// Whether memory is measured: runs then train one at a time, with a model of their own, and answer nothing.
     var measuresMemory: Bool { get }
 
     /// The runs, in the order in which they are done.
