@@ -50,6 +50,22 @@ import Testing
         #expect(isNear(error, afterPrefix ? "logits after a prefix" : "logits", name))
     }
 
+    @Test("the last rows of each sequence alone", arguments: models, [false, true])
+    func wantedRows(name: String, keepsTokens: Bool) throws {
+        let golden = try golden(name), model = try golden.model(), start = try prefix(golden, model)
+        let sequences = golden.cases.sequences, counts = sequences.enumerated().map { min($1.count, 1 + 3 * $0) }
+        func hidden(_ batch: TokenBatch) -> Tensor {
+            let cache = KVCache(
+                shape: model.shape, sequences: sequences.map { _ in .init(after: start) }, keepsTokens: keepsTokens)
+            return model.hiddenStates(batch, cache: cache, dropout: nil)
+        }
+        let all = TokenBatch(sequences)
+        let rows = zip(all.ranges, counts).flatMap { $0.suffix($1).map(Int32.init) }
+        let found = hidden(TokenBatch(sequences, wanting: counts))
+        #expect(found.rows == rows.count)
+        #expect(relativeError(found.values, hidden(all).rows(at: rows).values) < 1e-6)
+    }
+
     @Test("token by token after a prefix", arguments: models)
     func incremental(name: String) throws {
         let golden = try golden(name), model = try golden.model()
@@ -70,19 +86,14 @@ import Testing
         let tape = Tape()
         let p = try golden.tensor("prefix.prompt_embeddings").leaf(on: tape)
         let sequences = golden.cases.sequences
-        let batch = TokenBatch(sequences)
+        let targets = zip(sequences, golden.cases.target_starts).map { Array($0[$1...]) }
+        let batch = TokenBatch(sequences.map { $0.dropLast() }, wanting: targets.map(\.count))
         let start = KeyValues(rowsOf: p, shape: model.shape)
         let cache = KVCache(
             shape: model.shape, sequences: sequences.map { _ in .init(after: start) }, keepsTokens: false)
         let hidden = model.hiddenStates(batch, cache: cache, dropout: nil)
-        var rows: [Int32] = [], targets: [Int32] = []
-        for (range, (sequence, first)) in zip(batch.ranges, zip(sequences, golden.cases.target_starts)) {
-            rows += (first..<sequence.count).map { Int32(range.lowerBound + $0 - 1) }
-            targets += sequence[first...]
-        }
-        let loss = crossEntropy(
-            hidden.rows(at: rows), head: model.head, targets: targets, weights: targets.map { _ in 1 }
-        ).loss
+        let flat = targets.flatMap(\.self)
+        let loss = crossEntropy(hidden, head: model.head, targets: flat, weights: flat.map { _ in 1 }).loss
         let expected = golden.cases.prefix_target_losses.joined().reduce(0, +)
         #expect(isNear(relativeError(loss.values, [expected]), "losses", name))
         tape.backward(from: loss)

@@ -76,11 +76,13 @@ import Testing
 
     /// The decoder's output over pairs: row i of a target's belongs to its token i.
     private func hidden(
-        _ model: any EncoderDecoderModel, _ cases: Cases, count: Int? = nil, after start: InitialKeyValues?
+        _ model: any EncoderDecoderModel, _ cases: Cases, count: Int? = nil, after start: InitialKeyValues?,
+        wanting: [Int]? = nil
     ) -> (Tensor, TokenBatch) {
         let sources = cases.sources.prefix(count ?? cases.sources.count)
         let read = model.encode(TokenBatch(sources), after: sources.map { _ in start?.encoder }, dropout: nil)
-        let batch = TokenBatch(cases.targets.prefix(sources.count).map { [model.startToken] + $0.dropLast() })
+        let batch = TokenBatch(
+            cases.targets.prefix(sources.count).map { [model.startToken] + $0.dropLast() }, wanting: wanting)
         let cache = KVCache(
             shape: model.shape,
             sequences: read.map { .init(after: start?.decoder, reading: [start?.cross, $0].compactMap(\.self)) },
@@ -97,6 +99,18 @@ import Testing
         let (hidden, batch) = hidden(model, golden.cases, after: start)
         let error = try golden.error(of: model.head(hidden), batch, afterPrefixes ? "prefix.logits" : "logits")
         #expect(isNear(error, afterPrefixes ? "logits after three prefixes" : "logits", "bart-\(name)"))
+    }
+
+    @Test("the last rows of each target alone", arguments: models)
+    func wantedRows(name: String) throws {
+        let golden = try golden(name), model = try bart(golden)
+        let start = try prefixes(model, AttentionKind.allCases) { try golden.tensor("prefix.\($0.rawValue)") }
+        let counts = golden.cases.targets.enumerated().map { min($1.count, 1 + 2 * $0) }
+        let (all, batch) = hidden(model, golden.cases, after: start)
+        let (found, _) = hidden(model, golden.cases, after: start, wanting: counts)
+        let rows = zip(batch.ranges, counts).flatMap { $0.suffix($1).map(Int32.init) }
+        #expect(found.rows == rows.count)
+        #expect(relativeError(found.values, all.rows(at: rows).values) < 1e-6)
     }
 
     @Test("logits with one prefix alone", arguments: models, AttentionKind.allCases)

@@ -137,9 +137,8 @@ public final class GenerationRun {
     /// [rows × vocabulary]: log-probabilities for beams, else logits, of the token after each sequence.
     private func scores() -> Tensor {
         withoutRecording {
-            let batch = TokenBatch(inputs)
-            let hidden = model.hiddenStates(batch, cache: cache, dropout: nil)
-            let last = batch.rowCount == batch.lengths.count ? hidden : hidden.rows(at: batch.lastRows)
+            let batch = TokenBatch(inputs, wanting: inputs.map { _ in 1 })
+            let last = model.hiddenStates(batch, cache: cache, dropout: nil)
             return options.beamCount > 1 ? logProbabilities(last, head: model.head) : model.head(last)
         }
     }

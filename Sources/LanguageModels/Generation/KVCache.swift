@@ -96,9 +96,9 @@ public final class KVCache {
         }
         // Asked last: the pool may just have moved to larger memory, and what was appended is attended to as well.
         return CacheStep(
-            positions: positions, ranges: batch.ranges, past: sequences.map(keyValues),
-            sources: sequences.map(\.source), newRows: newRows, pool: pool, recomputation: recomputation,
-            dropout: dropout, kind: kind, trace: trace)
+            positions: positions, ranges: batch.ranges, wanted: batch.wantedRanges, lastLayer: stack.layerCount - 1,
+            past: sequences.map(keyValues), sources: sequences.map(\.source), newRows: newRows, pool: pool,
+            recomputation: recomputation, dropout: dropout, kind: kind, trace: trace)
     }
 
     private func keyValues(of sequence: Sequence) -> [KeyValues] {
@@ -154,6 +154,8 @@ public final class CacheStep {
     /// The position of each new token.
     public let positions: [Int32]
     private let ranges: [Range<Int>]
+    private let wanted: [Range<Int>]
+    private let lastLayer: Int
     private let past: [[KeyValues]]
     private let sources: [[KeyValues]]
     private let newRows: [Int32]
@@ -164,12 +166,14 @@ public final class CacheStep {
     let trace: KeyValueTrace?
 
     init(
-        positions: [Int32], ranges: [Range<Int>], past: [[KeyValues]], sources: [[KeyValues]], newRows: [Int32],
-        pool: KeyValuePool?, recomputation: Recomputation?, dropout: Dropout?, kind: AttentionKind,
-        trace: KeyValueTrace?
+        positions: [Int32], ranges: [Range<Int>], wanted: [Range<Int>], lastLayer: Int, past: [[KeyValues]],
+        sources: [[KeyValues]], newRows: [Int32], pool: KeyValuePool?, recomputation: Recomputation?,
+        dropout: Dropout?, kind: AttentionKind, trace: KeyValueTrace?
     ) {
         self.positions = positions
         self.ranges = ranges
+        self.wanted = wanted
+        self.lastLayer = lastLayer
         self.past = past
         self.sources = sources
         self.newRows = newRows
@@ -180,42 +184,55 @@ public final class CacheStep {
         self.trace = trace
     }
 
+    /// The rows of x that are wanted of a layer: in the last one those that the batch asks for, before it all of them.
+    ///
+    /// - Parameter x: [tokens × any width].
+    public func wanted(_ x: Tensor, ofLayer layer: Int) -> Tensor {
+        wantedRanges(ofLayer: layer) == ranges ? x : x.rows(at: wanted.flatMap { $0.map(Int32.init) })
+    }
+
+    private func wantedRanges(ofLayer layer: Int) -> [Range<Int>] { layer < lastLayer ? ranges : wanted }
+
     /// Attention of the new tokens to what is cached and to each other.
     ///
     /// - Parameters:
     ///   - projected: [tokens × (heads + 2·keyHeads)·headWidth]: queries | keys | values.
     ///   - layer: Which layer's cache.
     ///   - geometry: Heads and scale.
-    /// - Returns: [tokens × heads·headWidth].
+    /// - Returns: Of the rows that are wanted of the layer, [rows × heads·headWidth].
     public func attend(_ projected: Tensor, layer: Int, geometry: AttentionGeometry) -> Tensor {
         let keyColumn = geometry.heads * geometry.headWidth
         let valueColumn = keyColumn + geometry.keyHeads * geometry.headWidth
         trace?.layers.append((projected, keyColumn, valueColumn))
         pool?.store(projected, keyColumn: keyColumn, rows: newRows, layer: layer)
-        let sequences = zip(ranges, past).map { range, past in
-            var segments = past.map { $0.segment(layer) }
+        let queries = wantedRanges(ofLayer: layer)
+        let sequences = ranges.indices.map { index in
+            var segments = past[index].map { $0.segment(layer) }
             if pool == nil {
                 segments.append(
                     KeyValueSegment(
-                        source: projected, rows: .range(range), keyColumn: keyColumn, valueColumn: valueColumn))
+                        source: projected, rows: .range(ranges[index]), keyColumn: keyColumn, valueColumn: valueColumn))
             }
-            return AttendingSequence(queries: range, segments: segments)
+            return AttendingSequence(queries: queries[index], segments: segments)
         }
-        return attention(
+        let attended = attention(
             queries: projected, sequences: sequences, geometry: geometry, dropout: dropout?.mask(of: kind, layer: layer)
         )
+        return wanted(attended, ofLayer: layer)
     }
 
     /// Attention of the new tokens to the source of their sequence.
     ///
     /// - Parameters:
-    ///   - queries: [tokens × heads·headWidth].
+    ///   - queries: [rows × heads·headWidth] of the rows that are wanted of the layer.
     ///   - layer: Which layer's keys and values.
     ///   - geometry: Heads and scale; not causal.
-    /// - Returns: [tokens × heads·headWidth].
+    /// - Returns: [rows × heads·headWidth].
     public func attendToSource(_ queries: Tensor, layer: Int, geometry: AttentionGeometry) -> Tensor {
-        let sequences = zip(ranges, sources).map { range, source in
-            AttendingSequence(queries: range, segments: source.map { $0.segment(layer) })
+        var row = 0
+        let sequences = zip(wantedRanges(ofLayer: layer), sources).map { range, source in
+            defer { row += range.count }
+            return AttendingSequence(queries: row..<row + range.count, segments: source.map { $0.segment(layer) })
         }
         return attention(
             queries: queries, sequences: sequences, geometry: geometry, dropout: dropout?.mask(of: .cross, layer: layer)

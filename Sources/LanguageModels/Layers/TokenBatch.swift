@@ -12,6 +12,8 @@ public struct TokenBatch {
     private let softPrompt: Tensor?
     /// Embeddings that each sequence ends with; none at all, or some for every sequence.
     private let endings: [Tensor]
+    /// How many of each sequence's last rows are wanted from a model.
+    private let wantedLengths: [Int]
 
     /// A batch of sequences.
     ///
@@ -19,7 +21,12 @@ public struct TokenBatch {
     ///   - sequences: At least one token each, unless there are embeddings.
     ///   - softPrompt: Embeddings [n × width] that each sequence begins with.
     ///   - endings: Embeddings [n × width] that each sequence ends with, its own each; none at all by default.
-    public init(_ sequences: some Sequence<[Int32]>, after softPrompt: Tensor? = nil, then endings: [Tensor] = []) {
+    ///   - wantedLengths: How many of each sequence's last rows a model is to return: its last layer does no work for the
+    ///     others but their keys and values. At least one each; all rows where nil.
+    public init(
+        _ sequences: some Sequence<[Int32]>, after softPrompt: Tensor? = nil, then endings: [Tensor] = [],
+        wanting wantedLengths: [Int]? = nil
+    ) {
         var tokens: [Int32] = [], lengths: [Int] = []
         for (index, sequence) in sequences.enumerated() {
             tokens += sequence
@@ -28,6 +35,10 @@ public struct TokenBatch {
         }
         precondition(lengths.allSatisfy { $0 > 0 }, "a sequence without tokens")
         precondition(endings.isEmpty || endings.count == lengths.count, "\(endings.count) endings of \(lengths.count)")
+        self.wantedLengths = wantedLengths ?? lengths
+        precondition(
+            self.wantedLengths.count == lengths.count && zip(self.wantedLengths, lengths).allSatisfy { 1...$1 ~= $0 },
+            "\(self.wantedLengths) rows wanted of \(lengths)")
         self.endings = endings
         self.tokens = tokens
         self.lengths = lengths
@@ -46,8 +57,8 @@ public struct TokenBatch {
         }
     }
 
-    /// The row of each sequence's last token: what the next one is predicted from.
-    public var lastRows: [Int32] { ranges.map { Int32($0.upperBound - 1) } }
+    /// The rows of each sequence that are wanted from a model: its last ones.
+    var wantedRanges: [Range<Int>] { zip(ranges, wantedLengths).map { $0.upperBound - $1..<$0.upperBound } }
 
     /// The embeddings of all rows; gradients reach those that are given.
     ///

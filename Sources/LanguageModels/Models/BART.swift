@@ -169,6 +169,7 @@ extension BART {
             for block in blocks {
                 x = step.recomputing(.layer, x, dropout) { x in
                     let attended = step.recomputing(.attention, x, nil) { block.attention($0, step) }
+                    let x = step.wanted(x, ofLayer: block.attention.layer)
                     let y = block.attentionNorm(x + dropped(block.adapters.afterAttention(attended)))
                     let read = step.recomputing(.attention, y, nil) { block.cross($0, step) }
                     let z = block.crossNorm(y + dropped(read))

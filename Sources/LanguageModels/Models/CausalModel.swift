@@ -19,10 +19,10 @@ public protocol CausalModel: AnyObject {
     /// The final hidden states of new tokens.
     ///
     /// - Parameters:
-    ///   - batch: New tokens, one sequence per sequence of the cache.
+    ///   - batch: New tokens, one sequence per sequence of the cache, and of how many the hidden states are wanted.
     ///   - cache: What they attend to besides each other; extended by them.
     ///   - dropout: Drops activations in training; nil as a rule.
-    /// - Returns: [tokens × width], to be multiplied by ``head``.
+    /// - Returns: [wanted rows × width], to be multiplied by ``head``.
     func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor
 }
 

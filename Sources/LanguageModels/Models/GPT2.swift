@@ -80,7 +80,7 @@ extension GPT2 {
         func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
             func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
             let attended = step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) }
-            let x = x + dropped(adapters.afterAttention(attended))
+            let x = step.wanted(x, ofLayer: attention.layer) + dropped(adapters.afterAttention(attended))
             return adapters.afterBlock(x + dropped(adapters.afterMLP(mlp(mlpNorm(x)))))
         }
     }

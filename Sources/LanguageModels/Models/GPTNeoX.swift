@@ -75,8 +75,10 @@ extension GPTNeoX {
         func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
             func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
             func mlp(_ x: Tensor) -> Tensor { contract(expand(x).applying(activation)) }
-            let attended = x + dropped(step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) })
-            return attended + dropped(mlp(mlpNorm(isParallel ? x : attended)))
+            let attended = step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) }
+            let x = step.wanted(x, ofLayer: attention.layer)
+            let y = x + dropped(attended)
+            return y + dropped(mlp(mlpNorm(isParallel ? x : y)))
         }
     }
 

@@ -70,7 +70,8 @@ extension Llama {
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
             func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
-            let x = x + dropped(step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) })
+            let attended = step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) }
+            let x = step.wanted(x, ofLayer: attention.layer) + dropped(attended)
             return x + dropped(contract(expand(mlpNorm(x)).gated(activation)))
         }
     }

@@ -101,12 +101,13 @@ extension OPT {
         func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
             func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
             func mlp(_ x: Tensor) -> Tensor { contract(expand(x).applying(activation)) }
-            if normsFirst {
-                let x = x + dropped(step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) })
-                return x + dropped(mlp(mlpNorm(x)))
+            let attended = step.recomputing(.attention, x, nil) { x in
+                attention(normsFirst ? attentionNorm(x) : x, step)
             }
-            let x = attentionNorm(x + dropped(step.recomputing(.attention, x, nil) { attention($0, step) }))
-            return mlpNorm(x + dropped(mlp(x)))
+            let x = step.wanted(x, ofLayer: attention.layer) + dropped(attended)
+            if normsFirst { return x + dropped(mlp(mlpNorm(x))) }
+            let y = attentionNorm(x)
+            return mlpNorm(y + dropped(mlp(y)))
         }
     }
 

@@ -54,9 +54,8 @@ public struct CopyingGate: Codable, Equatable, Sendable {
     ) -> [Bool] {
         let cache = KVCache(shape: model.shape, sequences: [.init()], keepsTokens: false)
         let tokens = prompt + continuation
-        let hidden = model.hiddenStates(TokenBatch([tokens]), cache: cache, dropout: nil)
-        let predictors = (prompt.count - 1..<tokens.count - 1).map(Int32.init)
-        let logits = model.head(hidden.rows(at: predictors))
+        let batch = TokenBatch([tokens.dropLast()], wanting: [continuation.count])
+        let logits = model.head(model.hiddenStates(batch, cache: cache, dropout: nil))
         let all = logits.values, vocabulary = logits.width
         return continuation.enumerated().map { index, target in
             let row = all[index * vocabulary..<(index + 1) * vocabulary]

@@ -34,21 +34,16 @@ import Tensors
     ) -> (loss: Tensor, perTarget: [Float]) {
         let begun = sequences(rows, model: model, dropout: dropout, recomputation: recomputation)
         // The last token is predicted, never read.
-        let batch = TokenBatch(zip(rows, begun).map { Array($0.example.tokens[$1.read...].dropLast()) })
+        let batch = TokenBatch(
+            zip(rows, begun).map { Array($0.example.tokens[$1.read...].dropLast()) },
+            wanting: rows.map(\.example.targetCount))
         let cache = KVCache(
             shape: model.shape, sequences: begun.map(\.sequence), keepsTokens: false, recomputation: recomputation,
             dropout: dropout)
         let hidden = model.hiddenStates(batch, cache: cache, dropout: dropout)
-        var predictors: [Int32] = [], targets: [Int32] = [], weights: [Float] = []
-        for ((row, range), (_, read)) in zip(zip(rows, batch.ranges), begun) {
-            for index in row.example.targetStart..<row.example.tokens.count {
-                predictors.append(Int32(range.lowerBound + index - 1 - read))
-                targets.append(row.example.tokens[index])
-                weights.append(row.weight)
-            }
-        }
         let (loss, perRow) = crossEntropy(
-            hidden.rows(at: predictors), head: model.head, targets: targets, weights: weights)
+            hidden, head: model.head, targets: rows.flatMap { $0.example.tokens[$0.example.targetStart...] },
+            weights: rows.flatMap { Array(repeating: $0.weight, count: $0.example.targetCount) })
         return (loss, perRow)
     }
 
