@@ -32,7 +32,7 @@ private struct Reference {
             let update = AdamWUpdate(
                 step: step, learningRate: rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1,
                 gradientScale: 0.25)
-            update.apply(to: w, gradient: Tensor(gradient, shape: [count]), first: m, second: v)
+            update.apply(to: w, gradient: .whole(Tensor(gradient, shape: [count])), first: m, second: v)
             reference.step(
                 step, gradient.doubles.map { $0 * 0.25 }, rate: rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8,
                 decay: 0.1)
@@ -54,7 +54,7 @@ private struct Reference {
             AdamWUpdate(
                 step: index + 1, learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1,
                 gradientScale: 1
-            ).apply(to: w, gradient: Tensor(gradient, shape: [3]), first: m, second: v)
+            ).apply(to: w, gradient: .whole(Tensor(gradient, shape: [3])), first: m, second: v)
         }
         expectClose(w.values, [0.9771295189857483, -1.9874855279922485, 0.48945263028144836], tolerance: 1e-7, "w")
         expectClose(m.values, [0.013100001029670238, 0.19279998540878296, -0.002690000692382455], tolerance: 2e-8, "m")
@@ -62,12 +62,64 @@ private struct Reference {
             v.values, [0.0004197300295345485, 0.004049910232424736, 0.00017973012290894985], tolerance: 1e-9, "v")
     }
 
+    /// The gradient of a matrix that met few rows is multiplied in registers: as if it had been multiplied out before.
+    @Test(arguments: [(1, 3, 5), (10, 33, 64), (10, 7, 83), (32, 20, 130)])
+    func productEqualsItsElements(rank: Int, rows: Int, columns: Int) throws {
+        var random = SeededGenerator(UInt64(rank * columns))
+        let start = random.values(rows * columns), tape = Tape()
+        func parameter() -> Tensor { Tensor(start, shape: [rows, columns], tape: tape) }
+        let (w, expected) = (parameter(), parameter()), moments = (0..<4).map { _ in Tensor.zeros([rows, columns]) }
+        for step in 1...3 {
+            let left = Tensor(random.values(rank * rows), shape: [rank, rows])
+            let right = Tensor(random.values(rank * columns), shape: [rank, columns])
+            for w in [w, expected] { w.gradient?.addProduct(left.floats, right.floats, rank: rank) }
+            let whole = try #require(expected.gradient?.value), product = try #require(w.gradient?.content)
+            guard case .product = product else { return #expect(Bool(false), "the product was multiplied out") }
+            #expect(abs(product.sumOfSquares / whole.sumOfSquares - 1) < 1e-6)
+            let update = AdamWUpdate(
+                step: step, learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-3, weightDecay: 0.1,
+                gradientScale: 0.5)
+            update.apply(to: w, gradient: product, first: moments[0], second: moments[1])
+            update.apply(to: expected, gradient: .whole(whole), first: moments[2], second: moments[3])
+            for w in [w, expected] { w.gradient?.clear() }
+        }
+        expectClose(w.values, expected.values.doubles, tolerance: 1e-6, "w")
+        expectClose(moments[0].values, moments[2].values.doubles, tolerance: 1e-6, "m")
+        expectClose(moments[1].values, moments[3].values.doubles, tolerance: 1e-6, "v")
+    }
+
+    /// A product of many rows, or one that something is added to, is a gradient like any other.
+    @Test func productsAddUp() throws {
+        let tape = Tape(), w = Tensor.zeros([2, 3], tape: tape), gradient = try #require(w.gradient)
+        let left: [Float] = [1, 2], right: [Float] = [10, 20, 30]
+        gradient.addProduct(left, right, rank: 1)
+        gradient.addProduct(left, right, rank: 1)
+        #expect(gradient.value?.values == [20, 40, 60, 40, 80, 120])
+        gradient.clear()
+        gradient.addProduct(left, right, rank: 1)
+        gradient.add(Tensor([1, 1, 1, 1, 1, 1], shape: [2, 3]))
+        #expect(gradient.value?.values == [11, 21, 31, 21, 41, 61])
+        gradient.clear()
+        let rank = GradientProduct.greatestRank + 1
+        gradient.addProduct(
+            [Float](repeating: 1, count: 2 * rank), [Float](repeating: 1, count: 3 * rank), rank: rank)
+        guard case .whole(let sum) = gradient.content else { return #expect(Bool(false), "not multiplied out") }
+        #expect(sum.values == [Float](repeating: Float(rank), count: 6))
+    }
+
+    /// The norm of a diverged gradient is not a number, however it is held.
+    @Test func productsOfNaNAreSeen() throws {
+        let tape = Tape(), w = Tensor.zeros([1, 2], tape: tape)
+        w.gradient?.addProduct([.nan], [1, 1], rank: 1)
+        #expect(try #require(w.gradient?.content).sumOfSquares.isNaN)
+    }
+
     /// A gradient of nothing but zeros moves nothing but by the decay; ε keeps 0 / 0 away.
     @Test func zeroGradientOnlyDecays() {
         let w = Tensor([2, -4], shape: [2]), m = Tensor.zeros([2]), v = Tensor.zeros([2])
         AdamWUpdate(
             step: 1, learningRate: 0.5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.5, gradientScale: 1
-        ).apply(to: w, gradient: .zeros([2]), first: m, second: v)
+        ).apply(to: w, gradient: .whole(.zeros([2])), first: m, second: v)
         #expect(w.values == [1.5, -3])
     }
 

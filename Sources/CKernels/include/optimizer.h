@@ -16,4 +16,14 @@ typedef struct {
 /// w, g, m, v: [count]. Updates w, m and v.
 void ptk_adamw(const ptk_adamw_settings *settings, const float *g, int64_t count, float *w, float *m, float *v);
 
+/// The same for w, m and v [rows × columns] and the gradient leftᵀ·right of left [rank × rows] and right [rank × columns],
+/// which is never written to memory.
+void ptk_adamw_factored(
+    const ptk_adamw_settings *settings, const float *left, const float *right, int64_t rank, int64_t rows,
+    int64_t columns, float *w, float *m, float *v);
+
+/// The sum of squares of leftᵀ·right, in double precision: the sum over k and l of (left[k]·left[l]) (right[k]·right[l]).
+double ptk_factored_sum_of_squares(
+    const float *left, const float *right, int64_t rank, int64_t rows, int64_t columns);
+
 #endif

@@ -56,7 +56,7 @@ public final class Optimizer {
     /// - Returns: The norm of all gradients together, before clipping. Where it is not finite nothing is changed.
     @discardableResult
     public func step(learningRate: Double) -> Double {
-        let gradients = entries.map { $0.value.gradient?.value }
+        let gradients = entries.map { $0.value.gradient?.content }
         defer { for entry in entries { entry.value.gradient?.clear() } }
         let norm = gradients.reduce(0.0) { $0 + ($1?.sumOfSquares ?? 0) }.squareRoot()
         guard norm.isFinite else { return norm }

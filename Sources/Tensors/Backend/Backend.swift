@@ -97,6 +97,11 @@ protocol Backend {
     func adamW(
         _ update: AdamWUpdate, gradient: Floats, count: Int, values: MutableFloats, first: MutableFloats,
         second: MutableFloats)
+    /// The same for a matrix whose gradient is a product.
+    func adamW(
+        _ update: AdamWUpdate, gradient: GradientProduct, values: MutableFloats, first: MutableFloats,
+        second: MutableFloats)
+    func sumOfSquares(_ product: GradientProduct) -> Double
 }
 
 /// A constant matrix in the layout that its backend multiplies by fastest.

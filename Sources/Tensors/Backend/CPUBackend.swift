@@ -112,10 +112,32 @@ struct CPUBackend: Backend, Sendable {
         _ update: AdamWUpdate, gradient: Floats, count: Int, values: MutableFloats, first: MutableFloats,
         second: MutableFloats
     ) {
-        var settings = ptk_adamw_settings(
-            decay: update.decay, step: update.stepSize, rest1: update.rest1, beta2: update.beta2, rest2: update.rest2,
-            root_correction2: update.rootCorrection2, epsilon: update.epsilon, gradient_scale: update.gradientScale)
+        var settings = update.kernelSettings
         ptk_adamw(&settings, gradient, Int64(count), values, first, second)
+    }
+
+    func adamW(
+        _ update: AdamWUpdate, gradient: GradientProduct, values: MutableFloats, first: MutableFloats,
+        second: MutableFloats
+    ) {
+        var settings = update.kernelSettings
+        ptk_adamw_factored(
+            &settings, gradient.left.floats, gradient.right.floats, Int64(gradient.rank), Int64(gradient.left.width),
+            Int64(gradient.right.width), values, first, second)
+    }
+
+    func sumOfSquares(_ product: GradientProduct) -> Double {
+        ptk_factored_sum_of_squares(
+            product.left.floats, product.right.floats, Int64(product.rank), Int64(product.left.width),
+            Int64(product.right.width))
+    }
+}
+
+extension AdamWUpdate {
+    fileprivate var kernelSettings: ptk_adamw_settings {
+        ptk_adamw_settings(
+            decay: decay, step: stepSize, rest1: rest1, beta2: beta2, rest2: rest2, root_correction2: rootCorrection2,
+            epsilon: epsilon, gradient_scale: gradientScale)
     }
 }
 

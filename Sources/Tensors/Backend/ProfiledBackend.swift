@@ -363,6 +363,23 @@ final class ProfiledBackend: Backend, @unchecked Sendable {
             base.adamW(update, gradient: gradient, count: count, values: values, first: first, second: second)
         }
     }
+
+    func adamW(
+        _ update: AdamWUpdate, gradient: GradientProduct, values: MutableFloats, first: MutableFloats,
+        second: MutableFloats
+    ) {
+        timed("AdamW", bytes: 24 * gradient.count) {
+            base.adamW(update, gradient: gradient, values: values, first: first, second: second)
+        }
+    }
+
+    func sumOfSquares(_ product: GradientProduct) -> Double {
+        var sum = 0.0
+        timed("sum", cached: 4 * product.rank * (product.left.width + product.right.width)) {
+            sum = base.sumOfSquares(product)
+        }
+        return sum
+    }
 }
 
 extension HeadColumns {

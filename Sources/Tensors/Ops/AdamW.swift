@@ -38,10 +38,16 @@ public struct AdamWUpdate: Sendable {
     ///   - gradient: g, of w's shape.
     ///   - first: m.
     ///   - second: v.
-    public func apply(to parameter: Tensor, gradient: Tensor, first: Tensor, second: Tensor) {
-        backend.adamW(
-            self, gradient: gradient.floats, count: parameter.count, values: parameter.floats, first: first.floats,
-            second: second.floats)
+    public func apply(to parameter: Tensor, gradient: Gradient.Content, first: Tensor, second: Tensor) {
+        switch gradient {
+        case .whole(let gradient):
+            backend.adamW(
+                self, gradient: gradient.floats, count: parameter.count, values: parameter.floats, first: first.floats,
+                second: second.floats)
+        case .product(let product):
+            backend.adamW(
+                self, gradient: product, values: parameter.floats, first: first.floats, second: second.floats)
+        }
     }
 }
 

@@ -210,16 +210,9 @@ public final class TrainableMatrix: LinearMap {
 
     /// dW += xᵀ·dy, db += the sum of dy's rows.
     public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {
-        weight.gradient?.update { dW, accumulate in
-            if orientation == .inputByOutput {
-                backend.multiply(
-                    x, transposed: true, dy, transposed: false, m: inputWidth, n: outputWidth, k: rows,
-                    accumulate: accumulate, into: dW)
-            } else {
-                backend.multiply(
-                    dy, transposed: true, x, transposed: false, m: outputWidth, n: inputWidth, k: rows,
-                    accumulate: accumulate, into: dW)
-            }
+        switch orientation {
+        case .inputByOutput: weight.gradient?.addProduct(x, dy, rank: rows)
+        case .outputByInput: weight.gradient?.addProduct(dy, x, rank: rows)
         }
         bias?.gradient?.accumulate { backend.addRowSums(dy, rows: rows, columns: outputWidth, into: $0) }
     }
