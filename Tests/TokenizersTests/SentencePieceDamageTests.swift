@@ -4,13 +4,15 @@ import Testing
 import Tokenizers
 
 @Suite("Damaged SentencePiece models are refused")
-struct SentencePieceDamageTests {
+final class SentencePieceDamageTests {
     private let folder: URL
 
     init() throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
 
     private func load(_ bytes: [UInt8], as name: String = "spiece.model") throws -> Tokenizer {
         try Data(bytes).write(to: folder.appendingPathComponent(name))
