@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 
 /// The actor on whose one thread all tensor work of a process runs.
@@ -26,8 +27,11 @@ public actor Compute {
         try await body()
     }
 
-    /// Returns memory that is kept for reuse to the system: after loading a model, say.
-    @Compute public static func releaseFreeMemory() { BlockPool.shared.clear() }
+    /// Returns memory that is kept for reuse to the system: after loading a model or reading data, say.
+    @Compute public static func releaseFreeMemory() {
+        BlockPool.shared.clear()
+        ptk_trim_heap()
+    }
 
     /// Threads used by one operation, 1 or more. The results of training depend on this number in their last bits.
     @Compute public static var threads: Int {
