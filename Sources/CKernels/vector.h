@@ -22,6 +22,7 @@
 
 /// Sixteen floats, in whatever registers the machine has. Macros, since passing one to a function has no stable ABI.
 typedef float v16 __attribute__((ext_vector_type(16), aligned(4)));
+typedef int32_t v16i __attribute__((ext_vector_type(16), aligned(4)));
 #define LOAD(p) (*(const v16 *)(p))
 #define STORE(p, v) (*(v16 *)(p) = (v))
 
@@ -64,6 +65,27 @@ INLINE float exp_fast(float x) {
     float scale;
     memcpy(&scale, &bits, sizeof scale);
     return p * scale;
+}
+
+/// exp_fast of each of sixteen.
+INLINE void exp_each(v16 *each) {
+    v16 x = *each;
+    x = x < -87.0f ? (v16)-87.0f : x;
+    x = x > 88.0f ? (v16)88.0f : x;
+    const v16 shifted = x * 1.44269504088896341f + 12582912.0f, n = shifted - 12582912.0f;
+    const v16 r = x - n * 0.693145751953125f - n * 1.428606820309417e-6f;
+    v16 p = (v16)(1.0f / 5040);
+    p = p * r + 1.0f / 720;
+    p = p * r + 1.0f / 120;
+    p = p * r + 1.0f / 24;
+    p = p * r + 1.0f / 6;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    const v16i bits = (__builtin_convertvector(n, v16i) + 127) << 23;
+    v16 scale;
+    memcpy(&scale, &bits, sizeof scale);
+    *each = p * scale;
 }
 
 #endif
