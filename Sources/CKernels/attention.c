@@ -127,7 +127,8 @@ struct run {
     const ptk_attention *call;
     float *output, *log_sums;
     struct gradients gradients;
-    int64_t columns;  // of the longest sequence
+    int64_t columns;   // of the longest sequence
+    int64_t together;  // so many sequences of few queries are handled together; 0 where some have many
     size_t scratch;
 };
 
@@ -143,21 +144,32 @@ static float *thread_scratch(size_t floats) {
     return memory;
 }
 
-/// The sequences of one head follow each other: what they share stays in a near cache, or in scratch memory.
+/// A job is one head of one sequence. The sequences of one head follow each other: what they share stays in scratch memory.
 DISPATCHED static void forward_jobs(struct run *run, int64_t begin, int64_t end, float *scratch) {
     const ptk_attention *call = run->call;
     struct shared shared = {NULL, 0};
     for (int64_t job = begin; job < end; job++) {
-        const ptk_sequence *sequence = call->sequences + job % call->sequence_count;
-        const int64_t head = job / call->sequence_count, total = positions(call, sequence);
-        // Few queries are those of decoding; only training drops probabilities.
-        if (sequence->queries < 4 && call->dropout == 0) {
-            forward_queries(call, sequence, head, total, scratch, run->output, run->log_sums);
+        const int64_t s = job % call->sequence_count, head = job / call->sequence_count;
+        if (is_few(call, call->sequences + s)) {
+            forward_few(call, head, head + 1, s, s + 1, run->columns, scratch, run->output, run->log_sums);
             shared.segment = NULL;
         } else {
             forward_many(
-                call, sequence, head, total, run->columns, &shared, scratch, run->output, run->log_sums);
+                call, call->sequences + s, head, run->columns, &shared, scratch, run->output, run->log_sums);
         }
+    }
+}
+
+/// Where all sequences have few queries, a job is one head of some of them, and the heads follow each other.
+DISPATCHED static void forward_few_jobs(struct run *run, int64_t begin, int64_t end, float *scratch) {
+    const ptk_attention *call = run->call;
+    for (int64_t job = begin, next; job < end; job = next) {
+        const int64_t first = job / call->heads * run->together, head = job % call->heads;
+        const int64_t last = first + run->together;
+        next = job - head + call->heads < end ? job - head + call->heads : end;
+        forward_few(
+            call, head, head + next - job, first, last < call->sequence_count ? last : call->sequence_count,
+            run->columns, scratch, run->output, run->log_sums);
     }
 }
 
@@ -169,8 +181,14 @@ DISPATCHED static void backward_jobs(struct run *run, int64_t begin, int64_t end
 static void forward_thread(void *context, int thread, int threads) {
     struct run *run = context;
     int64_t begin, end;
-    share(run->call->sequence_count * run->call->heads, thread, threads, &begin, &end);
-    if (begin < end) forward_jobs(run, begin, end, thread_scratch(run->scratch));
+    if (run->together > 0) {
+        const int64_t parts = (run->call->sequence_count + run->together - 1) / run->together;
+        share(parts * run->call->heads, thread, threads, &begin, &end);
+        if (begin < end) forward_few_jobs(run, begin, end, thread_scratch(run->scratch));
+    } else {
+        share(run->call->sequence_count * run->call->heads, thread, threads, &begin, &end);
+        if (begin < end) forward_jobs(run, begin, end, thread_scratch(run->scratch));
+    }
 }
 
 static void backward_thread(void *context, int thread, int threads) {
@@ -184,13 +202,19 @@ static void backward_thread(void *context, int thread, int threads) {
 static void set_sizes(struct run *run) {
     const ptk_attention *call = run->call;
     int64_t most = 0;
+    bool few = true;
     for (int64_t s = 0; s < call->sequence_count; s++) {
         int64_t total = positions(call, call->sequences + s);
         most = total > most ? total : most;
+        few = few && is_few(call, call->sequences + s);
     }
     const int64_t width = padded(call->head_width);
     run->columns = padded(most);
+    run->together = !few ? 0 : call->sequence_count < most_few ? call->sequence_count : most_few;
     run->scratch = (size_t)(4 * run->columns * width + 2 * block * run->columns + 4 * block * width + 64);
+    const int64_t few_heads = few ? call->heads : 1, few_queries = 3 * (few ? run->together : 1);
+    const size_t few_scratch = (size_t)(few_queries * few_heads * (call->head_width + run->columns + 17));
+    if (few_scratch > run->scratch) run->scratch = few_scratch;
 }
 
 void ptk_attention_forward(const ptk_attention *attention, float *output, float *log_sums) {

@@ -1,4 +1,29 @@
-// Attention of single queries, part of attention.c: for decoding, where each sequence has one.
+// Attention of the few queries of decoding, part of attention.c: dot products with keys where they lie.
+//
+// Time goes into fetching keys and values. The queries of several sequences go through the segments together: where
+// neighbours share one, a prefix or a prompt, each of its positions is fetched once for all of them. And all heads go
+// together, since those of a position lie side by side. What is computed for a query does not depend on its neighbours.
+
+/// Sequences that go together.
+enum { most_few = 16 };
+
+/// Some heads of a query.
+struct few {
+    const ptk_sequence *sequence;
+    int64_t row, start, seen;  // it sees the positions start..<seen of its sequence
+    int64_t before;            // positions in segments that have been passed
+    float *query, *scores;     // of the first of the heads; those of the others follow, scores `columns` apart
+    float *total;              // the sum of a head's weights
+};
+
+/// The heads head..<end of some queries.
+struct few_run {
+    const ptk_attention *call;
+    int64_t head, end, columns;
+    struct few *few;
+    int64_t count;
+    float *output, *log_sums;
+};
 
 /// sums[i] = the sum of p[i], for sixteen vectors.
 INLINE void sums_of(const v16 *p, float *sums) {
@@ -21,108 +46,232 @@ INLINE void sums_of(const v16 *p, float *sums) {
     STORE(sums, all);
 }
 
-/// One query of a head of 16 · chunks columns, straight from the cache: sixteen positions at a time.
-INLINE void forward_wide(
-    const int chunks, const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, int64_t i,
-    float *scores, float *output, float *log_sums) {
-    REASSOCIATE
-    const int64_t depth = 16 * chunks, kv_column = head / (call->heads / call->key_heads) * depth;
-    const int64_t row = sequence->query + i, seen = visible(call, sequence, total, i);
-    const int64_t start = first_seen(call, seen);
-    v16 q[8], sum_of[8];
-    UNROLL for (int c = 0; c < chunks; c++) {
-        q[c] = LOAD(call->queries + row * call->query_stride + head * depth + 16 * c) * call->scale;
-        sum_of[c] = (v16)0.0f;
+/// The positions of a segment that some of the queries first..<last see.
+INLINE void few_range(
+    const struct few_run *run, const ptk_segment *segment, int64_t first, int64_t last, int64_t *from, int64_t *to) {
+    *from = segment->count;
+    *to = 0;
+    for (int64_t i = first; i < last; i++) {
+        const struct few *few = run->few + i;
+        const int64_t start = first_of(segment, few->start, few->before), end = few->seen - few->before;
+        *from = start < *from ? start : *from;
+        *to = end > *to ? end : *to;
     }
-    int64_t t = 0;
-    for (int64_t s = 0; s < sequence->segments; s++) {
-        const ptk_segment *segment = call->segments + sequence->segment + s;
-        const int64_t from = first_of(segment, start, t);
-        const int64_t to = segment->count < seen - t ? segment->count : seen - t;
-        for (int64_t j = from; j < to; j += 16) {
-            v16 p[16];
-            UNROLL for (int u = 0; u < 16; u++) {
-                // What stands in for positions beyond the last is overwritten, or not looked at.
-                const int64_t place = j + u < to ? j + u : to - 1;
-                const float *k = segment->keys + row_of(segment, place) * segment->stride + kv_column;
-                p[u] = LOAD(k) * q[0];
-                UNROLL for (int c = 1; c < chunks; c++) p[u] += LOAD(k + 16 * c) * q[c];
-            }
-            sums_of(p, scores + t + j);
-        }
-        t += segment->count;
-    }
-    float greatest = -INFINITY, sum = 0;
-    for (t = start; t < seen; t++) greatest = scores[t] > greatest ? scores[t] : greatest;
-    for (t = start; t < seen; t++) scores[t] = exp_fast(scores[t] - greatest);
-    for (t = start; t < seen; t++) sum += scores[t];
-    t = 0;
-    for (int64_t s = 0; s < sequence->segments; s++) {
-        const ptk_segment *segment = call->segments + sequence->segment + s;
-        const int64_t from = first_of(segment, start, t);
-        const int64_t to = segment->count < seen - t ? segment->count : seen - t;
-        for (int64_t j = from; j < to; j++) {
-            const float *v = segment->values + row_of(segment, j) * segment->stride + kv_column;
-            const float weight = scores[t + j];
-            UNROLL for (int c = 0; c < chunks; c++) sum_of[c] += weight * LOAD(v + 16 * c);
-        }
-        t += segment->count;
-    }
-    float *out = output + (row * call->heads + head) * depth;
-    UNROLL for (int c = 0; c < chunks; c++) STORE(out + 16 * c, sum_of[c] / sum);
-    log_sums[row * call->heads + head] = greatest + logf(sum);
+    *to = *to < segment->count ? *to : segment->count;
 }
 
-/// The same for heads of any width.
-INLINE void forward_few(
-    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, float *scores, float *output,
-    float *log_sums) {
+/// The keys or values of sixteen positions from j on: where they lie, or in `near` where they are read more than once.
+/// Far apart, as in a prefix of many layers, they would drive each other out of the nearest cache. What stands in for
+/// positions from `to` on has no meaning.
+INLINE void few_rows(
+    const int chunks, const ptk_segment *segment, const float *column, int64_t j, int64_t to, bool again, float *near,
+    const float **rows) {
+    UNROLL for (int u = 0; u < 16; u++) {
+        rows[u] = column + row_of(segment, j + u < to ? j + u : to - 1) * segment->stride;
+        UNROLL for (int c = 0; c < chunks; c++) __builtin_prefetch(rows[u] + (chunks + c) * 16);
+        if (!again) continue;
+        UNROLL for (int c = 0; c < chunks; c++) STORE(near + (u * chunks + c) * 16, LOAD(rows[u] + 16 * c));
+        rows[u] = near + u * chunks * 16;
+    }
+}
+
+/// scores [16] of one query for sixteen keys.
+INLINE void few_scores(const int chunks, const float *query, const float **keys, float *scores) {
+    v16 q[8], p[16];
+    UNROLL for (int c = 0; c < chunks; c++) q[c] = LOAD(query + 16 * c);
+    UNROLL for (int u = 0; u < 16; u++) {
+        p[u] = LOAD(keys[u]) * q[0];
+        UNROLL for (int c = 1; c < chunks; c++) p[u] += LOAD(keys[u] + 16 * c) * q[c];
+    }
+    sums_of(p, scores);
+}
+
+/// out += the values begin..<end of sixteen, times their weights.
+INLINE void few_values(
+    const int chunks, const float *weights, const float **values, int64_t begin, int64_t end, float *out) {
+    v16 sum[8];
+    UNROLL for (int c = 0; c < chunks; c++) sum[c] = LOAD(out + 16 * c);
+    for (int64_t u = begin; u < end; u++)
+        UNROLL for (int c = 0; c < chunks; c++) sum[c] += weights[u] * LOAD(values[u] + 16 * c);
+    UNROLL for (int c = 0; c < chunks; c++) STORE(out + 16 * c, sum[c]);
+}
+
+/// A segment that the queries first..<last share: their scores for its keys, or its values added to their output.
+INLINE void few_segment(
+    const int chunks, const struct few_run *run, const ptk_segment *segment, bool keys, int64_t first, int64_t last) {
+    const int64_t depth = 16 * chunks, group = run->call->heads / run->call->key_heads;
+    const float *source = keys ? segment->keys : segment->values, *rows[16];
+    float near[16 * 16 * 8];
+    int64_t from, to;
+    few_range(run, segment, first, last, &from, &to);
+    for (int64_t j = from; j < to; j += 16)
+        for (int64_t head = run->head, next; head < run->end; head = next) {
+            const int64_t kv_head = head / group;
+            next = (kv_head + 1) * group < run->end ? (kv_head + 1) * group : run->end;
+            few_rows(
+                chunks, segment, source + kv_head * depth, j, to, (last - first) * (next - head) > 1, near, rows);
+            for (int64_t i = first; i < last; i++) {
+                const struct few *few = run->few + i;
+                const int64_t seen = few->seen - few->before, end = (seen < to ? seen : to) - j;
+                const int64_t begin = first_of(segment, few->start, few->before) - j;
+                float *output = run->output + few->row * run->call->heads * depth;
+                if (begin >= 16 || end <= 0) continue;
+                for (int64_t h = head; h < next; h++) {
+                    float *p = few->scores + (h - run->head) * run->columns + few->before + j;
+                    if (keys)
+                        few_scores(chunks, few->query + (h - run->head) * depth, rows, p);
+                    else
+                        few_values(
+                            chunks, p, rows, begin > 0 ? begin : 0, end < 16 ? end : 16, output + h * depth);
+                }
+            }
+        }
+}
+
+/// Whether two sequences have the same segment of number s.
+INLINE bool share_segment(const ptk_attention *call, const ptk_sequence *a, const ptk_sequence *b, int64_t s) {
+    if (s >= b->segments) return false;
+    const ptk_segment *x = call->segments + a->segment + s, *y = call->segments + b->segment + s;
+    return x->keys == y->keys && x->values == y->values && x->stride == y->stride && x->rows == y->rows &&
+           x->count == y->count;
+}
+
+/// All segments of all queries.
+INLINE void few_segments(const int chunks, const struct few_run *run, bool keys) {
+    int64_t most = 0;
+    for (int64_t i = 0; i < run->count; i++) {
+        most = run->few[i].sequence->segments > most ? run->few[i].sequence->segments : most;
+        run->few[i].before = 0;
+    }
+    for (int64_t s = 0; s < most; s++)
+        for (int64_t i = 0, next; i < run->count; i = next) {
+            const ptk_sequence *sequence = run->few[i].sequence;
+            next = i + 1;
+            if (s >= sequence->segments) continue;
+            while (next < run->count && share_segment(run->call, sequence, run->few[next].sequence, s)) next++;
+            const ptk_segment *segment = run->call->segments + sequence->segment + s;
+            few_segment(chunks, run, segment, keys, i, next);
+            for (int64_t k = i; k < next; k++) run->few[k].before += segment->count;
+        }
+}
+
+/// The greatest of a vector.
+INLINE float greatest_of(const v16 *p) {
+    const __auto_type eight = p->lo > p->hi ? p->lo : p->hi;
+    const __auto_type four = eight.lo > eight.hi ? eight.lo : eight.hi;
+    const __auto_type two = four.lo > four.hi ? four.lo : four.hi;
+    return two.x > two.y ? two.x : two.y;
+}
+
+/// The sum of a vector.
+INLINE float sum_of(const v16 *p) {
+    const __auto_type eight = p->lo + p->hi;
+    const __auto_type four = eight.lo + eight.hi;
+    const __auto_type two = four.lo + four.hi;
+    return two.x + two.y;
+}
+
+/// p = e^(p - the greatest) for `count` scores, and their sum.
+INLINE void few_softmax(float *p, int64_t count, float *greatest, float *total) {
+    // Whole vectors: what lies beyond the last score has no weight.
+    STORE(p + count, (v16)-INFINITY);
+    v16 top = LOAD(p), sum = (v16)0.0f;
+    for (int64_t t = 16; t < count; t += 16) top = LOAD(p + t) > top ? LOAD(p + t) : top;
+    *greatest = greatest_of(&top);
+    for (int64_t t = 0; t < count; t += 16) {
+        v16 e = LOAD(p + t) - *greatest;
+        exp_each(&e);
+        STORE(p + t, e);
+        sum += e;
+    }
+    *total = sum_of(&sum);
+}
+
+/// Heads of 16 · chunks columns.
+INLINE void forward_wide(const int chunks, const struct few_run *run) {
+    const int64_t depth = 16 * chunks, heads = run->call->heads;
+    for (int64_t i = 0; i < run->count; i++) {
+        const struct few *few = run->few + i;
+        const int64_t column = run->head * depth, width = (run->end - run->head) * depth;
+        set_row(run->call->queries + few->row * run->call->query_stride + column, width, run->call->scale, few->query);
+        memset(run->output + few->row * heads * depth + column, 0, (size_t)width * sizeof(float));
+    }
+    few_segments(chunks, run, true);
+    for (int64_t head = run->head; head < run->end; head++)
+        for (int64_t i = 0; i < run->count; i++) {
+            const struct few *few = run->few + i;
+            float *scores = few->scores + (head - run->head) * run->columns, *total = few->total + head - run->head;
+            float greatest;
+            few_softmax(scores + few->start, few->seen - few->start, &greatest, total);
+            run->log_sums[few->row * heads + head] = greatest + logf(*total);
+        }
+    few_segments(chunks, run, false);
+    for (int64_t i = 0; i < run->count; i++)
+        for (int64_t head = run->head; head < run->end; head++) {
+            float *out = run->output + (run->few[i].row * heads + head) * depth;
+            set_row(out, depth, 1 / run->few[i].total[head - run->head], out);
+        }
+}
+
+/// One head of any width, of one query.
+INLINE void forward_narrow(const struct few_run *run, const struct few *few, int64_t head) {
     REASSOCIATE
+    const ptk_attention *call = run->call;
     const int64_t depth = call->head_width, kv_head = head / (call->heads / call->key_heads);
-    for (int64_t i = 0; i < sequence->queries; i++) {
-        const int64_t row = sequence->query + i, seen = visible(call, sequence, total, i);
-        const int64_t first = first_seen(call, seen);
-        const float *q = call->queries + row * call->query_stride + head * depth;
-        float *out = output + row * call->heads * depth + head * depth;
-        int64_t t = 0;
-        float greatest = -INFINITY, sum = 0;
-        for (int64_t s = 0; s < sequence->segments; s++) {
-            const ptk_segment *segment = call->segments + sequence->segment + s;
-            int64_t j = first_of(segment, first, t);
-            for (t += j; j < segment->count && t < seen; j++, t++) {
-                const float *k = segment->keys + row_of(segment, j) * segment->stride + kv_head * depth;
-                float dot = 0;
-                for (int64_t d = 0; d < depth; d++) dot += q[d] * k[d];
-                scores[t] = dot * call->scale;
-                greatest = scores[t] > greatest ? scores[t] : greatest;
-            }
+    const float *q = call->queries + few->row * call->query_stride + head * depth;
+    float *out = run->output + (few->row * call->heads + head) * depth, *scores = few->scores;
+    const ptk_segment *segments = call->segments + few->sequence->segment;
+    int64_t t = 0;
+    for (int64_t s = 0; s < few->sequence->segments; s++) {
+        const ptk_segment *segment = segments + s;
+        int64_t j = first_of(segment, few->start, t);
+        for (t += j; j < segment->count && t < few->seen; j++, t++) {
+            const float *k = segment->keys + row_of(segment, j) * segment->stride + kv_head * depth;
+            float dot = 0;
+            for (int64_t d = 0; d < depth; d++) dot += q[d] * k[d];
+            scores[t] = dot * call->scale;
         }
-        for (t = first; t < seen; t++) scores[t] = exp_fast(scores[t] - greatest);
-        for (t = first; t < seen; t++) sum += scores[t];
-        for (int64_t d = 0; d < depth; d++) out[d] = 0;
-        t = 0;
-        for (int64_t s = 0; s < sequence->segments; s++) {
-            const ptk_segment *segment = call->segments + sequence->segment + s;
-            int64_t j = first_of(segment, first, t);
-            for (t += j; j < segment->count && t < seen; j++, t++) {
-                const float *v = segment->values + row_of(segment, j) * segment->stride + kv_head * depth;
-                for (int64_t d = 0; d < depth; d++) out[d] += scores[t] * v[d];
-            }
-        }
-        for (int64_t d = 0; d < depth; d++) out[d] /= sum;
-        log_sums[row * call->heads + head] = greatest + logf(sum);
     }
+    float greatest, sum;
+    few_softmax(scores + few->start, few->seen - few->start, &greatest, &sum);
+    for (int64_t d = 0; d < depth; d++) out[d] = 0;
+    t = 0;
+    for (int64_t s = 0; s < few->sequence->segments; s++) {
+        const ptk_segment *segment = segments + s;
+        int64_t j = first_of(segment, few->start, t);
+        for (t += j; j < segment->count && t < few->seen; j++, t++) {
+            const float *v = segment->values + row_of(segment, j) * segment->stride + kv_head * depth;
+            for (int64_t d = 0; d < depth; d++) out[d] += scores[t] * v[d];
+        }
+    }
+    for (int64_t d = 0; d < depth; d++) out[d] /= sum;
+    run->log_sums[few->row * call->heads + head] = greatest + logf(sum);
 }
 
-/// The few queries of a decoding step, one at a time.
-INLINE void forward_queries(
-    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, float *scratch, float *output,
-    float *log_sums) {
-#define WIDE(chunks)                                                                                       \
-    case 16 * chunks:                                                                                      \
-        for (int64_t i = 0; i < sequence->queries; i++)                                                    \
-            forward_wide(chunks, call, sequence, head, total, i, scratch, output, log_sums);               \
-        break
+/// Few queries are those of decoding; only training drops probabilities.
+INLINE bool is_few(const ptk_attention *call, const ptk_sequence *sequence) {
+    return sequence->queries < 4 && call->dropout == 0;
+}
+
+/// The heads head..<end of the sequences first..<last, at most `most_few` of them.
+INLINE void forward_few(
+    const ptk_attention *call, int64_t head, int64_t end, int64_t first, int64_t last, int64_t columns, float *scratch,
+    float *output, float *log_sums) {
+    struct few few[3 * most_few];
+    struct few_run run = {call, head, end, columns + 16, few, 0, output, log_sums};
+    for (int64_t s = first; s < last; s++) {
+        const ptk_sequence *sequence = call->sequences + s;
+        const int64_t total = positions(call, sequence);
+        for (int64_t i = 0; i < sequence->queries; i++) {
+            const int64_t seen = visible(call, sequence, total, i);
+            few[run.count++] = (struct few){
+                .sequence = sequence, .row = sequence->query + i, .start = first_seen(call, seen), .seen = seen,
+                .query = scratch, .scores = scratch + (end - head) * call->head_width,
+                .total = scratch + (end - head) * (call->head_width + run.columns)};
+            scratch += (end - head) * (call->head_width + run.columns + 1);
+        }
+    }
+#define WIDE(chunks)                    case 16 * chunks:                       forward_wide(chunks, &run);         break
     switch (call->head_width) {
         WIDE(1);
         WIDE(2);
@@ -131,7 +280,9 @@ INLINE void forward_queries(
         WIDE(5);
         WIDE(6);
         WIDE(8);
-        default: forward_few(call, sequence, head, total, scratch, output, log_sums);
+        default:
+            for (int64_t i = 0; i < run.count; i++)
+                for (int64_t h = head; h < end; h++) forward_narrow(&run, few + i, h);
     }
 #undef WIDE
 }

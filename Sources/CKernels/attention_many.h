@@ -59,9 +59,9 @@ INLINE void exponentials(const struct sight *sight, int64_t least, int64_t most,
 }
 
 INLINE void forward_many(
-    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t total, int64_t columns,
-    struct shared *shared, float *scratch, float *output, float *log_sums) {
-    const int64_t depth = call->head_width, width = padded(depth);
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t columns, struct shared *shared, float *scratch,
+    float *output, float *log_sums) {
+    const int64_t depth = call->head_width, width = padded(depth), total = positions(call, sequence);
     const int64_t kv_head = head / (call->heads / call->key_heads);
     float *keys = scratch, *values = keys + columns * width, *p = values + columns * width;
     float *q = p + block * columns, *transposed = q + block * width, *result = q;
