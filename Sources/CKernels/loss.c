@@ -1,5 +1,6 @@
 #include "include/loss.h"
 
+#include <float.h>
 #include <stddef.h>
 
 #include "vector.h"
@@ -12,20 +13,47 @@ struct arguments {
     float *loss;
 };
 
-/// log sum exp of a row, and its maximum.
+/// The greatest of `count` values and `greatest`, NaNs left out.
+INLINE float maximum(const float *x, int64_t count, float greatest) {
+    v16 most = greatest;
+    int64_t i = 0;
+    for (; i + 16 <= count; i += 16) most = LOAD(x + i) > most ? LOAD(x + i) : most;
+    greatest = maximum16(most);
+    for (; i < count; i++) greatest = x[i] > greatest ? x[i] : greatest;
+    return greatest;
+}
+
+/// Σ exp(x - shift).
+INLINE float sum_of_exponentials(const float *x, int64_t count, float shift) {
+    v16 sums = 0.0f;
+    int64_t i = 0;
+    for (; i + 16 <= count; i += 16) sums += exp16(LOAD(x + i) - shift);
+    float sum = sum16(sums);
+    for (; i < count; i++) sum += exp_fast(x[i] - shift);
+    return sum;
+}
+
+/// log sum exp of a row, in one pass over memory: where a block's maximum is greater than all before, their sum shrinks.
+/// A NaN, or an infinity above, is left to the sums, which it makes NaN.
 INLINE float log_sum_exp(const float *row, int64_t count) {
-    REASSOCIATE
-    float greatest = row[0];
-    for (int64_t i = 1; i < count; i++) greatest = row[i] > greatest ? row[i] : greatest;
     // Blocks of 1,024 are summed in float and added up in double: 50,000 small terms would lose digits otherwise.
+    float greatest = -FLT_MAX;
     double total = 0;
     for (int64_t from = 0; from < count; from += 1024) {
-        int64_t to = from + 1024 < count ? from + 1024 : count;
-        float sum = 0;
-        for (int64_t i = from; i < to; i++) sum += exp_fast(row[i] - greatest);
-        total += (double)sum;
+        const int64_t size = from + 1024 < count ? 1024 : count - from;
+        const float before = greatest;
+        greatest = maximum(row + from, size, before);
+        if (greatest > before) total *= exp((double)before - (double)greatest);
+        total += (double)sum_of_exponentials(row + from, size, greatest);
     }
     return greatest + (float)log(total);
+}
+
+/// x = weight · exp(x - normalizer).
+INLINE void weigh(float *x, int64_t count, float weight, float normalizer) {
+    int64_t i = 0;
+    for (; i + 16 <= count; i += 16) STORE(x + i, weight * exp16(LOAD(x + i) - normalizer));
+    for (; i < count; i++) x[i] = weight * exp_fast(x[i] - normalizer);
 }
 
 DISPATCHED static void cross_entropy_rows(struct arguments *a, int64_t begin, int64_t end) {
@@ -34,9 +62,8 @@ DISPATCHED static void cross_entropy_rows(struct arguments *a, int64_t begin, in
         float normalizer = log_sum_exp(row, a->vocabulary);
         a->loss[r] = normalizer - row[a->targets[r]];
         if (!a->weights) continue;
-        float weight = a->weights[r];
-        for (int64_t i = 0; i < a->vocabulary; i++) row[i] = weight * exp_fast(row[i] - normalizer);
-        row[a->targets[r]] -= weight;
+        weigh(row, a->vocabulary, a->weights[r], normalizer);
+        row[a->targets[r]] -= a->weights[r];
     }
 }
 

@@ -20,11 +20,32 @@
 /// Lets the compiler vectorise sums, in this function only: -ffast-math would break the -inf of masks.
 #define REASSOCIATE _Pragma("clang fp reassociate(on) contract(fast)")
 
-/// Sixteen floats, in whatever registers the machine has. Macros, since passing one to a function has no stable ABI.
+/// Sixteen floats, in whatever registers the machine has. Only inlined functions may take or return them: how others
+/// would pass them depends on the instruction set, which is what the warning is about.
+#pragma clang diagnostic ignored "-Wpsabi"
 typedef float v16 __attribute__((ext_vector_type(16), aligned(4)));
 typedef int32_t v16i __attribute__((ext_vector_type(16), aligned(4)));
+typedef uint32_t u16 __attribute__((ext_vector_type(16), aligned(4)));
 #define LOAD(p) (*(const v16 *)(p))
 #define STORE(p, v) (*(v16 *)(p) = (v))
+
+typedef float v8 __attribute__((ext_vector_type(8)));
+typedef float v4 __attribute__((ext_vector_type(4)));
+typedef float v2 __attribute__((ext_vector_type(2)));
+
+INLINE float sum16(v16 v) {
+    v8 eight = v.lo + v.hi;
+    v4 four = eight.lo + eight.hi;
+    v2 two = four.lo + four.hi;
+    return two.x + two.y;
+}
+
+INLINE float maximum16(v16 v) {
+    v8 eight = v.lo > v.hi ? v.lo : v.hi;
+    v4 four = eight.lo > eight.hi ? eight.lo : eight.hi;
+    v2 two = four.lo > four.hi ? four.lo : four.hi;
+    return two.x > two.y ? two.x : two.y;
+}
 
 /// The part [*begin, *end) of `count` items that falls to `thread`.
 INLINE void share(int64_t count, int thread, int threads, int64_t *begin, int64_t *end) {
@@ -44,48 +65,36 @@ INLINE float mask_element(uint64_t seed, uint64_t i, float p) {
     return (float)(mix(seed + (i + 1) * 0x9e3779b97f4a7c15u) >> 40) * 0x1p-24f < p ? 0.0f : 1.0f / (1.0f - p);
 }
 
-/// e^x to 1 ulp or so, without branches: x = n ln 2 + r, |r| <= ln 2 / 2, Taylor in r, then the exponent is added.
-INLINE float exp_fast(float x) {
-    x = x < -87.0f ? -87.0f : x;
-    x = x > 88.0f ? 88.0f : x;
-    float shifted = x * 1.44269504088896341f + 12582912.0f;  // Adding 1.5 * 2^23 rounds to the nearest integer.
-    float n = shifted - 12582912.0f;
-    float r = x - n * 0.693145751953125f;
-    r = r - n * 1.428606820309417e-6f;
-    float p = 1.0f / 5040;
-    p = p * r + 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    int32_t exponent = (int32_t)n;
-    int32_t bits = (exponent + 127) << 23;
-    float scale;
-    memcpy(&scale, &bits, sizeof scale);
-    return p * scale;
-}
+/// Defines e^x for floats or vectors of them, to 1 ulp or so, without branches: x = n ln 2 + r, |r| <= ln 2 / 2, Taylor
+/// in r, times 2^n. Beyond -87 and 88 it stays what it is there; a NaN stays one.
+#define DEFINE_EXP(name, floats, integers)                                                         \
+    INLINE floats name(floats x) {                                                                 \
+        x = x < (floats)-87.0f ? (floats)-87.0f : x;                                               \
+        x = x > (floats)88.0f ? (floats)88.0f : x;                                                 \
+        /* Adding 1.5 * 2^23 rounds to the nearest integer n, which stands in the lowest bits. */  \
+        floats shifted = x * 1.44269504088896341f + 12582912.0f;                                   \
+        floats n = shifted - 12582912.0f;                                                          \
+        floats r = x - n * 0.693145751953125f;                                                     \
+        r = r - n * 1.428606820309417e-6f;                                                         \
+        floats p = r * (1.0f / 5040) + 1.0f / 720;                                                 \
+        p = p * r + 1.0f / 120;                                                                    \
+        p = p * r + 1.0f / 24;                                                                     \
+        p = p * r + 1.0f / 6;                                                                      \
+        p = p * r + 0.5f;                                                                          \
+        p = p * r + 1.0f;                                                                          \
+        p = p * r + 1.0f;                                                                          \
+        integers bits;                                                                             \
+        memcpy(&bits, &shifted, sizeof bits);                                                      \
+        bits = (bits + 127) << 23;                                                                 \
+        floats scale;                                                                              \
+        memcpy(&scale, &bits, sizeof scale);                                                       \
+        return p * scale;                                                                          \
+    }
+
+DEFINE_EXP(exp_fast, float, uint32_t)
+DEFINE_EXP(exp16, v16, u16)
 
 /// exp_fast of each of sixteen.
-INLINE void exp_each(v16 *each) {
-    v16 x = *each;
-    x = x < -87.0f ? (v16)-87.0f : x;
-    x = x > 88.0f ? (v16)88.0f : x;
-    const v16 shifted = x * 1.44269504088896341f + 12582912.0f, n = shifted - 12582912.0f;
-    const v16 r = x - n * 0.693145751953125f - n * 1.428606820309417e-6f;
-    v16 p = (v16)(1.0f / 5040);
-    p = p * r + 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    const v16i bits = (__builtin_convertvector(n, v16i) + 127) << 23;
-    v16 scale;
-    memcpy(&scale, &bits, sizeof scale);
-    *each = p * scale;
-}
+INLINE void exp_each(v16 *each) { *each = exp16(*each); }
 
 #endif
