@@ -33,7 +33,7 @@ INLINE float sum_of_exponentials(const float *x, int64_t count, float shift) {
     return sum;
 }
 
-/// log sum exp of a row, in one pass over memory: where a block's maximum is greater than all before, their sum shrinks.
+/// log sum exp of a row, in one pass over memory: where a block's maximum exceeds all before, their sum shrinks.
 /// A NaN, or an infinity above, is left to the sums, which it makes NaN.
 INLINE float log_sum_exp(const float *row, int64_t count) {
     // Blocks of 1,024 are summed in float and added up in double: 50,000 small terms would lose digits otherwise.

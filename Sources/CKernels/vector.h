@@ -65,30 +65,29 @@ INLINE float mask_element(uint64_t seed, uint64_t i, float p) {
     return (float)(mix(seed + (i + 1) * 0x9e3779b97f4a7c15u) >> 40) * 0x1p-24f < p ? 0.0f : 1.0f / (1.0f - p);
 }
 
-/// Defines e^x for floats or vectors of them, to 1 ulp or so, without branches: x = n ln 2 + r, |r| <= ln 2 / 2, Taylor
-/// in r, times 2^n. Beyond -87 and 88 it stays what it is there; a NaN stays one.
-#define DEFINE_EXP(name, floats, integers)                                                         \
-    INLINE floats name(floats x) {                                                                 \
-        x = x < (floats)-87.0f ? (floats)-87.0f : x;                                               \
-        x = x > (floats)88.0f ? (floats)88.0f : x;                                                 \
-        /* Adding 1.5 * 2^23 rounds to the nearest integer n, which stands in the lowest bits. */  \
-        floats shifted = x * 1.44269504088896341f + 12582912.0f;                                   \
-        floats n = shifted - 12582912.0f;                                                          \
-        floats r = x - n * 0.693145751953125f;                                                     \
-        r = r - n * 1.428606820309417e-6f;                                                         \
-        floats p = r * (1.0f / 5040) + 1.0f / 720;                                                 \
-        p = p * r + 1.0f / 120;                                                                    \
-        p = p * r + 1.0f / 24;                                                                     \
-        p = p * r + 1.0f / 6;                                                                      \
-        p = p * r + 0.5f;                                                                          \
-        p = p * r + 1.0f;                                                                          \
-        p = p * r + 1.0f;                                                                          \
-        integers bits;                                                                             \
-        memcpy(&bits, &shifted, sizeof bits);                                                      \
-        bits = (bits + 127) << 23;                                                                 \
-        floats scale;                                                                              \
-        memcpy(&scale, &bits, sizeof scale);                                                       \
-        return p * scale;                                                                          \
+/// Defines e^x for floats or vectors of them, to 1 ulp or so, without branches: x = n ln 2 + r, |r| <= ln 2 / 2, an own
+/// minimax fit in r, times 2^n. Beyond -87 and 88 it stays what it is there; a NaN stays one. Adding 1.5 * 2^23 + 127
+/// rounds to the nearest integer n and leaves the exponent of 2^n in the lowest bits.
+#define DEFINE_EXP(name, floats, integers)                              \
+    INLINE floats name(floats x) {                                      \
+        x = x < (floats)-87.0f ? (floats)-87.0f : x;                    \
+        x = x > (floats)88.0f ? (floats)88.0f : x;                      \
+        floats shifted = x * 1.44269504088896341f + 12583039.0f;        \
+        floats n = shifted - 12583039.0f;                               \
+        floats r = x - n * 0.693145751953125f;                          \
+        r = r - n * 1.428606820309417e-6f;                              \
+        floats p = r * 1.381454058e-03f + 8.368745446e-03f;             \
+        p = p * r + 4.166838899e-02f;                                   \
+        p = p * r + 1.666652113e-01f;                                   \
+        p = p * r + 4.999999404e-01f;                                   \
+        p = p * r + 1.0f;                                               \
+        p = p * r + 1.0f;                                               \
+        integers bits;                                                  \
+        memcpy(&bits, &shifted, sizeof bits);                           \
+        bits <<= 23;                                                    \
+        floats scale;                                                   \
+        memcpy(&scale, &bits, sizeof scale);                            \
+        return p * scale;                                               \
     }
 
 DEFINE_EXP(exp_fast, float, uint32_t)
