@@ -4,8 +4,8 @@
 
 #include "vector.h"
 
-/// Queries handled at a time: their scores [block × positions] stay in a near cache.
-enum { block = 16 };
+/// Queries handled at a time, at most: two vectors of them. Their scores [positions × lanes] stay in a near cache.
+enum { most_lanes = 32 };
 
 #define UNROLL _Pragma("clang loop unroll(full)")
 
@@ -15,8 +15,8 @@ INLINE int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// What a thread's scratch memory holds of a first segment that several sequences share, a prefix say: it is gathered once
-/// per head, and its gradients are handed over once.
+/// What a thread's scratch memory holds of a first segment that several sequences share, a prefix say: it is gathered
+/// once per head, and its gradients are handed over once.
 struct shared {
     const ptk_segment *segment;
     int64_t head;
@@ -58,8 +58,8 @@ INLINE void add_row(const float *in, int64_t count, float x, float *out) {
     for (; d < count; d++) out[d] += x * in[d];
 }
 
-/// Copies one head of a sequence's keys or values next to each other: [positions × width], zero beyond head_width, and where
-/// products go beyond the last position. Positions before `start` keep their place, and are not touched.
+/// Copies one head of a sequence's keys or values next to each other: [positions × width], zero beyond head_width, and
+/// where products go beyond the last position. Positions before `start` keep their place, and are not touched.
 INLINE void gather(
     const ptk_attention *call, const ptk_sequence *sequence, int64_t head, bool keys, int64_t start, int64_t width,
     float *out) {
@@ -144,7 +144,8 @@ static float *thread_scratch(size_t floats) {
     return memory;
 }
 
-/// A job is one head of one sequence. The sequences of one head follow each other: what they share stays in scratch memory.
+/// A job is one head of one sequence. The sequences of one head follow each other: what they share stays in scratch
+/// memory.
 DISPATCHED static void forward_jobs(struct run *run, int64_t begin, int64_t end, float *scratch) {
     const ptk_attention *call = run->call;
     struct shared shared = {NULL, 0};
@@ -201,20 +202,24 @@ static void backward_thread(void *context, int thread, int threads) {
 /// Sizes by the longest sequence, for both directions.
 static void set_sizes(struct run *run) {
     const ptk_attention *call = run->call;
-    int64_t most = 0;
+    int64_t most = 0, queries = 0;
     bool few = true;
     for (int64_t s = 0; s < call->sequence_count; s++) {
-        int64_t total = positions(call, call->sequences + s);
+        const ptk_sequence *sequence = call->sequences + s;
+        const int64_t total = positions(call, sequence);
         most = total > most ? total : most;
-        few = few && is_few(call, call->sequences + s);
+        queries = sequence->queries > queries ? sequence->queries : queries;
+        few = few && is_few(call, sequence);
     }
     const int64_t width = padded(call->head_width);
     run->columns = padded(most);
-    run->together = !few ? 0 : call->sequence_count < most_few ? call->sequence_count : most_few;
-    run->scratch = (size_t)(4 * run->columns * width + 2 * block * run->columns + 4 * block * width + 64);
-    const int64_t few_heads = few ? call->heads : 1, few_queries = 3 * (few ? run->together : 1);
-    const size_t few_scratch = (size_t)(few_queries * few_heads * (call->head_width + run->columns + 17));
-    if (few_scratch > run->scratch) run->scratch = few_scratch;
+    run->scratch = (size_t)(4 * run->columns * width + 2 * most_lanes * run->columns + 4 * most_lanes * width + 64);
+    if (!few) return;
+    // No more together than leaves a job for each thread.
+    const int64_t fair = call->sequence_count * call->heads / ptk_threads();
+    run->together = fair < 1 ? 1 : fair < most_few ? fair : most_few;
+    const size_t scratch = (size_t)(run->together * queries * call->heads) * few_scratch(call, run->columns);
+    run->scratch = scratch > run->scratch ? scratch : run->scratch;
 }
 
 void ptk_attention_forward(const ptk_attention *attention, float *output, float *log_sums) {

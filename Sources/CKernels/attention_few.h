@@ -16,7 +16,7 @@ struct few {
     float *total;              // the sum of a head's weights
 };
 
-/// The heads head..<end of some queries.
+/// The heads head..<end of the queries of some sequences.
 struct few_run {
     const ptk_attention *call;
     int64_t head, end, columns;
@@ -27,22 +27,26 @@ struct few_run {
 
 /// sums[i] = the sum of p[i], for sixteen vectors.
 INLINE void sums_of(const v16 *p, float *sums) {
+#define MIX(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
     v16 two[8], four[4], eight[2];
-    UNROLL for (int i = 0; i < 8; i++)
-        two[i] = __builtin_shufflevector(p[2 * i], p[2 * i + 1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
-                 __builtin_shufflevector(p[2 * i], p[2 * i + 1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
-    UNROLL for (int i = 0; i < 4; i++)
-        four[i] =
-            __builtin_shufflevector(two[2 * i], two[2 * i + 1], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
-            __builtin_shufflevector(two[2 * i], two[2 * i + 1], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-    UNROLL for (int i = 0; i < 2; i++)
-        eight[i] =
-            __builtin_shufflevector(
-                four[2 * i], four[2 * i + 1], 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
-            __builtin_shufflevector(
-                four[2 * i], four[2 * i + 1], 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
-    const v16 all = __builtin_shufflevector(eight[0], eight[1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
-                    __builtin_shufflevector(eight[0], eight[1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    UNROLL for (int i = 0; i < 8; i++) {
+        const v16 a = p[2 * i], b = p[2 * i + 1];
+        two[i] = MIX(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
+                 MIX(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+    }
+    UNROLL for (int i = 0; i < 4; i++) {
+        const v16 a = two[2 * i], b = two[2 * i + 1];
+        four[i] = MIX(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+                  MIX(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    }
+    UNROLL for (int i = 0; i < 2; i++) {
+        const v16 a = four[2 * i], b = four[2 * i + 1];
+        eight[i] = MIX(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
+                   MIX(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+    }
+    const v16 all = MIX(eight[0], eight[1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+                    MIX(eight[0], eight[1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+#undef MIX
     STORE(sums, all);
 }
 
@@ -68,6 +72,7 @@ INLINE void few_rows(
     const float **rows) {
     UNROLL for (int u = 0; u < 16; u++) {
         rows[u] = column + row_of(segment, j + u < to ? j + u : to - 1) * segment->stride;
+        // The next head's, as a rule: it lies beside this one, too short for the processor to see it coming.
         UNROLL for (int c = 0; c < chunks; c++) __builtin_prefetch(rows[u] + (chunks + c) * 16);
         if (!again) continue;
         UNROLL for (int c = 0; c < chunks; c++) STORE(near + (u * chunks + c) * 16, LOAD(rows[u] + 16 * c));
@@ -253,6 +258,11 @@ INLINE bool is_few(const ptk_attention *call, const ptk_sequence *sequence) {
     return sequence->queries < 4 && call->dropout == 0;
 }
 
+/// Floats of scratch memory for a head of a query: the query, its scores with a vector beyond the last, their sum.
+INLINE size_t few_scratch(const ptk_attention *call, int64_t columns) {
+    return (size_t)(call->head_width + columns + 16 + 1);
+}
+
 /// The heads head..<end of the sequences first..<last, at most `most_few` of them.
 INLINE void forward_few(
     const ptk_attention *call, int64_t head, int64_t end, int64_t first, int64_t last, int64_t columns, float *scratch,
@@ -268,10 +278,13 @@ INLINE void forward_few(
                 .sequence = sequence, .row = sequence->query + i, .start = first_seen(call, seen), .seen = seen,
                 .query = scratch, .scores = scratch + (end - head) * call->head_width,
                 .total = scratch + (end - head) * (call->head_width + run.columns)};
-            scratch += (end - head) * (call->head_width + run.columns + 1);
+            scratch += (size_t)(end - head) * few_scratch(call, columns);
         }
     }
-#define WIDE(chunks)                    case 16 * chunks:                       forward_wide(chunks, &run);         break
+#define WIDE(chunks)                \
+    case 16 * chunks:               \
+        forward_wide(chunks, &run); \
+        break
     switch (call->head_width) {
         WIDE(1);
         WIDE(2);

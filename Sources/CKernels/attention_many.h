@@ -1,10 +1,17 @@
 // Attention of many queries, part of attention.c: forward and backward, by small matrix products.
 //
-// A block of sixteen queries is handled at a time, one per lane of a vector. Scores are kept transposed, a vector of queries
-// per position, [positions × block]: softmax goes along the positions, so that no lane waits for another, and the keys and
-// values of a sequence are factors as they lie.
+// A block of queries is handled at a time, one per lane of one vector or two. Scores are kept transposed, the queries
+// of a block side by side, [positions × lanes]: softmax goes along the positions, so that no lane waits for another, and
+// the keys and values of a sequence are factors as they lie.
 
-/// What a block of queries sees: lane i the positions first[i]..<seen[i].
+/// The lanes that a block's queries fill.
+INLINE int64_t lanes_of(int64_t rows) { return rows > 16 ? 32 : 16; }
+
+/// How many queries a sequence's blocks have. Where there are many positions, two vectors of queries halve how often
+/// each is fetched; where there are few, the scores of what only a block's last queries see would cost more than that.
+INLINE int64_t block_of(int64_t total) { return total < 128 ? 16 : most_lanes; }
+
+/// What sixteen queries see: lane i the positions first[i]..<seen[i].
 struct sight {
     v16i first, seen;
 };
@@ -12,7 +19,7 @@ struct sight {
 /// Query `from` of a sequence and those after it. Lanes beyond the last query see something too: nobody looks at them.
 INLINE struct sight sight_of(const ptk_attention *call, const ptk_sequence *sequence, int64_t total, int64_t from) {
     struct sight sight;
-    for (int i = 0; i < block; i++) {
+    for (int i = 0; i < 16; i++) {
         const int64_t seen = visible(call, sequence, total, from + i);
         sight.first[i] = (int32_t)first_seen(call, seen);
         sight.seen[i] = (int32_t)seen;
@@ -20,77 +27,89 @@ INLINE struct sight sight_of(const ptk_attention *call, const ptk_sequence *sequ
     return sight;
 }
 
-/// The rows of a block of queries, or of what belongs to them, times x: [block × width], zero beyond `rows` and head_width.
+/// The rows of a block of queries, or of what belongs to them, times x: [lanes × width], zero beyond `rows` and
+/// head_width.
 INLINE void take_block(
     const float *in, int64_t stride, int64_t rows, int64_t depth, int64_t width, float x, float *out) {
-    memset(out, 0, (size_t)(block * width) * sizeof(float));
+    memset(out, 0, (size_t)(lanes_of(rows) * width) * sizeof(float));
     for (int64_t i = 0; i < rows; i++) set_row(in + i * stride, depth, x, out + i * width);
 }
 
-/// out [width × block] = in [block × width] transposed.
-INLINE void transpose(const float *in, int64_t width, float *out) {
-    for (int64_t d = 0; d < width; d += 16) transpose_square(in + d, width, out + d * block);
+/// out [width × lanes] = in [lanes × width] transposed.
+INLINE void transpose(const float *in, int64_t lanes, int64_t width, float *out) {
+    for (int64_t lane = 0; lane < lanes; lane += 16)
+        for (int64_t d = 0; d < width; d += 16)
+            transpose_square(in + lane * width + d, width, out + d * lanes + lane, lanes);
 }
 
-/// The mask's elements for a block's queries from `row` on at position t.
+/// The mask's elements for sixteen queries from `row` on at position t.
 INLINE void masks_at(const ptk_attention *call, int64_t row, int64_t head, int64_t t, float *masks) {
-    for (int i = 0; i < block; i++) masks[i] = mask_at(call, row + i, head, t);
+    for (int i = 0; i < 16; i++) masks[i] = mask_at(call, row + i, head, t);
 }
 
-/// p = e^(p - the greatest of its query) where a query sees a position, else 0, for the positions least..<most.
-INLINE void exponentials(const struct sight *sight, int64_t least, int64_t most, float *p, float *greatest, float *sums) {
+/// p = e^(p - the greatest of its query) where a query sees a position, else 0, for the positions least..<most of
+/// sixteen queries.
+INLINE void exponentials(
+    const struct sight *sight, int64_t least, int64_t most, int64_t lanes, float *p, float *greatest, float *sums) {
     v16 top = (v16)-INFINITY, sum = (v16)0.0f;
     for (int64_t t = least; t < most; t++) {
-        const v16 s = LOAD(p + (t - least) * block);
         const v16i sees = (sight->first <= (int32_t)t) & (sight->seen > (int32_t)t);
-        const v16 seen = sees ? s : (v16)-INFINITY;
-        top = seen > top ? seen : top;
+        const v16 s = sees ? LOAD(p + (t - least) * lanes) : (v16)-INFINITY;
+        top = s > top ? s : top;
     }
-    for (int64_t t = least; t < most; t++) {
+    for (int64_t t = least; t < most; t++, p += lanes) {
         const v16i sees = (sight->first <= (int32_t)t) & (sight->seen > (int32_t)t);
-        v16 e = LOAD(p + (t - least) * block) - top;
+        v16 e = LOAD(p) - top;
         exp_each(&e);
         e = sees ? e : (v16)0.0f;
         sum += e;
-        STORE(p + (t - least) * block, e);
+        STORE(p, e);
     }
     STORE(greatest, top);
     STORE(sums, sum);
 }
 
+/// Drops probabilities of sixteen queries.
+INLINE void drop(
+    const ptk_attention *call, int64_t row, int64_t head, int64_t least, int64_t most, int64_t lanes, float *p) {
+    for (int64_t t = least; t < most; t++, p += lanes) {
+        float masks[16];
+        masks_at(call, row, head, t, masks);
+        STORE(p, LOAD(p) * LOAD(masks));
+    }
+}
+
 INLINE void forward_many(
-    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t columns, struct shared *shared, float *scratch,
-    float *output, float *log_sums) {
+    const ptk_attention *call, const ptk_sequence *sequence, int64_t head, int64_t columns, struct shared *shared,
+    float *scratch, float *output, float *log_sums) {
     const int64_t depth = call->head_width, width = padded(depth), total = positions(call, sequence);
     const int64_t kv_head = head / (call->heads / call->key_heads);
     float *keys = scratch, *values = keys + columns * width, *p = values + columns * width;
-    float *q = p + block * columns, *transposed = q + block * width, *result = q;
+    float *q = p + most_lanes * columns, *transposed = q + most_lanes * width, *result = q;
     const int64_t start = first_vector(call, visible(call, sequence, total, 0));
     const ptk_segment *first = call->segments + sequence->segment;
     const int64_t from_here = start == 0 && holds(shared, first, kv_head) ? first->count : start;
     gather(call, sequence, kv_head, true, from_here, width, keys);
     gather(call, sequence, kv_head, false, from_here, width, values);
     *shared = (struct shared){start == 0 ? first : NULL, kv_head};
-    for (int64_t from = 0; from < sequence->queries; from += block) {
+    for (int64_t from = 0, block = block_of(total); from < sequence->queries; from += block) {
         const int64_t rows = sequence->queries - from < block ? sequence->queries - from : block;
-        const int64_t row = sequence->query + from, most = visible(call, sequence, total, from + rows - 1);
+        const int64_t lanes = lanes_of(rows), row = sequence->query + from;
+        const int64_t most = visible(call, sequence, total, from + rows - 1);
         // No query of the block sees what lies before `least`.
         const int64_t least = first_vector(call, visible(call, sequence, total, from)), count = most - least;
-        const struct sight sight = sight_of(call, sequence, total, from);
         take_block(
-            call->queries + row * call->query_stride + head * depth, call->query_stride, rows, depth, width, call->scale,
-            q);
-        transpose(q, width, transposed);
-        product(count, block, depth, keys + least * width, width, 1, transposed, block, false, p, block);
-        float greatest[block], sums[block];
-        exponentials(&sight, least, most, p, greatest, sums);
-        if (call->dropout > 0)
-            for (int64_t t = 0; t < count; t++) {
-                float masks[block];
-                masks_at(call, row, head, least + t, masks);
-                STORE(p + t * block, LOAD(p + t * block) * LOAD(masks));
-            }
-        product(rows, width, count, p, 1, block, values + least * width, width, false, result, width);
+            call->queries + row * call->query_stride + head * depth, call->query_stride, rows, depth, width,
+            call->scale, q);
+        transpose(q, lanes, width, transposed);
+        product(count, lanes, depth, keys + least * width, width, 1, transposed, lanes, false, p, lanes);
+        float greatest[most_lanes], sums[most_lanes];
+        for (int64_t lane = 0; lane < lanes; lane += 16) {
+            const struct sight sight = sight_of(call, sequence, total, from + lane);
+            exponentials(&sight, least, most, lanes, p + lane, greatest + lane, sums + lane);
+            if (call->dropout > 0) drop(call, row + lane, head, least, most, lanes, p + lane);
+        }
+        product(rows, width, count, p, 1, lanes, values + least * width, width, false, result, width);
         for (int64_t i = 0; i < rows; i++) {
             set_row(result + i * width, depth, 1 / sums[i], output + ((row + i) * call->heads + head) * depth);
             log_sums[(row + i) * call->heads + head] = greatest[i] + logf(sums[i]);
@@ -108,29 +127,29 @@ struct gradients {
     int64_t query_gradient_stride;
 };
 
-/// dots[i] = the sum of a's row i times b's, for the rows of two blocks.
+/// dots[i] = the sum of a's row i times b's, for sixteen rows.
 INLINE void dots_of(const float *a, const float *b, int64_t width, float *dots) {
-    v16 sums[block];
-    for (int i = 0; i < block; i++) {
+    v16 sums[16];
+    for (int i = 0; i < 16; i++) {
         sums[i] = (v16)0.0f;
         for (int64_t d = 0; d < width; d += 16) sums[i] += LOAD(a + i * width + d) * LOAD(b + i * width + d);
     }
     sums_of(sums, dots);
 }
 
-/// From scores and dO Vᵀ, for the positions least..<most of a block's queries: p becomes P ∘ M, and dp becomes dS. Both
+/// From scores and dO Vᵀ, for the positions least..<most of sixteen queries: p becomes P ∘ M, and dp becomes dS. Both
 /// are 0 where a query does not see a position.
 INLINE void score_gradients(
     const ptk_attention *call, const struct sight *sight, int64_t row, int64_t head, int64_t least, int64_t most,
-    const float *log_sums, const float *dots, float *p, float *dp) {
+    const float *log_sums, const float *dots, int64_t lanes, float *p, float *dp) {
     const v16 log_sum = LOAD(log_sums), dot = LOAD(dots);
-    for (int64_t t = least; t < most; t++, p += block, dp += block) {
+    for (int64_t t = least; t < most; t++, p += lanes, dp += lanes) {
         const v16i sees = (sight->first <= (int32_t)t) & (sight->seen > (int32_t)t);
         v16 e = LOAD(p) - log_sum;
         exp_each(&e);
         e = sees ? e : (v16)0.0f;
         if (call->dropout > 0) {
-            float masks[block];
+            float masks[16];
             masks_at(call, row, head, t, masks);
             STORE(dp, e * (LOAD(masks) * LOAD(dp) - dot));
             STORE(p, e * LOAD(masks));
@@ -146,31 +165,37 @@ INLINE void backward_head(
     const float *keys, const float *values, float *key_gradients, float *value_gradients, float *scratch,
     const struct gradients *g) {
     const int64_t depth = call->head_width, width = padded(depth), all = call->heads * depth;
-    float *p = scratch, *ds = p + block * columns, *q = ds + block * columns, *d_out = q + block * width;
-    float *out = d_out + block * width, *transposed = out + block * width, *dq = out;
-    for (int64_t from = 0; from < sequence->queries; from += block) {
+    float *p = scratch, *ds = p + most_lanes * columns, *q = ds + most_lanes * columns, *d_out = q + most_lanes * width;
+    float *out = d_out + most_lanes * width, *transposed = out + most_lanes * width, *dq = out;
+    for (int64_t from = 0, block = block_of(total); from < sequence->queries; from += block) {
         const int64_t rows = sequence->queries - from < block ? sequence->queries - from : block;
-        const int64_t row = sequence->query + from, most = visible(call, sequence, total, from + rows - 1);
+        const int64_t lanes = lanes_of(rows), row = sequence->query + from;
+        const int64_t most = visible(call, sequence, total, from + rows - 1);
         const int64_t least = first_vector(call, visible(call, sequence, total, from)), count = most - least;
         const int64_t place = least * width, column = row * all + head * depth;
-        const struct sight sight = sight_of(call, sequence, total, from);
         take_block(
-            call->queries + row * call->query_stride + head * depth, call->query_stride, rows, depth, width, call->scale,
-            q);
+            call->queries + row * call->query_stride + head * depth, call->query_stride, rows, depth, width,
+            call->scale, q);
         take_block(g->output_gradients + column, all, rows, depth, width, 1, d_out);
         take_block(g->output + column, all, rows, depth, width, 1, out);
-        float log_sums[block] = {0}, dots[block];
+        float log_sums[most_lanes] = {0}, dots[most_lanes];
         for (int64_t i = 0; i < rows; i++) log_sums[i] = g->log_sums[(row + i) * call->heads + head];
-        dots_of(d_out, out, width, dots);
-        transpose(q, width, transposed);
-        product(count, block, depth, keys + place, width, 1, transposed, block, false, p, block);
-        transpose(d_out, width, transposed);
-        product(count, block, depth, values + place, width, 1, transposed, block, false, ds, block);
-        score_gradients(call, &sight, row, head, least, least + rounded(count), log_sums, dots, p, ds);
-        product(count, width, rows, p, block, 1, d_out, width, true, value_gradients + place, width);
-        product(count, width, rows, ds, block, 1, q, width, true, key_gradients + place, width);
+        for (int64_t lane = 0; lane < lanes; lane += 16)
+            dots_of(d_out + lane * width, out + lane * width, width, dots + lane);
+        transpose(q, lanes, width, transposed);
+        product(count, lanes, depth, keys + place, width, 1, transposed, lanes, false, p, lanes);
+        transpose(d_out, lanes, width, transposed);
+        product(count, lanes, depth, values + place, width, 1, transposed, lanes, false, ds, lanes);
+        for (int64_t lane = 0; lane < lanes; lane += 16) {
+            const struct sight sight = sight_of(call, sequence, total, from + lane);
+            score_gradients(
+                call, &sight, row + lane, head, least, least + rounded(count), log_sums + lane, dots + lane, lanes,
+                p + lane, ds + lane);
+        }
+        product(count, width, rows, p, lanes, 1, d_out, width, true, value_gradients + place, width);
+        product(count, width, rows, ds, lanes, 1, q, width, true, key_gradients + place, width);
         if (!g->query_gradients) continue;
-        product(rows, width, count, ds, 1, block, keys + place, width, false, dq, width);
+        product(rows, width, count, ds, 1, lanes, keys + place, width, false, dq, width);
         for (int64_t i = 0; i < rows; i++)
             add_row(
                 dq + i * width, depth, call->scale,

@@ -1,7 +1,7 @@
 // Small matrix products, part of attention.c.
 
-/// `rows` rows of C, `vectors` vectors wide; see product. The sums stay in registers: sixteen of them hide the time that an
-/// addition takes.
+/// `rows` rows of C, `vectors` vectors wide; see product. The sums stay in registers, and are enough to hide the time
+/// that an addition takes.
 INLINE void product_tile(
     const int rows, const int vectors, int64_t depth, const float *a, int64_t row_step, int64_t column_step,
     const float *b, int64_t ldb, bool add, float *c, int64_t ldc) {
@@ -23,8 +23,8 @@ INLINE void product_tile(
 /// m as far as product goes.
 INLINE int64_t rounded(int64_t m) { return (m + 7) / 8 * 8; }
 
-/// C [m × n] (+)= A · B with n a multiple of 16; A's element (i, k) is a[i * row_step + k * column_step]. A and C have room
-/// for m rounded up to a multiple of eight: what lies there is read and written, and has no meaning.
+/// C [m × n] (+)= A · B with n a multiple of 16; A's element (i, k) is a[i * row_step + k * column_step]. A and C have
+/// room for m rounded up to a multiple of eight: what lies there is read and written, and has no meaning.
 INLINE void product(
     int64_t m, int64_t n, int64_t depth, const float *a, int64_t row_step, int64_t column_step, const float *b,
     int64_t ldb, bool add, float *c, int64_t ldc) {
@@ -41,9 +41,9 @@ INLINE void product(
 #undef STRIP
 }
 
-/// out [16 × 16] = in [16 × 16] transposed. To interleave the first half of the rows with the second moves each bit of an
-/// element's place (row, column) one up; four times, and rows and columns have changed places.
-INLINE void transpose_square(const float *in, int64_t in_stride, float *out) {
+/// out [16 × 16] = in [16 × 16] transposed. To interleave the first half of the rows with the second moves each bit of
+/// an element's place (row, column) one up; four times, and rows and columns have changed places.
+INLINE void transpose_square(const float *in, int64_t in_stride, float *out, int64_t out_stride) {
     v16 r[16], t[16];
     UNROLL for (int i = 0; i < 16; i++) r[i] = LOAD(in + i * in_stride);
     UNROLL for (int step = 0; step < 4; step++) {
@@ -54,5 +54,5 @@ INLINE void transpose_square(const float *in, int64_t in_stride, float *out) {
         }
         UNROLL for (int i = 0; i < 16; i++) r[i] = t[i];
     }
-    UNROLL for (int i = 0; i < 16; i++) STORE(out + 16 * i, r[i]);
+    UNROLL for (int i = 0; i < 16; i++) STORE(out + i * out_stride, r[i]);
 }
