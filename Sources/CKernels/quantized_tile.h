@@ -144,29 +144,36 @@ TARGET INLINE void NAME(block4)(
         NAME(block4)(count, w + 128, scales + 32, inputs / group, x, r, at, at == 0, c + 32);                     \
         break
 
-/// c [count × 64] = the rows from `row` on times one panel. Blocks of inputs are the outer loop: their weights stay in the
-/// nearest cache while all rows pass.
+/// result [count × 64] (+)= the rows from `row` on times inputs from..<to of one panel; the first inputs begin the sums.
+/// Blocks of inputs are the outer loop: their weights stay in the nearest cache while all rows pass.
 TARGET static void NAME(panel_rows)(
-    const ptk_quantized *m, int64_t index, const struct rows *x, int64_t row, int64_t count, float *result) {
-    const int64_t all = filled(m->inputs);
-    const uint8_t *base = m->weights + index * panel * all * m->bits / 8;
-    for (int64_t at = 0; at < all; at += block) {
-        const int64_t inputs = least(block, all - at);
-        const uint8_t *w = base + at * panel * m->bits / 8;
+    const ptk_quantized *m, int64_t index, int64_t from, int64_t to, const struct rows *x, int64_t row, int64_t count,
+    float *result) {
+    const int64_t all = filled(m->inputs), bytes = panel * m->bits / 8;  // of an input's weights
+    const uint8_t *base = m->weights + index * all * bytes;
+    // The first rows to meet a panel ask for its weights a block ahead, each row for a part of them; the others find them
+    // in a near cache. Where rows are few, asking takes more time than it saves.
+    const int64_t part = row == 0 && count > tile_rows ? block * bytes / count + 1 : 0;
+    const int64_t end = (panels(m->outputs) - index) * all * bytes;
+    int64_t asked = least((from + block) * bytes, end), ask = asked;
+    for (int64_t at = from; at < to; at += block) {
+        const int64_t inputs = least(block, to - at);
+        const uint8_t *w = base + at * bytes;
         const uint16_t *scales = m->bits == 4 ? m->group_scales + (index * (all / group) + at / group) * panel : 0;
-        int64_t from = 0;
-        while (from < count) {
+        int64_t done = 0;
+        while (done < count) {
             // Seven rows are better done as four and three than as six and one.
-            const int64_t left = count - from;
+            const int64_t left = count - done;
             const int64_t rows = left >= tile_rows && left != tile_rows + 1 ? tile_rows : left > tile_rows ? 4 : left;
-            const int64_t r = row + from;
-            float *c = result + from * panel;
+            const int64_t r = row + done;
+            float *c = result + done * panel;
+            for (ask = least(ask + rows * part, end); asked < ask; asked += 64) __builtin_prefetch(base + asked, 0, 2);
             if (m->bits == 8) {
                 switch (rows) { BLOCK8(1); BLOCK8(2); BLOCK8(3); BLOCK8(4); BLOCK8(5); BLOCK8(6); }
             } else {
                 switch (rows) { BLOCK4(1); BLOCK4(2); BLOCK4(3); BLOCK4(4); BLOCK4(5); BLOCK4(6); }
             }
-            from += rows;
+            done += rows;
         }
     }
 }
