@@ -63,8 +63,11 @@ import Tensors
         let matrices = prefix.parts.mapValues { Tensor($0, shape: [prefix.length, $0.count / prefix.length]) }
         let start = InitialKeyValues(matrices: matrices, shape: shape, textPosition: prefix.textPosition)
         var tallies: [AttentionKind: Tally] = [:]
-        for (kind, matrix) in matrices {
-            tallies[kind] = shape.stack(kind).map { Tally(kind, matrix, stack: $0) }
+        for (kind, keyValues) in [
+            (AttentionKind.decoder, start.decoder), (.encoder, start.encoder), (.cross, start.cross),
+        ] {
+            guard let keyValues, let stack = shape.stack(kind) else { continue }
+            tallies[kind] = Tally(kind, keyValues, stack: stack)
         }
         var done = 0
         for pass in passes(texts) {
@@ -128,28 +131,29 @@ import Tensors
     }
 }
 
-/// Sums of the attention that the rows of one matrix get.
+/// Sums of the attention that some keys get.
 @Compute private final class Tally {
     private let kind: AttentionKind
-    private let matrix: Tensor
+    private let keyValues: KeyValues
     private let stack: AttentionStack
     private var heads = 0
     private var tokens = 0
     private var sums: [Double] = []  // [layers × heads × n]
 
-    init(_ kind: AttentionKind, _ matrix: Tensor, stack: AttentionStack) {
+    init(_ kind: AttentionKind, _ keyValues: KeyValues, stack: AttentionStack) {
         self.kind = kind
-        self.matrix = matrix
+        self.keyValues = keyValues
         self.stack = stack
     }
 
-    /// Adds an attention, where it is to the matrix.
+    /// Adds an attention, where it is to these keys.
     ///
     /// - Parameter firstCounted: Of each sequence.
     func add(_ observation: AttentionObservation, firstCounted: [Int]) {
         for (index, sequence) in observation.sequences.enumerated() {
-            guard let place = sequence.segments.firstIndex(where: { $0.source === matrix }) else { continue }
-            let layer = sequence.segments[place].keyColumn / (2 * stack.keyWidth), length = matrix.rows
+            let layers = sequence.segments.map(keyValues.layer)
+            guard let place = layers.firstIndex(where: { $0 != nil }), let layer = layers[place] else { continue }
+            let length = keyValues.count
             if sums.isEmpty {
                 heads = observation.geometry.heads
                 sums = [Double](repeating: 0, count: stack.layerCount * heads * length)
@@ -164,7 +168,7 @@ import Tensors
 
     var mass: AttentionMass {
         AttentionMass(
-            kind: kind, layerCount: stack.layerCount, headCount: heads, length: matrix.rows, tokenCount: tokens,
+            kind: kind, layerCount: stack.layerCount, headCount: heads, length: keyValues.count, tokenCount: tokens,
             shares: sums.map { $0 / Double(max(1, tokens)) })
     }
 }
