@@ -8,16 +8,16 @@
 ///   - head: W [width × vocabulary].
 ///   - targets: The token each row must predict.
 ///   - weights: Weight of each row in the loss: 1 for a sum, 1 / rows for a mean.
-///   - chunk: Rows whose logits exist at a time.
+///   - chunk: Rows whose logits exist at a time; as many as the head prefers where nil.
 /// - Returns: The weighted loss, a scalar, and each row's own loss, unweighted, in nats.
 public func crossEntropy(
-    _ hidden: Tensor, head: any LinearMap, targets: [Int32], weights: [Float], chunk: Int = 128
+    _ hidden: Tensor, head: any LinearMap, targets: [Int32], weights: [Float], chunk: Int? = nil
 ) -> (loss: Tensor, perRow: [Float]) {
     let rows = hidden.rows, vocabulary = head.outputWidth, width = hidden.width
     precondition(targets.count == rows && weights.count == rows, "\(rows) rows, \(targets.count) targets")
     precondition(
         targets.allSatisfy { $0 >= 0 && $0 < Int32(vocabulary) }, "a target beyond the vocabulary of \(vocabulary)")
-    let tape = Tape.recording(hidden.gradient, head.parameterGradient)
+    let tape = Tape.recording(hidden.gradient, head.parameterGradient), chunk = chunk ?? head.rowsForLoss
     let perRow = Tensor(shape: [max(rows, 1)]), weightTensor = Tensor(weights, shape: [rows])
     let dHidden = tape == nil ? nil : Tensor(shape: [rows, width])
     let logits = Tensor(shape: [min(chunk, max(rows, 1)), vocabulary])

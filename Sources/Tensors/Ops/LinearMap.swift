@@ -16,6 +16,9 @@ public protocol LinearMap: AnyObject {
     /// y = x·W + b for a training loss, over many rows and once: without a copy of W made for it.
     func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>)
 
+    /// How many rows of logits a loss should hold at a time: enough for reading W to cost little beside multiplying by it.
+    var rowsForLoss: Int { get }
+
     /// dx (+)= dy·Wᵀ.
     func pullBack(
         _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>)
@@ -35,6 +38,9 @@ extension LinearMap {
     public func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
         apply(x, rows: rows, into: y)
     }
+
+    /// 128.
+    public var rowsForLoss: Int { 128 }
 
     /// As one operation of the tape.
     public func callAsFunction(_ x: Tensor) -> Tensor { product(with: x) }

@@ -101,6 +101,9 @@ public final class QuantizedMatrix: LinearMap {
         backend.multiplyBack(dy, by: self, rows: rows, accumulate: accumulate, into: dx)
     }
 
+    /// 64: a quarter of the bytes of 32-bit floats, or fewer, are read for each.
+    public var rowsForLoss: Int { 64 }
+
     /// Nothing: the matrix is frozen.
     public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {}
 
