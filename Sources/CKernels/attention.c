@@ -75,7 +75,8 @@ INLINE void gather(
             set_row(row, call->head_width, 1, out);
             for (int64_t d = call->head_width; d < width; d++) out[d] = 0;
         }
-    }    memset(out, 0, (size_t)((rounded(before) - before) * width) * sizeof(float));
+    }
+    memset(out, 0, (size_t)((rounded(before) - before) * width) * sizeof(float));
 }
 
 /// Adds to the gradients of the positions from `start` on.
@@ -213,7 +214,7 @@ static void set_sizes(struct run *run) {
     }
     const int64_t width = padded(call->head_width);
     run->columns = padded(most);
-    run->scratch = (size_t)(4 * run->columns * width + 2 * most_lanes * run->columns + 4 * most_lanes * width + 64);
+    run->scratch = (size_t)(4 * run->columns * width + 2 * most_lanes * run->columns + 3 * most_lanes * width + 64);
     if (!few) return;
     // No more together than leaves a job for each thread.
     const int64_t fair = call->sequence_count * call->heads / ptk_threads();
@@ -229,11 +230,11 @@ void ptk_attention_forward(const ptk_attention *attention, float *output, float 
 }
 
 void ptk_attention_backward(
-    const ptk_attention *attention, const float *output, const float *log_sums, const float *output_gradients,
-    float *query_gradients, int64_t query_gradient_stride) {
+    const ptk_attention *attention, const float *log_sums, const float *output_gradients, float *query_gradients,
+    int64_t query_gradient_stride) {
     struct run run = {
         .call = attention,
-        .gradients = {output, log_sums, output_gradients, query_gradients, query_gradient_stride}};
+        .gradients = {log_sums, output_gradients, query_gradients, query_gradient_stride}};
     set_sizes(&run);
     ptk_parallel(backward_thread, &run);
 }

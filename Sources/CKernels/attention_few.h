@@ -160,36 +160,19 @@ INLINE void few_segments(const int chunks, const struct few_run *run, bool keys)
         }
 }
 
-/// The greatest of a vector.
-INLINE float greatest_of(const v16 *p) {
-    const __auto_type eight = p->lo > p->hi ? p->lo : p->hi;
-    const __auto_type four = eight.lo > eight.hi ? eight.lo : eight.hi;
-    const __auto_type two = four.lo > four.hi ? four.lo : four.hi;
-    return two.x > two.y ? two.x : two.y;
-}
-
-/// The sum of a vector.
-INLINE float sum_of(const v16 *p) {
-    const __auto_type eight = p->lo + p->hi;
-    const __auto_type four = eight.lo + eight.hi;
-    const __auto_type two = four.lo + four.hi;
-    return two.x + two.y;
-}
-
 /// p = e^(p - the greatest) for `count` scores, and their sum.
 INLINE void few_softmax(float *p, int64_t count, float *greatest, float *total) {
     // Whole vectors: what lies beyond the last score has no weight.
     STORE(p + count, (v16)-INFINITY);
     v16 top = LOAD(p), sum = (v16)0.0f;
     for (int64_t t = 16; t < count; t += 16) top = LOAD(p + t) > top ? LOAD(p + t) : top;
-    *greatest = greatest_of(&top);
+    *greatest = maximum16(top);
     for (int64_t t = 0; t < count; t += 16) {
-        v16 e = LOAD(p + t) - *greatest;
-        exp_each(&e);
+        const v16 e = exp16(LOAD(p + t) - *greatest);
         STORE(p + t, e);
         sum += e;
     }
-    *total = sum_of(&sum);
+    *total = sum16(sum);
 }
 
 /// Heads of 16 · chunks columns.

@@ -59,8 +59,7 @@ INLINE void exponentials(
     }
     for (int64_t t = least; t < most; t++, p += lanes) {
         const v16i sees = (sight->first <= (int32_t)t) & (sight->seen > (int32_t)t);
-        v16 e = LOAD(p) - top;
-        exp_each(&e);
+        v16 e = exp16(LOAD(p) - top);
         e = sees ? e : (v16)0.0f;
         sum += e;
         STORE(p, e);
@@ -118,44 +117,44 @@ INLINE void forward_many(
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Backward: with P = softmax(S), dV = Pᵀ dO, dP = dO Vᵀ, dS = P ∘ (dP - rowsum(dO ∘ O)), dQ = scale dS K,
-// dK = scale dSᵀ Q. With a mask M, dV = (P ∘ M)ᵀ dO and dP = M ∘ dO Vᵀ: rowsum(P ∘ dP) is still rowsum(dO ∘ O).
+// Backward: with P = softmax(S), dV = Pᵀ dO, dP = dO Vᵀ, dS = P ∘ (dP - rowsum(P ∘ dP)), dQ = scale dS K,
+// dK = scale dSᵀ Q. With a mask M, dV = (P ∘ M)ᵀ dO and dP = M ∘ dO Vᵀ. A row of P is at hand as a whole: O, whose product
+// with dO has the same sums, need not be kept for the way back.
 
 struct gradients {
-    const float *output, *log_sums, *output_gradients;
+    const float *log_sums, *output_gradients;
     float *query_gradients;
     int64_t query_gradient_stride;
 };
-
-/// dots[i] = the sum of a's row i times b's, for sixteen rows.
-INLINE void dots_of(const float *a, const float *b, int64_t width, float *dots) {
-    v16 sums[16];
-    for (int i = 0; i < 16; i++) {
-        sums[i] = (v16)0.0f;
-        for (int64_t d = 0; d < width; d += 16) sums[i] += LOAD(a + i * width + d) * LOAD(b + i * width + d);
-    }
-    sums_of(sums, dots);
-}
 
 /// From scores and dO Vᵀ, for the positions least..<most of sixteen queries: p becomes P ∘ M, and dp becomes dS. Both
 /// are 0 where a query does not see a position.
 INLINE void score_gradients(
     const ptk_attention *call, const struct sight *sight, int64_t row, int64_t head, int64_t least, int64_t most,
-    const float *log_sums, const float *dots, int64_t lanes, float *p, float *dp) {
-    const v16 log_sum = LOAD(log_sums), dot = LOAD(dots);
-    for (int64_t t = least; t < most; t++, p += lanes, dp += lanes) {
+    const float *log_sums, int64_t lanes, float *p, float *dp) {
+    const v16 log_sum = LOAD(log_sums);
+    v16 dot = (v16)0.0f;  // rowsum(P ∘ dP)
+    float masks[16];
+    for (int64_t t = least; t < most; t++) {
         const v16i sees = (sight->first <= (int32_t)t) & (sight->seen > (int32_t)t);
-        v16 e = LOAD(p) - log_sum;
-        exp_each(&e);
-        e = sees ? e : (v16)0.0f;
+        float *pt = p + (t - least) * lanes, *dpt = dp + (t - least) * lanes;
+        v16 e = exp16(LOAD(pt) - log_sum), d = LOAD(dpt);
         if (call->dropout > 0) {
-            float masks[16];
             masks_at(call, row, head, t, masks);
-            STORE(dp, e * (LOAD(masks) * LOAD(dp) - dot));
-            STORE(p, e * LOAD(masks));
-        } else {
-            STORE(dp, e * (LOAD(dp) - dot));
-            STORE(p, e);
+            d *= LOAD(masks);
+        }
+        e = sees ? e : (v16)0.0f;
+        d = sees ? d : (v16)0.0f;
+        dot += e * d;
+        STORE(pt, e);
+        STORE(dpt, d);
+    }
+    for (int64_t t = least; t < most; t++) {
+        float *pt = p + (t - least) * lanes, *dpt = dp + (t - least) * lanes;
+        STORE(dpt, LOAD(pt) * (LOAD(dpt) - dot));
+        if (call->dropout > 0) {
+            masks_at(call, row, head, t, masks);
+            STORE(pt, LOAD(pt) * LOAD(masks));
         }
     }
 }
@@ -166,22 +165,19 @@ INLINE void backward_head(
     const struct gradients *g) {
     const int64_t depth = call->head_width, width = padded(depth), all = call->heads * depth;
     float *p = scratch, *ds = p + most_lanes * columns, *q = ds + most_lanes * columns, *d_out = q + most_lanes * width;
-    float *out = d_out + most_lanes * width, *transposed = out + most_lanes * width, *dq = out;
+    float *transposed = d_out + most_lanes * width, *dq = transposed;
     for (int64_t from = 0, block = block_of(total); from < sequence->queries; from += block) {
         const int64_t rows = sequence->queries - from < block ? sequence->queries - from : block;
         const int64_t lanes = lanes_of(rows), row = sequence->query + from;
         const int64_t most = visible(call, sequence, total, from + rows - 1);
         const int64_t least = first_vector(call, visible(call, sequence, total, from)), count = most - least;
-        const int64_t place = least * width, column = row * all + head * depth;
+        const int64_t place = least * width;
         take_block(
             call->queries + row * call->query_stride + head * depth, call->query_stride, rows, depth, width,
             call->scale, q);
-        take_block(g->output_gradients + column, all, rows, depth, width, 1, d_out);
-        take_block(g->output + column, all, rows, depth, width, 1, out);
-        float log_sums[most_lanes] = {0}, dots[most_lanes];
+        take_block(g->output_gradients + row * all + head * depth, all, rows, depth, width, 1, d_out);
+        float log_sums[most_lanes] = {0};
         for (int64_t i = 0; i < rows; i++) log_sums[i] = g->log_sums[(row + i) * call->heads + head];
-        for (int64_t lane = 0; lane < lanes; lane += 16)
-            dots_of(d_out + lane * width, out + lane * width, width, dots + lane);
         transpose(q, lanes, width, transposed);
         product(count, lanes, depth, keys + place, width, 1, transposed, lanes, false, p, lanes);
         transpose(d_out, lanes, width, transposed);
@@ -189,8 +185,8 @@ INLINE void backward_head(
         for (int64_t lane = 0; lane < lanes; lane += 16) {
             const struct sight sight = sight_of(call, sequence, total, from + lane);
             score_gradients(
-                call, &sight, row + lane, head, least, least + rounded(count), log_sums + lane, dots + lane, lanes,
-                p + lane, ds + lane);
+                call, &sight, row + lane, head, least, least + rounded(count), log_sums + lane, lanes, p + lane,
+                ds + lane);
         }
         product(count, width, rows, p, lanes, 1, d_out, width, true, value_gradients + place, width);
         product(count, width, rows, ds, lanes, 1, q, width, true, key_gradients + place, width);

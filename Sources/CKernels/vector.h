@@ -93,7 +93,4 @@ INLINE float mask_element(uint64_t seed, uint64_t i, float p) {
 DEFINE_EXP(exp_fast, float, uint32_t)
 DEFINE_EXP(exp16, v16, u16)
 
-/// exp_fast of each of sixteen.
-INLINE void exp_each(v16 *each) { *each = exp16(*each); }
-
 #endif

@@ -46,7 +46,7 @@ void ptk_attention_forward(const ptk_attention *attention, float *output, float 
 /// Adds to the segments' gradients and to query_gradients (stride query_gradient_stride), or skips the latter where NULL.
 /// Scores are computed anew (memory stays linear in length). Each thread owns whole heads: no two add to one place.
 void ptk_attention_backward(
-    const ptk_attention *attention, const float *output, const float *log_sums, const float *output_gradients,
-    float *query_gradients, int64_t query_gradient_stride);
+    const ptk_attention *attention, const float *log_sums, const float *output_gradients, float *query_gradients,
+    int64_t query_gradient_stride);
 
 #endif

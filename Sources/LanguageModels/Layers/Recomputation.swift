@@ -5,7 +5,7 @@ import Tensors
 public struct Recomputation {
     /// Which part.
     public enum Part: String, CaseIterable, Codable, Sendable {
-        /// Nothing: all that the way back needs is kept, 10·d values per token and layer of GPT-2.
+        /// Nothing: all that the way back needs is kept, 9·d values per token and layer of GPT-2.
         case none
         /// The attentions, with their projections: 6·d values are kept, for about a sixth more work.
         case attention

@@ -86,7 +86,7 @@ protocol Backend {
 
     func attention(_ call: AttentionCall, into output: MutableFloats, logSums: MutableFloats)
     func attentionBackward(
-        _ call: AttentionCall, output: Floats, logSums: Floats, outputGradients: Floats, queryGradients: MutableFloats?)
+        _ call: AttentionCall, logSums: Floats, outputGradients: Floats, queryGradients: MutableFloats?)
 
     /// Logits become the gradient of the weighted loss where weights are given.
     func crossEntropy(

@@ -90,10 +90,10 @@ struct CPUBackend: Backend, Sendable {
     }
 
     func attentionBackward(
-        _ call: AttentionCall, output: Floats, logSums: Floats, outputGradients: Floats, queryGradients: MutableFloats?
+        _ call: AttentionCall, logSums: Floats, outputGradients: Floats, queryGradients: MutableFloats?
     ) {
         call.withKernelArguments {
-            ptk_attention_backward(&$0, output, logSums, outputGradients, queryGradients, Int64(call.queryStride))
+            ptk_attention_backward(&$0, logSums, outputGradients, queryGradients, Int64(call.queryStride))
         }
     }
 

@@ -161,13 +161,12 @@ final class ProfiledBackend: Backend, @unchecked Sendable {
     }
 
     func attentionBackward(
-        _ call: AttentionCall, output: Floats, logSums: Floats, outputGradients: Floats, queryGradients: MutableFloats?
+        _ call: AttentionCall, logSums: Floats, outputGradients: Floats, queryGradients: MutableFloats?
     ) {
         let size = call.size
         timed("attention, back", operations: 10 * size.products, bytes: 8 * size.elements) {
             base.attentionBackward(
-                call, output: output, logSums: logSums, outputGradients: outputGradients, queryGradients: queryGradients
-            )
+                call, logSums: logSums, outputGradients: outputGradients, queryGradients: queryGradients)
         }
     }
 

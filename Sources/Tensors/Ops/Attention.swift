@@ -110,19 +110,15 @@ public struct AttentionDropout: Equatable, Sendable {
 ///
 /// - Parameters:
 ///   - queries: [rows × ≥ heads·headWidth]; the queries are its first columns.
-///   - sequences: A partition of the rows.
+///   - sequences: Ranges of rows, none overlapping; the output of rows of none is not set.
 ///   - geometry: Heads and scale.
 ///   - dropout: Multiplies the softmax by a mask.
 /// - Returns: [rows × heads·headWidth].
 public func attention(
     queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry, dropout: AttentionDropout? = nil
 ) -> Tensor {
-    let sources = Array(
-        Dictionary(
-            sequences.lazy.flatMap(\.segments).map { (ObjectIdentifier($0.source), $0.source) },
-            uniquingKeysWith: { first, _ in first }
-        ).values)
-    let tape = Tape.recording(queries.gradient) ?? sources.lazy.compactMap { Tape.recording($0.gradient) }.first
+    let sources = sequences.lazy.flatMap(\.segments).map(\.source)
+    let tape = Tape.recording(queries.gradient) ?? sources.compactMap { Tape.recording($0.gradient) }.first
     let output = Tensor(shape: [queries.rows, geometry.heads * geometry.headWidth], tape: tape)
     let logSums = Tensor(shape: [queries.rows, geometry.heads])
     let call = AttentionCall(queries: queries, sequences: sequences, geometry: geometry, dropout: dropout)
@@ -130,12 +126,13 @@ public func attention(
     attentionObserver?(
         AttentionObservation(queries: queries, sequences: sequences, geometry: geometry, logSums: logSums))
     guard let tape, let dOutput = output.gradient else { return output }
-    tape.record { [output = output.detached] in
+    let once = Dictionary(sources.map { (ObjectIdentifier($0), $0) }, uniquingKeysWith: { first, _ in first }).values
+    tape.record {
         guard let g = dOutput.take() else { return }
-        withGradientMemory(of: sources + [queries], found: [:]) { memory in
+        withGradientMemory(of: once + [queries], found: [:]) { memory in
             backend.attentionBackward(
-                call.collectingGradients(in: memory), output: output.floats, logSums: logSums.floats,
-                outputGradients: g.floats, queryGradients: memory[ObjectIdentifier(queries)])
+                call.collectingGradients(in: memory), logSums: logSums.floats, outputGradients: g.floats,
+                queryGradients: memory[ObjectIdentifier(queries)])
         }
     }
     return output
