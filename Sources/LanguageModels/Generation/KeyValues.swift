@@ -15,7 +15,7 @@ public struct KeyValues {
     /// Keys and values in the columns of one matrix, layer after layer: key, value, key, value, …
     ///
     /// A matrix that nothing is differentiated through is copied layer by layer: the positions of a layer then lie side by
-    /// side rather than whole rows of P apart, 74 kB in GPT-2 small, which neighbouring places of a cache do not hold.
+    /// side. Whole rows of P apart, 74 kB in GPT-2 small, they would fall on the same few places of the nearest cache.
     ///
     /// - Parameters:
     ///   - matrix: [n × 2·L·keyWidth], the layout of PEFT's `prompt_embeddings` and of the paper's P.

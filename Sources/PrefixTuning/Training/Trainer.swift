@@ -76,7 +76,7 @@ import Tensors
                 needed: "a method that trains something in the model's layers, or none (1),")
         }
         optimizer = Optimizer(method.parameters, settings: settings.optimizer, rate: decay.rate)
-        Compute.releaseFreeMemory()  // Of reading the data: 20 MB of E2E's lines.
+        Compute.releaseFreeMemory()  // Of reading the data: 14 MB of E2E's lines.
     }
 
     /// Prepares a run over data files.
