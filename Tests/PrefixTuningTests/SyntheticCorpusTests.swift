@@ -90,16 +90,6 @@ struct SyntheticCorpusTests {
         #expect(Double(Set(names).count) > 0.75 * Double(names.count))
     }
 
-    @Test("Text is made at 5 MB/s or more")
-    func speed() {
-        var corpus = SyntheticCorpus(seed: 3)
-        var bytes = 0
-        let time = ContinuousClock().measure {
-            for _ in 0..<20_000 { bytes += corpus.nextDocument().utf8.count }
-        }
-        #expect(Double(bytes) / (time / .seconds(1)) > 5e6)
-    }
-
     @Test("Probes mark names and values that stand in their prompt")
     func probes() throws {
         let probes = SyntheticCorpus.heldOutProbes(seed: 9, count: 300)
