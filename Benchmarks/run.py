@@ -69,7 +69,7 @@ class Comparisons:
         """Name, ours, rival's name, rival's, the ratio asked for; the last two also for memory where it counts."""
         options = self.options
         for batch in (10, 5):
-            for precision, ratio, memory in (("f32", 3.5, 0.4), ("int8", 8, 0.2)):
+            for precision, ratio, memory in (("f32", 3.5, 0.4), ("int8", 8, 0.2), ("int4", None, 0.2)):
                 for compiled in ([], ["--compile"]) if batch == 10 and precision == "f32" else ([],):
                     yield (f"train, batch {batch}, {precision}", lambda b=batch, p=precision: self.ours("train", p, batch_size=b),
                            "PEFT, torch.compile" if compiled else "PEFT f32",

@@ -1,14 +1,7 @@
-#include "include/quantized.h"
-
 #include <stdlib.h>
 
 #include "half.h"
-#include "vector.h"
-
-enum { panel = ptk_quantized_panel, group = ptk_quantized_group };
-
-INLINE int64_t filled(int64_t inputs) { return (inputs + group - 1) / group * group; }
-INLINE int64_t panels(int64_t outputs) { return (outputs + panel - 1) / panel; }
+#include "quantized_layout.h"
 
 int64_t ptk_quantized_weight_bytes(int bits, int64_t outputs, int64_t inputs) {
     return panels(outputs) * panel * filled(inputs) * bits / 8;
@@ -87,8 +80,14 @@ static void quantize_panel(const struct arguments *a, int64_t index, float *row,
             if (n < a->outputs) a->scales[n] = scale;
             for (int64_t i = 0; i < all; i += 4) memcpy(to + i / 4 * 256 + o * 4, q + i, 4);
         } else {
-            for (int64_t g = 0; g < groups; g++)
-                a->group_scales[(index * groups + g) * panel + o] = round4(row + g * group, q + g * group);
+            float greatest = 0;
+            for (int64_t g = 0; g < groups; g++) {
+                const uint16_t half = round4(row + g * group, q + g * group);
+                a->group_scales[(index * groups + g) * panel + o] = half;
+                const float scale = fabsf(float_of_half(half));
+                greatest = scale > greatest ? scale : greatest;
+            }
+            if (n < a->outputs) a->scales[n] = greatest * (8.0f / 127.0f);
             for (int64_t i = 0; i < all; i += 8)
                 for (int j = 0; j < 4; j++)
                     to[i / 8 * 256 + o * 4 + j] = (uint8_t)(q[i + j] | q[i + 4 + j] << 4);
@@ -115,32 +114,4 @@ void ptk_quantize(
         .bits = bits, .source = source, .output_step = output_step, .input_step = input_step, .outputs = outputs,
         .inputs = inputs, .weights = weights, .scales = scales, .group_scales = group_scales};
     ptk_parallel(quantize_thread, &a);
-}
-
-struct transposition {
-    const ptk_quantized *matrix;
-    uint8_t *weights;
-};
-
-/// A panel of the result is 64 inputs of the matrix.
-static void transpose_thread(void *context, int thread, int threads) {
-    struct transposition *a = context;
-    const ptk_quantized *m = a->matrix;
-    const int64_t from_stride = filled(m->inputs), to_stride = filled(m->outputs);
-    int64_t begin, end;
-    share(panels(m->inputs), thread, threads, &begin, &end);
-    for (int64_t p = begin; p < end; p++) {
-        uint8_t *to = a->weights + p * panel * to_stride;
-        memset(to, 128, (size_t)(panel * to_stride));
-        for (int64_t n = 0; n < m->outputs; n++) {
-            const uint8_t *from = m->weights + n / panel * panel * from_stride + n % panel * 4;
-            for (int64_t i = p * panel; i < (p + 1) * panel && i < m->inputs; i++)
-                to[n / 4 * 256 + i % panel * 4 + n % 4] = from[i / 4 * 256 + i % 4];
-        }
-    }
-}
-
-void ptk_quantized_transpose(const ptk_quantized *matrix, uint8_t *weights) {
-    struct transposition a = {matrix, weights};
-    ptk_parallel(transpose_thread, &a);
 }

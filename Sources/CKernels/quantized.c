@@ -1,26 +1,17 @@
-#include "include/quantized.h"
-
 #include "half.h"
-#include "vector.h"
+#include "quantized_layout.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <immintrin.h>
 #endif
 
 enum {
-    panel = ptk_quantized_panel,
-    block = ptk_quantized_block,
-    group = ptk_quantized_group,
     tile_rows = 6,    // times four vectors of sums: 24 of 32 registers
     chunk_rows = 96,  // rows that one panel meets at a time; their products lie on the stack
     range = 2048      // inputs that all panels meet before the next: the rows' part of them stays in a near cache
 };
 
 #define UNROLL _Pragma("clang loop unroll(full)")
-
-INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-INLINE int64_t filled(int64_t inputs) { return (inputs + group - 1) / group * group; }
-INLINE int64_t panels(int64_t outputs) { return (outputs + panel - 1) / panel; }
 
 /// Rows of x rounded to 8 bits.
 struct rows {
@@ -29,31 +20,6 @@ struct rows {
     int32_t *sums;   // [rows × groups] of the values
     int64_t stride, blocks, groups;
 };
-
-static struct rows rows_in(void *scratch, int64_t inputs, int64_t rows) {
-    const int64_t stride = filled(inputs), blocks = (stride + block - 1) / block, groups = stride / group;
-    struct rows x = {.stride = stride, .blocks = blocks, .groups = groups};
-    x.scales = scratch;
-    x.sums = (int32_t *)(x.scales + rows * blocks);
-    x.values = (int8_t *)(x.sums + rows * groups);
-    return x;
-}
-
-/// Rows are cut into equal chunks, of whole tiles.
-static int64_t chunk_of(int64_t rows) {
-    const int64_t chunks = (rows + chunk_rows - 1) / chunk_rows;
-    return ((rows + chunks - 1) / chunks + tile_rows - 1) / tile_rows * tile_rows;
-}
-
-/// Where inputs are cut into ranges, a panel's sums wait for the next range to be added.
-static int64_t waiting_sums(const ptk_quantized *matrix, int64_t rows) {
-    return filled(matrix->inputs) > range ? panels(matrix->outputs) * panel * (rows + chunk_of(rows)) : 0;
-}
-
-int64_t ptk_quantized_scratch(const ptk_quantized *matrix, int64_t rows) {
-    const int64_t stride = filled(matrix->inputs);
-    return 4 * waiting_sums(matrix, rows) + rows * (stride + (stride + block - 1) / block * 4 + stride / group * 4);
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Inputs.
@@ -112,18 +78,41 @@ DISPATCHED static void round_row(
 // ---------------------------------------------------------------------------------------------------------------------
 // Products.
 
+/// A product with W, or with W turned: on the way back a panel is 64 of the matrix's inputs.
+struct product {
+    const ptk_quantized *matrix;
+    bool back, accumulate;
+    int64_t inputs, outputs;  // of the product
+    const float *source, *bias;
+    int64_t rows, chunk, chunks;
+    struct rows x;
+    float *waiting;  // where inputs are cut into ranges, the sums of panels that wait for the next range
+    uint8_t *turned;  // [threads × range × panel]: on the way back the weights of one panel
+    float *y;
+};
+
+/// Where byte `offset` of the block of weights is held that a panel from output n of the product on needs from input i on.
+INLINE const uint8_t *source(const struct product *a, int64_t n, int64_t i, int64_t offset) {
+    if (!a->back) return place(a->matrix, n, i) + offset;
+    const int64_t piece = a->matrix->bits == 8 ? panel * panel : panel * panel / 2;  // what one panel of W has of it
+    return place(a->matrix, i + (offset >= piece ? panel : 0), n) + (offset & (piece - 1));
+}
+
 #define NAME(name) name##_portable
 #define TARGET
+#define WITH_AVX2 0
 #define WITH_VNNI 0
+#include "quantized_turn.h"
 #include "quantized_tile.h"
 #undef NAME
 #undef TARGET
-#undef WITH_VNNI
+#undef WITH_AVX2
 
 #if defined(__x86_64__) && defined(__linux__)
 #define NAME(name) name##_avx2
 #define TARGET __attribute__((target("avx2,fma,f16c")))
-#define WITH_VNNI 0
+#define WITH_AVX2 1
+#include "quantized_turn.h"
 #include "quantized_tile.h"
 #undef NAME
 #undef TARGET
@@ -132,12 +121,13 @@ DISPATCHED static void round_row(
 #define NAME(name) name##_vnni
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c")))
 #define WITH_VNNI 1
+#include "quantized_turn.h"
 #include "quantized_tile.h"
 #endif
 
 typedef void (*panel_product)(
-    const ptk_quantized *m, int64_t index, int64_t from, int64_t to, const struct rows *x, int64_t row, int64_t count,
-    float *result);
+    const struct product *a, int64_t index, int64_t from, int64_t to, int64_t row, int64_t count, bool meet,
+    uint8_t *turned, float *result);
 
 static int most_native = 2;
 
@@ -154,26 +144,16 @@ static panel_product best_product(void) {
     return panel_rows_portable;
 }
 
-struct product {
-    const ptk_quantized *matrix;
-    const float *source, *factors, *bias;
-    int64_t rows, chunk, chunks;
-    bool accumulate;
-    struct rows x;
-    panel_product panel_rows;
-    float *waiting, *y;
-};
-
-/// y (+)= result ∘ scales (+ bias) for the outputs of one panel.
+/// y (+)= result ∘ scales (+ bias) for the outputs of one panel. On the way back the scales are in dy.
 DISPATCHED static void finish(const struct product *a, int64_t index, int64_t row, int64_t count, const float *result) {
     _Pragma("clang fp contract(fast)");
-    const ptk_quantized *m = a->matrix;
-    const int64_t n = index * panel, width = least(panel, m->outputs - n);
+    const int64_t n = index * panel, width = least(panel, a->outputs - n);
+    const float *scales = a->matrix->bits == 8 && !a->back ? a->matrix->scales + n : NULL;
     float scale[panel], bias[panel];
-    for (int64_t i = 0; i < width; i++) scale[i] = m->scales && m->bits == 8 ? m->scales[n + i] : 1;
+    for (int64_t i = 0; i < width; i++) scale[i] = scales ? scales[i] : 1;
     for (int64_t i = 0; i < width; i++) bias[i] = a->bias ? a->bias[n + i] : 0;
     for (int64_t r = 0; r < count; r++) {
-        float *y = a->y + (row + r) * m->outputs + n;
+        float *y = a->y + (row + r) * a->outputs + n;
         const float *from = result + r * panel;
         if (a->accumulate)
             for (int64_t i = 0; i < width; i++) y[i] += from[i] * scale[i] + bias[i];
@@ -184,18 +164,20 @@ DISPATCHED static void finish(const struct product *a, int64_t index, int64_t ro
 
 /// Asks for the memory of a panel's results while their sums are found: written without that, they would wait for it.
 INLINE void fetch_results(const struct product *a, int64_t index, int64_t row, int64_t count) {
-    const int64_t n = index * panel, width = least(panel, a->matrix->outputs - n);
+    const int64_t n = index * panel, width = least(panel, a->outputs - n);
     for (int64_t r = row; r < row + count; r++) {
-        const float *y = a->y + r * a->matrix->outputs + n;
+        const float *y = a->y + r * a->outputs + n;
         for (int64_t i = 0; i < width; i += 16) __builtin_prefetch(y + i, 1);
         __builtin_prefetch(y + width - 1, 1);
     }
 }
 
 static void product_thread(void *context, int thread, int threads) {
-    struct product *a = context;
+    const struct product *a = context;
+    const panel_product panel_rows = best_product();
+    uint8_t *turned = a->back ? a->turned + thread * (int64_t)(range * panel) : NULL;
     int64_t begin, end;
-    share(panels(a->matrix->outputs) * a->chunks, thread, threads, &begin, &end);
+    share(panels(a->outputs) * a->chunks, thread, threads, &begin, &end);
     _Alignas(64) float here[chunk_rows * panel];
     for (int64_t from = 0; from < a->x.stride; from += range) {
         const int64_t to = least(from + range, a->x.stride);
@@ -203,109 +185,74 @@ static void product_thread(void *context, int thread, int threads) {
             const int64_t index = i / a->chunks, row = i % a->chunks * a->chunk, count = least(a->chunk, a->rows - row);
             float *result = a->x.stride > range ? a->waiting + i * a->chunk * panel : here;
             if (to == a->x.stride) fetch_results(a, index, row, count);
-            a->panel_rows(a->matrix, index, from, to, &a->x, row, count, result);
+            panel_rows(a, index, from, to, row, count, i == begin || row == 0, turned, result);
             if (to == a->x.stride) finish(a, index, row, count, result);
         }
     }
 }
 
 static void round_thread(void *context, int thread, int threads) {
-    struct product *a = context;
+    const struct product *a = context;
     int64_t begin, end;
     share(a->rows, thread, threads, &begin, &end);
-    const int64_t inputs = a->matrix->inputs;
-    for (int64_t r = begin; r < end; r++) round_row(a->source + r * inputs, a->factors, inputs, r, &a->x);
+    const float *factors = a->back ? a->matrix->scales : NULL;
+    for (int64_t r = begin; r < end; r++) round_row(a->source + r * a->inputs, factors, a->inputs, r, &a->x);
+}
+
+/// Cuts a product whose sizes are set into chunks, and the scratch memory, unless there is none yet, into parts. Returns the
+/// bytes needed.
+static int64_t lay_out(struct product *a, uint8_t *scratch) {
+    // Rows are cut into equal chunks, of whole tiles.
+    const int64_t chunks = (a->rows + chunk_rows - 1) / chunk_rows;
+    a->chunk = ((a->rows + chunks - 1) / chunks + tile_rows - 1) / tile_rows * tile_rows;
+    a->chunks = (a->rows + a->chunk - 1) / a->chunk;
+    const int64_t stride = filled(a->inputs), blocks = (stride + block - 1) / block, groups = stride / group;
+    a->x.stride = stride, a->x.blocks = blocks, a->x.groups = groups;
+    const int64_t turned = a->back ? ptk_threads() * (int64_t)(range * panel) : 0;
+    const int64_t waiting = stride > range ? 4 * panels(a->outputs) * panel * a->chunks * a->chunk : 0;
+    if (scratch) {
+        a->turned = scratch;
+        a->waiting = (float *)(scratch + turned);
+        a->x.scales = (float *)(scratch + turned + waiting);
+        a->x.sums = (int32_t *)(a->x.scales + a->rows * blocks);
+        a->x.values = (int8_t *)(a->x.sums + a->rows * groups);
+    }
+    return turned + waiting + a->rows * (4 * blocks + 4 * groups + stride);
+}
+
+static struct product sized(const ptk_quantized *matrix, int64_t rows, bool back) {
+    return (struct product){
+        .matrix = matrix, .back = back, .inputs = back ? matrix->outputs : matrix->inputs,
+        .outputs = back ? matrix->inputs : matrix->outputs, .rows = rows};
+}
+
+int64_t ptk_quantized_scratch(const ptk_quantized *matrix, int64_t rows, bool back) {
+    if (rows == 0) return 0;
+    struct product a = sized(matrix, rows, back);
+    return lay_out(&a, NULL);
+}
+
+static void run(struct product *a, void *scratch) {
+    lay_out(a, scratch);
+    // Few values are not worth waking the pool.
+    if (a->rows * a->inputs < 1 << 15) round_thread(a, 0, 1);
+    else ptk_parallel(round_thread, a);
+    if (a->rows * a->inputs * a->outputs < 1 << 15) product_thread(a, 0, 1);
+    else ptk_parallel(product_thread, a);
 }
 
 void ptk_quantized_multiply(
-    const ptk_quantized *matrix, const float *x, int64_t rows, const float *input_factors, const float *bias,
-    bool accumulate, void *scratch, float *y) {
+    const ptk_quantized *matrix, const float *x, int64_t rows, const float *bias, void *scratch, float *y) {
     if (rows == 0) return;
-    struct product a = {
-        .matrix = matrix, .source = x, .factors = input_factors, .bias = bias, .rows = rows, .accumulate = accumulate,
-        .chunk = chunk_of(rows), .panel_rows = best_product(), .waiting = scratch, .y = y};
-    a.chunks = (rows + a.chunk - 1) / a.chunk;
-    a.x = rows_in(a.waiting + waiting_sums(matrix, rows), matrix->inputs, rows);
-    // Few values are not worth waking the pool.
-    if (rows * matrix->inputs < 1 << 15) round_thread(&a, 0, 1);
-    else ptk_parallel(round_thread, &a);
-    if (rows * matrix->inputs * matrix->outputs < 1 << 15) product_thread(&a, 0, 1);
-    else ptk_parallel(product_thread, &a);
+    struct product a = sized(matrix, rows, false);
+    a.source = x, a.bias = bias, a.y = y;
+    run(&a, scratch);
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Weights as floats.
-
-INLINE const uint8_t *place(const ptk_quantized *m, int64_t n, int64_t i) {
-    const uint8_t *base = m->weights + n / panel * panel * filled(m->inputs) * m->bits / 8;
-    const int64_t output = n % panel, step = m->bits == 8 ? i / 4 : i / 8;
-    return base + step * 256 + output * 4 + i % 4;
-}
-
-/// `count` weights of output n from input `from` on, a multiple of 32.
-static void widen(const ptk_quantized *m, int64_t n, int64_t from, int64_t count, float *out) {
-    if (m->bits == 8) {
-        const float scale = m->scales ? m->scales[n] : 1;
-        for (int64_t i = 0; i < count; i += 4) {
-            const uint8_t *four = place(m, n, from + i);
-            for (int64_t j = 0; j < 4 && i + j < count; j++) out[i + j] = (float)((int)four[j] - 128) * scale;
-        }
-        return;
-    }
-    const uint16_t *scales = m->group_scales + n / panel * (filled(m->inputs) / group) * panel + n % panel;
-    for (int64_t g = 0; g < count; g += group) {
-        const float scale = float_of_half(scales[(from + g) / group * panel]);
-        for (int64_t i = g; i < g + group && i < count; i++) {
-            const int shift = (from + i) % 8 < 4 ? 0 : 4;
-            out[i] = (float)((*place(m, n, from + i) >> shift & 15) - 8) * scale;
-        }
-    }
-}
-
-enum { side = 256 };
-
-struct back {
-    const ptk_quantized *matrix;
-    const float *dy;
-    int64_t rows;
-    bool accumulate;
-    ptk_product product;
-    float *scratch, *dx;
-    int status;
-};
-
-/// A thread has columns of dx to itself and walks the outputs in order: nothing depends on who does what. Products inside
-/// of the parallel region run on one thread.
-static void back_thread(void *context, int thread, int threads) {
-    struct back *a = context;
-    const ptk_quantized *m = a->matrix;
-    float *tile = a->scratch + thread * (int64_t)ptk_compressed_tile;
-    int64_t begin, end;
-    share((m->inputs + side - 1) / side, thread, threads, &begin, &end);
-    for (int64_t k = begin * side; k < least(end * side, m->inputs); k += side) {
-        const int64_t inputs = least(side, m->inputs - k);
-        for (int64_t n = 0; n < m->outputs; n += side) {
-            const int64_t outputs = least(side, m->outputs - n);
-            for (int64_t o = 0; o < outputs; o++) widen(m, n + o, k, inputs, tile + o * inputs);
-            const int status = a->product(
-                false, false, a->rows, inputs, outputs, a->dy + n, m->outputs, tile, inputs, n > 0 || a->accumulate,
-                a->dx + k, m->inputs);
-            if (status) a->status = status;
-        }
-    }
-}
-
-int ptk_quantized_multiply_back(
-    const ptk_quantized *matrix, const float *dy, int64_t rows, bool accumulate, ptk_product product, float *scratch,
-    float *dx) {
-    if (rows == 0) return 0;
-    struct back a = {
-        .matrix = matrix, .dy = dy, .rows = rows, .accumulate = accumulate, .product = product, .scratch = scratch,
-        .dx = dx};
-    ptk_parallel(back_thread, &a);
-    return a.status;
-}
-
-void ptk_quantized_gather(const ptk_quantized *matrix, const int32_t *indices, int64_t count, float *out) {
-    for (int64_t i = 0; i < count; i++) widen(matrix, indices[i], 0, matrix->inputs, out + i * matrix->inputs);
+void ptk_quantized_multiply_back(
+    const ptk_quantized *matrix, const float *dy, int64_t rows, bool accumulate, void *scratch, float *dx) {
+    if (rows == 0) return;
+    struct product a = sized(matrix, rows, true);
+    a.source = dy, a.accumulate = accumulate, a.y = dx;
+    run(&a, scratch);
 }

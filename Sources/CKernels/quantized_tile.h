@@ -1,4 +1,4 @@
-// The inner products of quantized.c. Included once per instruction set with NAME, TARGET and WITH_VNNI.
+// The inner products of quantized.c. Included once per instruction set with NAME, TARGET and WITH_VNNI, after quantized_turn.h.
 //
 // VPDPBUSD adds four products of unsigned bytes (weights) and signed ones (x) to a 32-bit sum. Weights are stored with 128
 // (8 for 4 bits) added; what that adds to a sum, 128 · Σ x, is where the sum begins, negated.
@@ -145,30 +145,35 @@ TARGET INLINE void NAME(block4)(
         break
 
 /// result [count × 64] (+)= the rows from `row` on times inputs from..<to of one panel; the first inputs begin the sums.
-/// Blocks of inputs are the outer loop: their weights stay in the nearest cache while all rows pass.
+/// Blocks of inputs are the outer loop: their weights stay in the nearest cache while all rows pass. `meet` says that the
+/// thread meets these weights for the first time: it turns them, where they are to be, and asks for the next ones.
 TARGET static void NAME(panel_rows)(
-    const ptk_quantized *m, int64_t index, int64_t from, int64_t to, const struct rows *x, int64_t row, int64_t count,
-    float *result) {
-    const int64_t all = filled(m->inputs), bytes = panel * m->bits / 8;  // of an input's weights
-    const uint8_t *base = m->weights + index * all * bytes;
-    // The first rows to meet a panel ask for its weights a block ahead, each row for a part of them; the others find them
-    // in a near cache. Where rows are few, asking takes more time than it saves.
-    const int64_t part = row == 0 && count > tile_rows ? block * bytes / count + 1 : 0;
-    const int64_t end = (panels(m->outputs) - index) * all * bytes;
-    int64_t asked = least((from + block) * bytes, end), ask = asked;
+    const struct product *a, int64_t index, int64_t from, int64_t to, int64_t row, int64_t count, bool meet,
+    uint8_t *turned, float *result) {
+    const ptk_quantized *m = a->matrix;
+    const struct rows *x = &a->x;
+    const int bits = a->back ? 8 : m->bits;
+    // Where rows are few, asking takes more time than it saves.
+    const bool asks = meet && count > tile_rows;
     for (int64_t at = from; at < to; at += block) {
         const int64_t inputs = least(block, to - at);
-        const uint8_t *w = base + at * bytes;
-        const uint16_t *scales = m->bits == 4 ? m->group_scales + (index * (all / group) + at / group) * panel : 0;
-        int64_t done = 0;
+        const uint8_t *w = a->back ? turned + (at - from) * panel : place(m, index * panel, at);
+        const uint16_t *scales = bits == 4 ? group_scales(m, index * panel, at / group) : NULL;
+        if (a->back && meet) NAME(turn)(m, index * panel, at, inputs, turned + (at - from) * panel);
+        // Each row asks for a part of the block that comes next; the other rows find it in a near cache.
+        const bool last = at + block >= to;
+        const int64_t next = last ? from : at + block, next_panel = index + last;
+        const int64_t bytes = asks && next_panel < panels(a->outputs) ? least(block, to - next) * panel * m->bits / 8 : 0;
+        int64_t done = 0, asked = 0;
         while (done < count) {
             // Seven rows are better done as four and three than as six and one.
             const int64_t left = count - done;
             const int64_t rows = left >= tile_rows && left != tile_rows + 1 ? tile_rows : left > tile_rows ? 4 : left;
             const int64_t r = row + done;
             float *c = result + done * panel;
-            for (ask = least(ask + rows * part, end); asked < ask; asked += 64) __builtin_prefetch(base + asked, 0, 2);
-            if (m->bits == 8) {
+            for (; asked * count < bytes * (done + rows); asked += 64)
+                __builtin_prefetch(source(a, next_panel * panel, next, asked), 0, 2);
+            if (bits == 8) {
                 switch (rows) { BLOCK8(1); BLOCK8(2); BLOCK8(3); BLOCK8(4); BLOCK8(5); BLOCK8(6); }
             } else {
                 switch (rows) { BLOCK4(1); BLOCK4(2); BLOCK4(3); BLOCK4(4); BLOCK4(5); BLOCK4(6); }

@@ -21,7 +21,7 @@ struct Benchmark: AsyncParsableCommand {
     @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
     @Option(parsing: .upToNextOption, help: "train, prefill (reading prompts) or decode; all by default.") var work:
         [SpeedBenchmark.Work] = []
-    @Option(help: "How frozen weights are held; see train --help.") var precision = WeightPrecision.float32
+    @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(help: "Examples per training step, or prompts answered side by side.") var batchSize = 1
     @Option(help: "Beams per prompt; 1 is greedy search.") var beams = 1
     @Option(help: "Positions of the prefix; 0 for none.") var prefixLength = 10

@@ -21,8 +21,7 @@ struct Compare: AsyncParsableCommand {
     @Option(parsing: .upToNextOption, help: "Prefixes or soft prompts: their folders or files, or org/name.")
     var prefixes: [ModelReference]
     @Flag(help: "Answer without a prefix, too.") var base = false
-    @Option(help: "How frozen weights are held: f32, int8, int8-f32-gradients, int4, or stored (16 bits as they are).")
-    var precision = WeightPrecision.float32
+    @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(help: "The text to continue.") var prompt: String?
     @Option(help: "A file of prompts, plain or gzip-compressed.") var input: URL?
     @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl

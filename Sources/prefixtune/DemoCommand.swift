@@ -18,8 +18,7 @@ struct DemoCommand: AsyncParsableCommand {
 
     @Option(help: "The folder to write to.") var output = URL(fileURLWithPath: "prefixtune-demo")
     @Option(help: "Another base model than the embedded one.") var model: URL?
-    @Option(help: "How frozen weights are held: f32, int8, int8-f32-gradients, int4 or stored.") var precision =
-        WeightPrecision.float32
+    @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(help: "Fixes everything random.") var seed: UInt64 = 101
     @OptionGroup(title: "General") var common: CommonOptions
 

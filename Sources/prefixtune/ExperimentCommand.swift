@@ -33,8 +33,7 @@ struct ExperimentCommand: AsyncParsableCommand {
     @Option(parsing: .upToNextOption, help: "JSON files of settings, laid over the defaults.") var settings: [URL] = []
     @Option(parsing: .upToNextOption, help: "Settings as KEY=VALUE: seeds=[1,2] methods.prefix.steps=400.")
     var set: [String] = []
-    @Option(help: "How frozen weights are held: f32, int8, int8-f32-gradients, int4, or stored.") var precision =
-        WeightPrecision.float32
+    @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(help: "Runs of one frozen model that are trained in the same passes, or auto: as many as memory holds.")
     var jobs = Jobs.count(1)
     @Flag(help: "Print the runs with their parameters and an estimate of the time, and stop.") var dryRun = false

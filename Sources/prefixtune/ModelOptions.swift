@@ -17,8 +17,7 @@ struct ModelOptions: ParsableArguments {
         false
     @Option(help: "Bottleneck adapters that train --method adapter wrote: their folder, or org/name.")
     var adapter: ModelReference?
-    @Option(help: "How frozen weights are held: f32, int8, int8-f32-gradients, int4, or stored (16 bits as they are).")
-    var precision = WeightPrecision.float32
+    @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
 
     func validate() throws {
         if lora == nil, mergeLora || loraAlpha != nil {

@@ -23,8 +23,7 @@ struct Train: AsyncParsableCommand {
     @Option(help: "Format and defaults: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
     @Option(help: "The folder to write to.") var output: URL
     @Option(help: "What is trained.") var method = MethodOptions.Method.prefix
-    @Option(help: "How frozen weights are held: f32, int8, int8-f32-gradients, int4, or stored (16 bits as they are).")
-    var precision = WeightPrecision.float32
+    @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @OptionGroup(title: "Prefix") var prefix: PrefixOptions
     @OptionGroup(title: "Other methods") var others: MethodOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
@@ -106,6 +105,14 @@ struct Train: AsyncParsableCommand {
 }
 
 extension TaskKind: ExpressibleByArgument {}
-extension WeightPrecision: ExpressibleByArgument {}
+extension WeightPrecision: ExpressibleByArgument {
+    /// What every command says of its option.
+    static var help: ArgumentHelp {
+        """
+        How frozen weights are held. Gradients through rounded weights come in 8 bits, or in 32 with -f32-gradients; \
+        stored leaves 16-bit weights as they are.
+        """
+    }
+}
 extension LearningRateSchedule.Shape: ExpressibleByArgument {}
 extension TrainingSettings.Reduction: ExpressibleByArgument {}

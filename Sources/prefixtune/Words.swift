@@ -21,8 +21,7 @@ struct Words: AsyncParsableCommand {
 
     @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
     @Option(help: "The prefix or soft prompt: its folder or file, or org/name.") var prefix: ModelReference
-    @Option(help: "How frozen weights are held: f32, int8, int8-f32-gradients, int4, or stored (16 bits as they are).")
-    var precision = WeightPrecision.float32
+    @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(parsing: .upToNextOption, help: "Layers to look at, from 0; 0 by default.") var layers: [Int] = []
     @Option(
         parsing: .upToNextOption,

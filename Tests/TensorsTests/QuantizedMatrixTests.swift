@@ -156,23 +156,58 @@ import Testing
         expectClose(with, expected, tolerance: 1e-6, "y")
     }
 
-    @Test(arguments: shapes) func gradientsThroughIntegers(shape: [Int]) {
+    @Test(arguments: shapes, widths) func gradientsThroughIntegers(shape: [Int], width: QuantizedMatrix.Width) {
+        defer { useQuantizedKernels(upTo: 2) }
         let (input, output) = (shape[0], shape[1])
-        for rows in [1, 7, 40] {
-            let matrix = Self.matrix(Self.heavyTailed(input * output, 8), input, output, .int8)
-            let w = Self.all(matrix), dy = Self.heavyTailed(rows * output, 9)
-            let tape = Tape(), x = Tensor.zeros([rows, input], tape: tape)
-            (matrix(x) + matrix(x)).backward(dy)
+        let matrix = Self.matrix(Self.heavyTailed(input * output, 8), input, output, width)
+        let w = Self.all(matrix), scales = matrix.weights.scales.floats
+        // The integers of the way back: at 4 bits within half a step of the weights.
+        var integers = [Float](repeating: 0, count: input * output)
+        for n in 0..<output { for i in 0..<input { integers[i * output + n] = w[n * input + i] / scales[n] } }
+        #expect(integers.allSatisfy { abs($0) < 127.01 })
+        let half: Float = width == .int8 ? 0 : 0.51
+        for rows in [1, 7, 40, 100] {
+            let dy = Self.heavyTailed(rows * output, 9)
             let expected =
                 ReferenceMatrix(dy.doubles.map { 2 * $0 }, rows: rows, columns: output)
                 * ReferenceMatrix(w.doubles, rows: output, columns: input)
             // dy is rounded after each element was multiplied by the scale of its output.
-            let scales = matrix.scales.floats
             let scaled = dy.indices.map { dy[$0] * scales[$0 % output] }
-            var integers = [Float](repeating: 0, count: input * output)
-            for n in 0..<output { for i in 0..<input { integers[i * output + n] = w[n * input + i] / scales[n] } }
-            let bounds = Self.bound(scaled, integers, rows: rows, input: output, output: input)
-            Self.expectWithin(bounds.map { 2 * $0 }, x.gradient?.value?.values, expected.values, "dx of \(rows) rows")
+            let halfSteps = (0..<rows).map { row in
+                (0..<output).reduce(0) { $0 + Double(half * abs(scaled[row * output + $1])) }
+            }
+            let bounds = Self.bound(
+                scaled, integers.map { abs($0) + half }, rows: rows, input: output, output: input
+            ).enumerated().map { 2 * ($1 + halfSteps[$0 / input]) }
+            for level in Self.levels {
+                useQuantizedKernels(upTo: level)
+                let tape = Tape(), x = Tensor.zeros([rows, input], tape: tape)
+                (matrix(x) + matrix(x)).backward(dy)
+                Self.expectWithin(
+                    bounds, x.gradient?.value?.values, expected.values, "level \(level), dx of \(rows) rows")
+            }
+        }
+    }
+
+    /// A gradient of a single output needs no rounding and brings back that output's weights, each from its place.
+    @Test(arguments: shapes, widths) func gradientsOfSingleOutputsAreTheirWeights(
+        shape: [Int], width: QuantizedMatrix.Width
+    ) {
+        defer { useQuantizedKernels(upTo: 2) }
+        let (input, output) = (shape[0], shape[1])
+        let matrix = Self.matrix(Self.heavyTailed(input * output, 23), input, output, width), w = Self.all(matrix)
+        var dy = [Float](repeating: 0, count: output * output)
+        for n in 0..<output { dy[n * output + n] = 1 }
+        let scales = matrix.weights.scales.floats
+        // 2^-11 of the ratio of a group's scale to the output's is lost, and half a step of 8 bits.
+        let bounds = w.indices.map { i in
+            1e-6 * Double(abs(w[i])) + (width == .int8 ? 0 : 0.51 * Double(scales[i / input]))
+        }
+        for level in Self.levels {
+            useQuantizedKernels(upTo: level)
+            let tape = Tape(), x = Tensor.zeros([output, input], tape: tape)
+            matrix(x).backward(dy)
+            Self.expectWithin(bounds, x.gradient?.value?.values, w.doubles, "level \(level)")
         }
     }
 
@@ -181,7 +216,6 @@ import Testing
         for rows in [1, 7, 40] {
             let matrix = Self.matrix(
                 Self.heavyTailed(input * output, 10), input, output, width, backward: .float32)
-            #expect(matrix.transposed == nil)
             let w = Self.all(matrix), dy = Self.heavyTailed(rows * output, 11)
             let tape = Tape(), x = Tensor.zeros([rows, input], tape: tape)
             (matrix(x) + matrix(x)).backward(dy)
@@ -229,18 +263,17 @@ import Testing
         #expect(other(Tensor(shape: [0, 50])).shape == [0, 3])
     }
 
-    /// Weights whose only bytes are those of the format.
+    /// Weights whose only bytes are those of the format, gradients or not.
     @Test func memory() {
         let values = Self.heavyTailed(768 * 640, 19)
-        #expect(Self.matrix(values, 768, 640, .int8, backward: .none).byteCount == 768 * 640 + 640 * 4)
-        #expect(Self.matrix(values, 768, 640, .int8).byteCount == 2 * 768 * 640 + 640 * 4)
-        #expect(Self.matrix(values, 768, 640, .int4).byteCount == 768 * 640 / 2 + 768 / 32 * 640 * 2)
+        #expect(Self.matrix(values, 768, 640, .int8).byteCount == 768 * 640 + 640 * 4)
+        #expect(Self.matrix(values, 768, 640, .int4).byteCount == 768 * 640 / 2 + 768 / 32 * 640 * 2 + 640 * 4)
     }
 
     @Test(arguments: widths) func aHeadSharesItsTable(width: QuantizedMatrix.Width) {
         let table = Self.matrix(Self.heavyTailed(40 * 90, 20), 40, 90, width), bias = Self.heavyTailed(90, 21)
         let head = table.withBias(Tensor(bias, shape: [90])), x = Tensor(Self.heavyTailed(80, 22), shape: [2, 40])
-        #expect(head.forward === table.forward && head.byteCount == table.byteCount)
+        #expect(head.weights.integers === table.weights.integers && head.byteCount == table.byteCount)
         let expected = zip(table(x).values, bias + bias).map { Double($0) + Double($1) }
         expectClose(head(x).values, expected, tolerance: 1e-6, "logits")
         let some = table.rows(at: [3, 0, 3]).values, all = Self.all(table)

@@ -5,6 +5,9 @@
 /// −127…127 with a scale of its own, so that an outlier spoils the precision of its own block only (cf. Dettmers et al.
 /// 2022, "LLM.int8()", which keeps outliers in 16 bits). Sums are exact in 32-bit integers within a block (or group), and
 /// added up in floats. Results do not depend on the number of threads.
+///
+/// On the way back dy is what is cut into blocks and rounded, after each element was multiplied by its output's scale; W is
+/// turned a block at a time as it is needed. 4-bit weights become 8-bit ones on that way, t · scales[n].
 #ifndef PREFIXTUNE_QUANTIZED_H
 #define PREFIXTUNE_QUANTIZED_H
 
@@ -26,7 +29,7 @@ typedef struct {
     int bits;
     int64_t outputs, inputs;
     const uint8_t *weights;
-    const float *scales;           // 8 bits: [outputs], or NULL for 1
+    const float *scales;           // [outputs] and 16 bytes more; at 4 bits 8/127 of the output's greatest group scale
     const uint16_t *group_scales;  // 4 bits: binary16 [panels × groups × 64]
 } ptk_quantized;
 
@@ -35,25 +38,25 @@ int64_t ptk_quantized_weight_bytes(int bits, int64_t outputs, int64_t inputs);
 int64_t ptk_quantized_scale_bytes(int64_t outputs, int64_t inputs);
 
 /// Rounds a matrix whose element (n, i) is source[n * output_step + i * input_step], all finite. 4-bit scales are those of
-/// least squared error among some candidates. `scales` [outputs] belongs to 8 bits, `group_scales` to 4; the other is NULL.
+/// least squared error among some candidates. `scales` has [outputs]; `group_scales` belongs to 4 bits and is NULL at 8.
 void ptk_quantize(
     int bits, const float *source, int64_t output_step, int64_t input_step, int64_t outputs, int64_t inputs,
     uint8_t *weights, float *scales, uint16_t *group_scales);
 
-/// The 8-bit integers of `matrix`, inputs and outputs exchanged.
-void ptk_quantized_transpose(const ptk_quantized *matrix, uint8_t *weights);
+/// Bytes of scratch memory that a product of so many rows needs, forward or back, on the threads of the pool.
+int64_t ptk_quantized_scratch(const ptk_quantized *matrix, int64_t rows, bool back);
 
-/// Bytes of scratch memory that a product of so many rows needs.
-int64_t ptk_quantized_scratch(const ptk_quantized *matrix, int64_t rows);
-
-/// y [rows × outputs] (+)= (x ∘ input_factors) · Wᵀ (+ bias [outputs]); input_factors [inputs] and bias may be NULL.
+/// y [rows × outputs] = x · Wᵀ (+ bias [outputs]); bias may be NULL.
 void ptk_quantized_multiply(
-    const ptk_quantized *matrix, const float *x, int64_t rows, const float *input_factors, const float *bias,
-    bool accumulate, void *scratch, float *y);
+    const ptk_quantized *matrix, const float *x, int64_t rows, const float *bias, void *scratch, float *y);
 
-/// dx [rows × inputs] (+)= dy · W in 32-bit floats: tiles of W are widened into `scratch` (`ptk_compressed_tile` floats per
-/// thread) and multiplied by `product`. Returns its status.
-int ptk_quantized_multiply_back(
+/// dx [rows × inputs] (+)= dy · W by 8-bit integers.
+void ptk_quantized_multiply_back(
+    const ptk_quantized *matrix, const float *dy, int64_t rows, bool accumulate, void *scratch, float *dx);
+
+/// The same in 32-bit floats: tiles of W are widened into `scratch` (`ptk_compressed_tile` floats per thread) and multiplied
+/// by `product`. Returns its status.
+int ptk_quantized_multiply_back_floats(
     const ptk_quantized *matrix, const float *dy, int64_t rows, bool accumulate, ptk_product product, float *scratch,
     float *dx);
 

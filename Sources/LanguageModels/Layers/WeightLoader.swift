@@ -17,10 +17,12 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
     case stored
     /// Rounded to 8 bits, forward and backward: a quarter of the memory, and the fastest; see `QuantizedMatrix`.
     case int8
-    /// Rounded to 8 bits, with gradients in 32 bits through the rounded weights, and no copy for them.
+    /// Rounded to 8 bits, with gradients in 32 bits through the rounded weights.
     case int8Float32Gradients = "int8-f32-gradients"
-    /// Rounded to 4 bits: the least memory.
+    /// Rounded to 4 bits, with gradients by 8-bit integers: the least memory.
     case int4
+    /// Rounded to 4 bits, with gradients in 32 bits through the rounded weights.
+    case int4Float32Gradients = "int4-f32-gradients"
 
     /// Bits and gradients of the matrices that are rounded; nil where none is.
     func quantization(differentiable: Bool) -> (width: QuantizedMatrix.Width, backward: QuantizedMatrix.Backward)? {
@@ -28,7 +30,8 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
         case .float32, .stored: nil
         case .int8: (.int8, differentiable ? .int8 : .none)
         case .int8Float32Gradients: (.int8, differentiable ? .float32 : .none)
-        case .int4: (.int4, differentiable ? .float32 : .none)
+        case .int4: (.int4, differentiable ? .int8 : .none)
+        case .int4Float32Gradients: (.int4, differentiable ? .float32 : .none)
         }
     }
 }

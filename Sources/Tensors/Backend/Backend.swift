@@ -23,12 +23,11 @@ protocol Backend {
         _ dy: Floats, by matrix: CompressedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats)
     func gatherRows(_ matrix: CompressedMatrix, _ indices: [Int32], into out: MutableFloats)
 
-    /// The integers and scales of a ``QuantizedMatrix``, and the integers transposed.
+    /// The integers and scales of a ``QuantizedMatrix``.
     func quantize(
         _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, orientation: MatrixOrientation,
         width: QuantizedMatrix.Width
-    ) -> (weights: CompressedBytes, scales: CompressedBytes)
-    func transposed(_ weights: CompressedBytes, input: Int, output: Int) -> CompressedBytes
+    ) -> QuantizedWeights
     /// y = x·Wᵀ (+ bias), and dx (+)= dy·W; results do not depend on `threads`.
     func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats)
     func multiplyBack(

@@ -6,35 +6,26 @@ extension CPUBackend {
     func quantize(
         _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, orientation: MatrixOrientation,
         width: QuantizedMatrix.Width
-    ) -> (weights: CompressedBytes, scales: CompressedBytes) {
+    ) -> QuantizedWeights {
         let (outputs, inputs, bits) = (Int64(output), Int64(input), Int32(width.rawValue))
         let steps = orientation == .outputByInput ? (inputs, 1) : (1, outputs)
-        let weightBytes = Int(ptk_quantized_weight_bytes(bits, outputs, inputs))
-        let scaleBytes = width == .int8 ? 4 * output : Int(ptk_quantized_scale_bytes(outputs, inputs))
-        let scales = CompressedBytes(uninitialized: scaleBytes)
-        let weights = CompressedBytes(uninitialized: weightBytes)
+        let weights = QuantizedWeights(
+            integers: CompressedBytes(uninitialized: Int(ptk_quantized_weight_bytes(bits, outputs, inputs))),
+            scales: CompressedBytes(uninitialized: 4 * output),
+            groupScales: width == .int4
+                ? CompressedBytes(uninitialized: Int(ptk_quantized_scale_bytes(outputs, inputs))) : nil)
         ptk_quantize(
             bits, values.baseAddress, steps.0, steps.1, outputs, inputs,
-            weights.start.assumingMemoryBound(to: UInt8.self),
-            width == .int8 ? scales.start.assumingMemoryBound(to: Float.self) : nil,
-            width == .int4 ? scales.start.assumingMemoryBound(to: UInt16.self) : nil)
-        return (weights, scales)
-    }
-
-    func transposed(_ weights: CompressedBytes, input: Int, output: Int) -> CompressedBytes {
-        var matrix = ptk_quantized()
-        (matrix.bits, matrix.outputs, matrix.inputs) = (8, Int64(output), Int64(input))
-        matrix.weights = weights.bytes
-        let result = CompressedBytes(
-            uninitialized: Int(ptk_quantized_weight_bytes(8, Int64(input), Int64(output))))
-        ptk_quantized_transpose(&matrix, result.start.assumingMemoryBound(to: UInt8.self))
-        return result
+            weights.integers.start.assumingMemoryBound(to: UInt8.self),
+            weights.scales.start.assumingMemoryBound(to: Float.self),
+            weights.groupScales?.start.assumingMemoryBound(to: UInt16.self))
+        return weights
     }
 
     func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats) {
         matrix.withKernelArguments { call in
-            let scratch = Storage(count: Int(ptk_quantized_scratch(&call, Int64(rows)) + 3) / 4)
-            ptk_quantized_multiply(&call, x, Int64(rows), nil, bias, false, scratch.floats, y)
+            let scratch = Storage(count: Int(ptk_quantized_scratch(&call, Int64(rows), false) + 3) / 4)
+            ptk_quantized_multiply(&call, x, Int64(rows), bias, scratch.floats, y)
         }
     }
 
@@ -42,18 +33,14 @@ extension CPUBackend {
         _ dy: Floats, by matrix: QuantizedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats
     ) {
         matrix.withKernelArguments { call in
-            guard let transposed = matrix.transposed else {
-                let scratch = Storage(count: threads * ptk_compressed_tile)
-                let status = ptk_quantized_multiply_back(
-                    &call, dy, Int64(rows), accumulate, ptd_gemm, scratch.floats, dx)
-                return precondition(status == 0, "oneDNN refused a product of \(rows) rows: status \(status)")
+            if matrix.backward == .int8 {
+                let scratch = Storage(count: Int(ptk_quantized_scratch(&call, Int64(rows), true) + 3) / 4)
+                return ptk_quantized_multiply_back(&call, dy, Int64(rows), accumulate, scratch.floats, dx)
             }
-            var back = ptk_quantized()
-            (back.bits, back.outputs, back.inputs) = (8, Int64(matrix.inputWidth), Int64(matrix.outputWidth))
-            back.weights = transposed.bytes
-            let scratch = Storage(count: Int(ptk_quantized_scratch(&back, Int64(rows)) + 3) / 4)
-            ptk_quantized_multiply(
-                &back, dy, Int64(rows), matrix.scales.floats, nil, accumulate, scratch.floats, dx)
+            let scratch = Storage(count: threads * ptk_compressed_tile)
+            let status = ptk_quantized_multiply_back_floats(
+                &call, dy, Int64(rows), accumulate, ptd_gemm, scratch.floats, dx)
+            precondition(status == 0, "oneDNN refused a product of \(rows) rows: status \(status)")
         }
     }
 
@@ -66,11 +53,9 @@ extension QuantizedMatrix {
     fileprivate func withKernelArguments(_ body: (inout ptk_quantized) -> Void) {
         var call = ptk_quantized()
         (call.bits, call.outputs, call.inputs) = (Int32(width.rawValue), Int64(outputWidth), Int64(inputWidth))
-        call.weights = forward.bytes
-        switch width {
-        case .int8: call.scales = scales.floats
-        case .int4: call.group_scales = scales.halves
-        }
+        call.weights = weights.integers.bytes
+        call.scales = weights.scales.floats
+        call.group_scales = weights.groupScales?.halves
         withExtendedLifetime(self) { body(&call) }
     }
 }

@@ -118,30 +118,25 @@ final class ProfiledBackend: Backend, @unchecked Sendable {
     func quantize(
         _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, orientation: MatrixOrientation,
         width: QuantizedMatrix.Width
-    ) -> (weights: CompressedBytes, scales: CompressedBytes) {
+    ) -> QuantizedWeights {
         base.quantize(values, input: input, output: output, orientation: orientation, width: width)
-    }
-
-    func transposed(_ weights: CompressedBytes, input: Int, output: Int) -> CompressedBytes {
-        base.transposed(weights, input: input, output: output)
     }
 
     func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats) {
         let (k, n) = (matrix.inputWidth, matrix.outputWidth)
         timed(
-            "product \(k) × \(n)", operations: 2 * rows * k * n, bytes: matrix.forward.count + matrix.scales.count,
-            cached: 4 * rows * (k + n), unit: .int8
+            "product \(k) × \(n)", operations: 2 * rows * k * n, bytes: matrix.byteCount, cached: 4 * rows * (k + n),
+            unit: .int8
         ) { base.multiply(x, by: matrix, rows: rows, bias: bias, into: y) }
     }
 
     func multiplyBack(
         _ dy: Floats, by matrix: QuantizedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats
     ) {
-        let (k, n) = (matrix.outputWidth, matrix.inputWidth), copy = matrix.transposed
+        let (k, n) = (matrix.outputWidth, matrix.inputWidth)
         timed(
-            "product \(k) × \(n)", operations: 2 * rows * k * n,
-            bytes: copy?.count ?? matrix.forward.count + matrix.scales.count, cached: 4 * rows * (k + n),
-            unit: copy == nil ? .float32 : .int8
+            "product \(k) × \(n)", operations: 2 * rows * k * n, bytes: matrix.byteCount, cached: 4 * rows * (k + n),
+            unit: matrix.backward == .int8 ? .int8 : .float32
         ) { base.multiplyBack(dy, by: matrix, rows: rows, accumulate: accumulate, into: dx) }
     }
 

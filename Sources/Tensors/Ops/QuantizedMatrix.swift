@@ -5,9 +5,9 @@
 /// with a scale of its own, so that an outlier spoils the precision of its own block only. Sums are exact within a block
 /// and added up in 32-bit floats; results do not depend on the number of threads.
 ///
-/// One layout serves one row and many. The way back at 8 bits multiplies by a second, transposed copy of the same integers,
-/// with the scales folded into dy before that is rounded; or, as always at 4 bits, widens tiles of W and multiplies in
-/// 32 bits.
+/// One layout serves one row and many, forward and back. On the way back dy is what is rounded, after each element was
+/// multiplied by its output's scale; the integers are turned a block at a time in the nearest cache, where 4-bit ones become
+/// 8-bit ones with one scale per output. Or tiles of W are widened and multiplied in 32 bits.
 public final class QuantizedMatrix: LinearMap {
     /// Bits of a weight.
     public enum Width: Int, Sendable {
@@ -21,7 +21,7 @@ public final class QuantizedMatrix: LinearMap {
     public enum Backward: Sendable {
         /// Not at all.
         case none
-        /// By 8-bit integers; at 4 bits as ``float32``.
+        /// By 8-bit integers, as fast as forward.
         case int8
         /// By 32-bit floats through the rounded weights.
         case float32
@@ -35,11 +35,8 @@ public final class QuantizedMatrix: LinearMap {
     public var parameterGradient: Gradient? { nil }
 
     let width: Width
-    let forward: CompressedBytes
-    let scales: CompressedBytes
-    /// The integers [input × output]; nil where gradients come back in 32 bits.
-    let transposed: CompressedBytes?
-    private let isDifferentiable: Bool
+    let backward: Backward
+    let weights: QuantizedWeights
     private let bias: Tensor?
 
     /// Rounds a matrix, which is not needed afterwards.
@@ -59,13 +56,8 @@ public final class QuantizedMatrix: LinearMap {
         outputWidth = output
         self.width = width
         self.bias = bias
-        isDifferentiable = backward != .none
-        let integers = backend.quantize(values, input: input, output: output, orientation: orientation, width: width)
-        forward = integers.weights
-        scales = integers.scales
-        transposed =
-            backward == .int8 && width == .int8
-            ? backend.transposed(forward, input: input, output: output) : nil
+        self.backward = backward
+        weights = backend.quantize(values, input: input, output: output, orientation: orientation, width: width)
     }
 
     private init(_ other: QuantizedMatrix, bias: Tensor?) {
@@ -73,10 +65,8 @@ public final class QuantizedMatrix: LinearMap {
         inputWidth = other.inputWidth
         outputWidth = other.outputWidth
         width = other.width
-        forward = other.forward
-        scales = other.scales
-        transposed = other.transposed
-        isDifferentiable = other.isDifferentiable
+        backward = other.backward
+        weights = other.weights
         self.bias = bias
     }
 
@@ -85,8 +75,8 @@ public final class QuantizedMatrix: LinearMap {
     /// - Parameter bias: b [output], or nil.
     public func withBias(_ bias: Tensor?) -> QuantizedMatrix { QuantizedMatrix(self, bias: bias) }
 
-    /// Memory held by the weights, their scales and the copy for gradients, without the bias.
-    public var byteCount: Int { forward.count + scales.count + (transposed?.count ?? 0) }
+    /// Memory held by the weights and their scales, without the bias.
+    public var byteCount: Int { weights.integers.count + weights.scales.count + (weights.groupScales?.count ?? 0) }
 
     /// y = x·Wᵀ + b.
     public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
@@ -97,7 +87,7 @@ public final class QuantizedMatrix: LinearMap {
     public func pullBack(
         _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
     ) {
-        precondition(isDifferentiable, "this matrix was made without gradients")
+        precondition(backward != .none, "this matrix was made without gradients")
         backend.multiplyBack(dy, by: self, rows: rows, accumulate: accumulate, into: dx)
     }
 
@@ -119,4 +109,13 @@ public final class QuantizedMatrix: LinearMap {
         backend.gatherRows(self, indices, into: rows.floats)
         return rows
     }
+}
+
+/// The integers of a ``QuantizedMatrix``, in the layout of the kernels, and their scales.
+struct QuantizedWeights {
+    let integers: CompressedBytes
+    /// Floats [output]: of the integers at 8 bits; of the 8-bit integers that the way back makes of those of 4 bits.
+    let scales: CompressedBytes
+    /// Of 4 bits: binary16 for every output and 32 inputs.
+    let groupScales: CompressedBytes?
 }

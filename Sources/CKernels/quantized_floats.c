@@ -1,0 +1,69 @@
+// Quantised weights as floats: rows of a table, and the way back that rounds nothing.
+
+#include "half.h"
+#include "quantized_layout.h"
+
+/// `count` weights of output n from input `from` on, a multiple of 32.
+static void widen(const ptk_quantized *m, int64_t n, int64_t from, int64_t count, float *out) {
+    if (m->bits == 8) {
+        const uint8_t *four = place(m, n, from);
+        for (int64_t i = 0; i < count; i += 4, four += 256)
+            for (int64_t j = 0; j < 4 && i + j < count; j++) out[i + j] = (float)((int)four[j] - 128) * m->scales[n];
+        return;
+    }
+    const uint16_t *scales = group_scales(m, n, from / group);
+    const uint8_t *four = place(m, n, from);
+    for (int64_t g = 0; g < count; g += group, scales += panel) {
+        const float scale = float_of_half(*scales);
+        for (int64_t i = g; i < g + group && i < count; i++)
+            out[i] = (float)((four[i / 8 * 256 + i % 4] >> (i % 8 < 4 ? 0 : 4) & 15) - 8) * scale;
+    }
+}
+
+enum { side = 256 };
+
+struct back {
+    const ptk_quantized *matrix;
+    const float *dy;
+    int64_t rows;
+    bool accumulate;
+    ptk_product product;
+    float *scratch, *dx;
+    int status;
+};
+
+/// A thread has columns of dx to itself and walks the outputs in order: nothing depends on who does what. Products inside
+/// of the parallel region run on one thread.
+static void back_thread(void *context, int thread, int threads) {
+    struct back *a = context;
+    const ptk_quantized *m = a->matrix;
+    float *tile = a->scratch + thread * (int64_t)ptk_compressed_tile;
+    int64_t begin, end;
+    share((m->inputs + side - 1) / side, thread, threads, &begin, &end);
+    for (int64_t k = begin * side; k < least(end * side, m->inputs); k += side) {
+        const int64_t inputs = least(side, m->inputs - k);
+        for (int64_t n = 0; n < m->outputs; n += side) {
+            const int64_t outputs = least(side, m->outputs - n);
+            for (int64_t o = 0; o < outputs; o++) widen(m, n + o, k, inputs, tile + o * inputs);
+            const int status = a->product(
+                false, false, a->rows, inputs, outputs, a->dy + n, m->outputs, tile, inputs, n > 0 || a->accumulate,
+                a->dx + k, m->inputs);
+            if (status) a->status = status;
+        }
+    }
+}
+
+int ptk_quantized_multiply_back_floats(
+    const ptk_quantized *matrix, const float *dy, int64_t rows, bool accumulate, ptk_product product, float *scratch,
+    float *dx) {
+    if (rows == 0) return 0;
+    struct back a = {
+        .matrix = matrix, .dy = dy, .rows = rows, .accumulate = accumulate, .product = product, .scratch = scratch,
+        .dx = dx};
+    ptk_parallel(back_thread, &a);
+    return a.status;
+}
+
+void ptk_quantized_gather(const ptk_quantized *matrix, const int32_t *indices, int64_t count, float *out) {
+    for (int64_t i = 0; i < count; i++) widen(matrix, indices[i], 0, matrix->inputs, out + i * matrix->inputs);
+}
