@@ -57,6 +57,36 @@ import Testing
         }
     }
 
+    @Test func lendsRowsOfATensorOnce() throws {
+        try withReader(["w"]) { reader, path in
+            let values = try reader.withRows(of: "w", shape: [2, 2]) { copy in
+                try [1..<2, 0..<1].map { rows in
+                    var values = [Float](repeating: 0, count: 2)
+                    try values.withUnsafeMutableBufferPointer { try copy(rows, $0) }
+                    return values
+                }
+            }
+            #expect(values == [[2, 3], [0, 1]])
+            #expect(throws: CheckpointError.takenTwice(file: path, key: "w")) { try reader.read("w", shape: [2, 2]) }
+            try reader.finish()
+        }
+    }
+
+    @Test func placesNaNInTheWholeTensor() throws {
+        try withCheckpointFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            var writer = SafetensorsWriter()
+            writer.add("w", shape: [3, 2], values: [0, 1, 2, 3, 4, .nan])
+            try writer.write(to: url)
+            do {
+                _ = try SafetensorsFile(url).floatsByRows(of: "w")
+                Issue.record("a NaN was passed over")
+            } catch CheckpointError.notFinite(_, let key, let index, _) {
+                #expect(key == "w" && index == 5)
+            }
+        }
+    }
+
     @Test func reportsTensorsThatNothingUsed() throws {
         try withReader(["h.0.attn.bias", "h.0.attn.c.bias", "h.0.mlp.extra", "other", "used"]) { reader, path in
             _ = try reader.read("used", shape: [2, 2])

@@ -47,6 +47,25 @@ extension SafetensorsFile {
     }
 }
 
+extension TensorSource {
+    /// All values of a tensor, copied a row at a time, then two.
+    func floatsByRows(of name: String) throws -> [[Float]] {
+        let shape = shape(of: name) ?? [], width = shape.dropFirst().reduce(1, *), count = shape.first ?? 0
+        return try [1, 2].map { step in
+            var all = [Float](repeating: .nan, count: count * width)
+            try all.withUnsafeMutableBufferPointer { all in
+                for first in stride(from: 0, to: count, by: step) {
+                    let rows = first..<min(first + step, count)
+                    let part = UnsafeMutableBufferPointer(
+                        rebasing: all[rows.lowerBound * width..<rows.upperBound * width])
+                    try copy(name, rows: rows, into: part, checkingFinite: true)
+                }
+            }
+            return all
+        }
+    }
+}
+
 /// SplitMix64: the same mutations on every machine.
 struct CheckpointRandom: RandomNumberGenerator {
     var state: UInt64

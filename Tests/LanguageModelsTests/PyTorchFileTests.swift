@@ -36,7 +36,12 @@ import Testing
             let bytes = try expected.withBytes(of: key) { Array($0) }
             #expect(try file.bytes(of: tensor) == bytes, "\(key)")
             if expected.storedType(of: key)?.isConvertible == true {
-                #expect(try file.floats(of: tensor) == expected.floats(of: key), "\(key)")
+                let floats = try expected.floats(of: key)
+                #expect(try file.floats(of: tensor) == floats, "\(key)")
+                if expected.shape(of: key) != [] {
+                    #expect(try file.floatsByRows(of: tensor) == [floats, floats], "\(key) by rows")
+                    #expect(try expected.floatsByRows(of: key) == [floats, floats], "\(key) by rows")
+                }
             }
             file.releasePages(of: tensor)
             #expect(try file.bytes(of: tensor) == bytes, "\(key) after its pages were released")
@@ -86,6 +91,9 @@ import Testing
                 try file.floats(of: "weight")
             }
             #expect(try file.floats(of: "weight", checkingFinite: false)[9].isNaN)
+            #expect(throws: CheckpointError.notFinite(file: url.path, key: "weight", index: 8, value: .infinity)) {
+                try file.floatsByRows(of: "weight")
+            }
         }
     }
 

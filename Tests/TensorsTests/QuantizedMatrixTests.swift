@@ -263,6 +263,24 @@ import Testing
         #expect(other(Tensor(shape: [0, 50])).shape == [0, 3])
     }
 
+    /// A matrix too large for one part is the same as one rounded at once.
+    @Test(arguments: widths) func rowsMayBeReadInParts(width: QuantizedMatrix.Width) throws {
+        let (input, output) = (9_000, 150), values = Self.heavyTailed(input * output, 24)
+        let whole = Self.matrix(values, input, output, width)
+        var parts: [Range<Int>] = []
+        let read = try QuantizedMatrix(input: input, output: output, width: width, backward: .none) { rows, part in
+            parts.append(rows)
+            _ = part.update(fromContentsOf: values[rows.lowerBound * input..<rows.upperBound * input])
+        }
+        #expect(parts == [0..<64, 64..<128, 128..<150])
+        #expect(Self.all(read) == Self.all(whole))
+        #expect((0..<output).allSatisfy { read.weights.scales.floats[$0] == whole.weights.scales.floats[$0] })
+        struct Unreadable: Error {}
+        #expect(throws: Unreadable.self) {
+            try QuantizedMatrix(input: 3, output: 2, width: width, backward: .none) { _, _ in throw Unreadable() }
+        }
+    }
+
     /// Weights whose only bytes are those of the format, gradients or not.
     @Test func memory() {
         let values = Self.heavyTailed(768 * 640, 19)

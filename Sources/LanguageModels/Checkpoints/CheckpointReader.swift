@@ -92,6 +92,22 @@ public struct CheckpointReader: Sendable {
         finishTaking(key)
     }
 
+    /// Lends what copies rows of a tensor as float32, for those who need not hold all of it at once.
+    ///
+    /// - Parameter body: Receives a function that copies the given rows, which has the errors of ``read(_:shape:)``.
+    /// - Returns: What `body` returns.
+    /// - Throws: As ``read(_:shape:)``, and what `body` throws.
+    public func withRows<Result>(
+        of name: String, shape: [Int],
+        _ body: ((Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void) throws -> Result
+    ) throws -> Result {
+        let key = try check(name, shape: shape)
+        return try body { rows, destination in
+            try source.copy(key, rows: rows, into: destination, checkingFinite: checksValues)
+            finishTaking(key)
+        }
+    }
+
     /// Copies the elements of a tensor as they are stored, row-major, into memory of the caller's.
     ///
     /// - Parameters:

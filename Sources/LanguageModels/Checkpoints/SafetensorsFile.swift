@@ -63,24 +63,47 @@ public final class SafetensorsFile: TensorSource {
         guard let entry = entries[name] else {
             throw CheckpointError.missingTensor(file: path, key: name, similar: [])
         }
-        precondition(destination.count == entry.count, "the destination must have the tensor's size")
+        try copy(name, entry, elements: 0..<entry.count, into: destination, checkingFinite: checkingFinite)
+    }
+
+    /// Copies some of a tensor's rows; see ``TensorSource``.
+    public func copy(
+        _ name: String, rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
+    ) throws {
+        guard let entry = entries[name] else {
+            throw CheckpointError.missingTensor(file: path, key: name, similar: [])
+        }
+        let width = entry.shape.dropFirst().reduce(1, *)
+        precondition(rows.upperBound * width <= entry.count, "rows \(rows) of a tensor \(entry.shape)")
+        try copy(
+            name, entry, elements: rows.lowerBound * width..<rows.upperBound * width, into: destination,
+            checkingFinite: checkingFinite)
+    }
+
+    private func copy(
+        _ name: String, _ entry: SafetensorsHeader.Entry, elements: Range<Int>,
+        into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
+    ) throws {
+        precondition(destination.count == elements.count, "the destination must have the size of what is copied")
         guard entry.type.isConvertible else {
             throw CheckpointError.unsupportedType(file: path, key: name, type: entry.type.rawValue)
         }
-        guard let target = destination.baseAddress, entry.count > 0 else { return }
+        guard let target = destination.baseAddress, !elements.isEmpty else { return }
 
         try withBytes(of: name) { bytes in
+            guard let first = bytes.baseAddress.map({ $0 + elements.lowerBound * entry.type.size }) else { return }
             switch entry.type {
-            case .float64: ptk_f64_to_f32(bytes.baseAddress, target, entry.count)
-            case .float16: ptk_f16_to_f32(bytes.baseAddress, target, entry.count)
-            case .bfloat16: ptk_bf16_to_f32(bytes.baseAddress, target, entry.count)
-            default: ptk_f32_to_f32(bytes.baseAddress, target, entry.count)
+            case .float64: ptk_f64_to_f32(first, target, elements.count)
+            case .float16: ptk_f16_to_f32(first, target, elements.count)
+            case .bfloat16: ptk_bf16_to_f32(first, target, elements.count)
+            default: ptk_f32_to_f32(first, target, elements.count)
             }
         }
         guard checkingFinite else { return }
-        let index = ptk_first_not_finite(target, entry.count)
-        if index < entry.count {
-            throw CheckpointError.notFinite(file: path, key: name, index: index, value: destination[index])
+        let index = ptk_first_not_finite(target, elements.count)
+        if index < elements.count {
+            throw CheckpointError.notFinite(
+                file: path, key: name, index: elements.lowerBound + index, value: destination[index])
         }
     }
 

@@ -72,6 +72,16 @@ public struct ShardedCheckpoint: TensorSource {
         try file.copy(name, into: destination, checkingFinite: checkingFinite)
     }
 
+    /// Copies some of a tensor's rows; see ``TensorSource``.
+    public func copy(
+        _ name: String, rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
+    ) throws {
+        guard let file = fileOfName[name] else {
+            throw CheckpointError.missingTensor(file: index, key: name, similar: [])
+        }
+        try file.copy(name, rows: rows, into: destination, checkingFinite: checkingFinite)
+    }
+
     /// Copies the elements of a tensor as they are stored; see ``TensorSource``.
     public func copyBytes(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws {
         guard let file = fileOfName[name] else {

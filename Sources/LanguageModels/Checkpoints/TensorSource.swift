@@ -23,6 +23,13 @@ public protocol TensorSource: Sendable {
     /// - Throws: ``CheckpointError`` where the tensor is missing, cannot be converted or fails the check.
     func copy(_ name: String, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool) throws
 
+    /// Copies some of a tensor's rows, those of its first dimension, as ``copy(_:into:checkingFinite:)`` copies all of them.
+    ///
+    /// - Parameter destination: as many floats as these rows have elements.
+    func copy(
+        _ name: String, rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
+    ) throws
+
     /// Copies the elements of a tensor as they are stored, in row-major order.
     ///
     /// - Parameters:
@@ -33,4 +40,17 @@ public protocol TensorSource: Sendable {
 
     /// Gives the memory behind a tensor's file pages back. Its values can still be read (from the file again).
     func releasePages(of name: String)
+}
+
+extension TensorSource {
+    /// By way of the whole tensor: for sources that lie in memory.
+    public func copy(
+        _ name: String, rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
+    ) throws {
+        let shape = shape(of: name) ?? [], width = shape.dropFirst().reduce(1, *)
+        let all = UnsafeMutableBufferPointer<Float>.allocate(capacity: shape.reduce(1, *))
+        defer { all.deallocate() }
+        try copy(name, into: all, checkingFinite: checkingFinite)
+        _ = destination.update(fromContentsOf: all[rows.lowerBound * width..<rows.upperBound * width])
+    }
 }

@@ -102,14 +102,10 @@ public struct WeightLoader {
     /// The embeddings of tokens, rounded as matrices are, so that a tied output head shares them.
     public func tokenTable(_ name: String, rows: Int, width: Int) throws -> TokenTable {
         guard let (bits, backward) = quantization else { return try table(name, rows: rows, width: width) }
-        let values = Tensor(shape: [rows, width])
-        return try values.withMutableValues { buffer in
-            try reader.read(name, shape: [rows, width], into: buffer)
-            return .quantized(
-                QuantizedMatrix(
-                    UnsafeBufferPointer(buffer), input: width, output: rows, orientation: .outputByInput, width: bits,
-                    backward: backward))
-        }
+        return .quantized(
+            try reader.withRows(of: name, shape: [rows, width]) {
+                try QuantizedMatrix(input: width, output: rows, width: bits, backward: backward, reading: $0)
+            })
     }
 
     /// Embeddings of positions, in 32 bits unless stored precision is asked for.
@@ -239,6 +235,12 @@ extension WeightLoader {
     ) throws -> any LinearMap {
         // Not `tensor`: the plain copy lives only until it is re-laid.
         let shape = orientation == .inputByOutput ? [input, output] : [output, input]
+        if orientation == .outputByInput, let (bits, backward) = quantization, mergedUpdate(of: name) == nil {
+            return try reader.withRows(of: "\(name).weight", shape: shape) {
+                try QuantizedMatrix(
+                    input: input, output: output, bias: bias, width: bits, backward: backward, reading: $0)
+            }
+        }
         let values = Tensor(shape: shape)
         return try values.withMutableValues { buffer in
             try read(name, shape: shape, orientation, into: buffer)
@@ -273,8 +275,13 @@ extension WeightLoader {
         _ name: String, shape: [Int], _ orientation: MatrixOrientation, into buffer: UnsafeMutableBufferPointer<Float>
     ) throws {
         try reader.read("\(name).weight", shape: shape, into: buffer)
-        guard let adapters, adapters.merges, let update = adapters.update(of: scope + name) else { return }
-        try update.add(to: buffer, shape: shape, orientation: orientation, name: scope + name)
+        try mergedUpdate(of: name)?.add(to: buffer, shape: shape, orientation: orientation, name: scope + name)
+    }
+
+    /// The adapter that is to be merged into a matrix.
+    private func mergedUpdate(of name: String) -> LowRankUpdates.Handle? {
+        guard let adapters, adapters.merges else { return nil }
+        return adapters.update(of: scope + name)
     }
 
     /// A matrix that stays as the checkpoint stores it: quantised, or of 16 bits where those are to be kept.

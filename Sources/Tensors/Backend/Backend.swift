@@ -23,11 +23,8 @@ protocol Backend {
         _ dy: Floats, by matrix: CompressedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats)
     func gatherRows(_ matrix: CompressedMatrix, _ indices: [Int32], into out: MutableFloats)
 
-    /// The integers and scales of a ``QuantizedMatrix``.
-    func quantize(
-        _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, orientation: MatrixOrientation,
-        width: QuantizedMatrix.Width
-    ) -> QuantizedWeights
+    /// Rounds the rows (outputs) of a ``QuantizedMatrix`` that `values` holds; they begin at a multiple of 64.
+    func quantize(_ values: Floats, orientation: MatrixOrientation, rows: Range<Int>, into weights: QuantizedWeights)
     /// y = x·Wᵀ (+ bias), and dx (+)= dy·W; results do not depend on `threads`.
     func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats)
     func multiplyBack(

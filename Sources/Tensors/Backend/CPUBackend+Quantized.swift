@@ -3,23 +3,16 @@ import COneDNN
 
 /// Products with matrices that were rounded to 8 or 4 bits here.
 extension CPUBackend {
-    func quantize(
-        _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, orientation: MatrixOrientation,
-        width: QuantizedMatrix.Width
-    ) -> QuantizedWeights {
-        let (outputs, inputs, bits) = (Int64(output), Int64(input), Int32(width.rawValue))
-        let steps = orientation == .outputByInput ? (inputs, 1) : (1, outputs)
-        let weights = QuantizedWeights(
-            integers: CompressedBytes(uninitialized: Int(ptk_quantized_weight_bytes(bits, outputs, inputs))),
-            scales: CompressedBytes(uninitialized: 4 * output),
-            groupScales: width == .int4
-                ? CompressedBytes(uninitialized: Int(ptk_quantized_scale_bytes(outputs, inputs))) : nil)
+    func quantize(_ values: Floats, orientation: MatrixOrientation, rows: Range<Int>, into weights: QuantizedWeights) {
+        let (inputs, bits) = (Int64(weights.input), Int32(weights.width.rawValue)), before = Int64(rows.lowerBound)
+        let steps = orientation == .outputByInput ? (inputs, 1) : (1, Int64(rows.count))
+        // Panels of outputs lie one after another, their scales likewise.
+        let integers = weights.integers.start + Int(ptk_quantized_weight_bytes(bits, before, inputs))
+        let groupScales = weights.groupScales.map { $0.start + Int(ptk_quantized_scale_bytes(before, inputs)) }
         ptk_quantize(
-            bits, values.baseAddress, steps.0, steps.1, outputs, inputs,
-            weights.integers.start.assumingMemoryBound(to: UInt8.self),
-            weights.scales.start.assumingMemoryBound(to: Float.self),
-            weights.groupScales?.start.assumingMemoryBound(to: UInt16.self))
-        return weights
+            bits, values, steps.0, steps.1, Int64(rows.count), inputs, integers.assumingMemoryBound(to: UInt8.self),
+            weights.scales.start.assumingMemoryBound(to: Float.self) + rows.lowerBound,
+            groupScales?.assumingMemoryBound(to: UInt16.self))
     }
 
     func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats) {
@@ -46,6 +39,19 @@ extension CPUBackend {
 
     func gatherRows(_ matrix: QuantizedMatrix, _ indices: [Int32], into out: MutableFloats) {
         matrix.withKernelArguments { ptk_quantized_gather(&$0, indices, Int64(indices.count), out) }
+    }
+}
+
+extension QuantizedWeights {
+    /// Memory that ``Backend/quantize(_:orientation:rows:into:)`` fills.
+    init(input: Int, output: Int, width: QuantizedMatrix.Width) {
+        let (outputs, inputs, bits) = (Int64(output), Int64(input), Int32(width.rawValue))
+        self.init(
+            input: input, output: output, width: width,
+            integers: CompressedBytes(uninitialized: Int(ptk_quantized_weight_bytes(bits, outputs, inputs))),
+            scales: CompressedBytes(uninitialized: 4 * output),
+            groupScales: width == .int4
+                ? CompressedBytes(uninitialized: Int(ptk_quantized_scale_bytes(outputs, inputs))) : nil)
     }
 }
 

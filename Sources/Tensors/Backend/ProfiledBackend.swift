@@ -115,11 +115,8 @@ final class ProfiledBackend: Backend, @unchecked Sendable {
         }
     }
 
-    func quantize(
-        _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, orientation: MatrixOrientation,
-        width: QuantizedMatrix.Width
-    ) -> QuantizedWeights {
-        base.quantize(values, input: input, output: output, orientation: orientation, width: width)
+    func quantize(_ values: Floats, orientation: MatrixOrientation, rows: Range<Int>, into weights: QuantizedWeights) {
+        base.quantize(values, orientation: orientation, rows: rows, into: weights)
     }
 
     func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats) {

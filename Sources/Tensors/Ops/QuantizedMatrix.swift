@@ -57,7 +57,36 @@ public final class QuantizedMatrix: LinearMap {
         self.width = width
         self.bias = bias
         self.backward = backward
-        weights = backend.quantize(values, input: input, output: output, orientation: orientation, width: width)
+        weights = QuantizedWeights(input: input, output: output, width: width)
+        guard let start = values.baseAddress else { return }
+        backend.quantize(start, orientation: orientation, rows: 0..<output, into: weights)
+    }
+
+    /// Rounds a matrix [output × input] that is read some rows at a time: it need never be in memory as a whole.
+    ///
+    /// - Parameter read: Writes the given rows, all finite.
+    /// - Throws: What `read` throws.
+    public init(
+        input: Int, output: Int, bias: Tensor? = nil, width: Width, backward: Backward,
+        reading read: (_ rows: Range<Int>, _ destination: UnsafeMutableBufferPointer<Float>) throws -> Void
+    ) throws {
+        precondition(input > 0 && bias.map { $0.count == output } ?? true, "one bias per output")
+        inputWidth = input
+        outputWidth = output
+        self.width = width
+        self.backward = backward
+        self.bias = bias
+        weights = QuantizedWeights(input: input, output: output, width: width)
+        // Some megabytes; the kernels' panels are of 64 outputs.
+        let most = max(1, (1 << 20) / input / 64) * 64
+        let part = Tensor(shape: [min(most, output), input])
+        for first in stride(from: 0, to: output, by: most) {
+            let rows = first..<min(first + most, output)
+            try part.withMutableValues {
+                try read(rows, UnsafeMutableBufferPointer(rebasing: $0[..<(rows.count * input)]))
+            }
+            backend.quantize(part.floats, orientation: .outputByInput, rows: rows, into: weights)
+        }
     }
 
     private init(_ other: QuantizedMatrix, bias: Tensor?) {
@@ -113,6 +142,9 @@ public final class QuantizedMatrix: LinearMap {
 
 /// The integers of a ``QuantizedMatrix``, in the layout of the kernels, and their scales.
 struct QuantizedWeights {
+    let input: Int
+    let output: Int
+    let width: QuantizedMatrix.Width
     let integers: CompressedBytes
     /// Floats [output]: of the integers at 8 bits; of the 8-bit integers that the way back makes of those of 4 bits.
     let scales: CompressedBytes

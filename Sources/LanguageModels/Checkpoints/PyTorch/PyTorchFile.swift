@@ -56,8 +56,24 @@ public final class PyTorchFile: TensorSource {
     public func copy(
         _ name: String, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
     ) throws {
-        let layout = try layout(of: name)
-        precondition(destination.count == layout.count, "the destination must have the tensor's size")
+        try copy(name, layout(of: name), firstElement: 0, into: destination, checkingFinite: checkingFinite)
+    }
+
+    /// Copies some of a tensor's rows; see ``TensorSource``.
+    public func copy(
+        _ name: String, rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
+    ) throws {
+        let layout = try layout(of: name), part = layout.rows(rows)
+        try copy(
+            name, part, firstElement: rows.lowerBound * layout.shape.dropFirst().reduce(1, *), into: destination,
+            checkingFinite: checkingFinite)
+    }
+
+    private func copy(
+        _ name: String, _ layout: TensorLayout, firstElement: Int, into destination: UnsafeMutableBufferPointer<Float>,
+        checkingFinite: Bool
+    ) throws {
+        precondition(destination.count == layout.count, "the destination must have the size of what is copied")
         guard layout.type.isConvertible else {
             throw CheckpointError.unsupportedType(file: path, key: name, type: layout.type.rawValue)
         }
@@ -67,7 +83,8 @@ public final class PyTorchFile: TensorSource {
         guard checkingFinite else { return }
         let index = ptk_first_not_finite(target, layout.count)
         if index < layout.count {
-            throw CheckpointError.notFinite(file: path, key: name, index: index, value: destination[index])
+            throw CheckpointError.notFinite(
+                file: path, key: name, index: firstElement + index, value: destination[index])
         }
     }
 

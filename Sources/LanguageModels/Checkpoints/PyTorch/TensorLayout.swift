@@ -10,6 +10,7 @@ struct TensorLayout: Equatable, Sendable {
     let count: Int
     /// The bytes from the first element to the last, within the file.
     let range: Range<Int>
+    private let strides: [Int]
     /// Sizes and strides, in elements, without dimensions of size 1 and with those joined that lie in one run.
     private let runs: [Run]
 
@@ -46,10 +47,9 @@ struct TensorLayout: Equatable, Sendable {
             guard !overflow else { throw failure("its shape \(shape) has more elements than can be counted") }
             product = next
         }
-        (self.type, self.shape) = (type, shape)
-        count = shape.contains(0) ? 0 : product / type.size
+        let count = shape.contains(0) ? 0 : product / type.size
         guard count > 0 else {
-            (range, runs) = (storage.lowerBound..<storage.lowerBound, [])
+            self.init(type: type, shape: shape, strides: strides, first: storage.lowerBound)
             return
         }
         guard count <= max(fileSize, Self.largestExpansion) else {
@@ -69,9 +69,18 @@ struct TensorLayout: Equatable, Sendable {
                 "shape \(shape) with strides \(strides) from \(tensor.offset) reaches element \(last), but its storage "
                     + "has \(stored)")
         }
-        range = storage.lowerBound + tensor.offset * type.size..<storage.lowerBound + (last + 1) * type.size
+        self.init(
+            type: type, shape: shape, strides: strides, first: storage.lowerBound + tensor.offset * type.size)
+    }
+
+    /// - Parameter first: where the first element lies in the file; all others lie in the storage.
+    private init(type: StoredType, shape: [Int], strides: [Int], first: Int) {
+        (self.type, self.shape, self.strides) = (type, shape, strides)
+        count = shape.contains(0) ? 0 : shape.reduce(1, *)
+        let last = zip(shape, strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 }
+        range = first..<(count > 0 ? first + (last + 1) * type.size : first)
         var joined: [Run] = []
-        for run in zip(shape, strides).map({ Run(size: $0, stride: $1) }) where run.size != 1 {
+        for run in zip(shape, strides).map({ Run(size: $0, stride: $1) }) where run.size != 1 && count > 0 {
             if let outer = joined.last, outer.stride == run.size * run.stride {
                 joined[joined.count - 1] = Run(size: outer.size * run.size, stride: run.stride)
             } else {
@@ -79,6 +88,14 @@ struct TensorLayout: Equatable, Sendable {
             }
         }
         runs = joined
+    }
+
+    /// Some rows, of the first dimension.
+    func rows(_ rows: Range<Int>) -> TensorLayout {
+        precondition(!shape.isEmpty && rows.upperBound <= shape[0], "rows \(rows) of a tensor \(shape)")
+        return TensorLayout(
+            type: type, shape: [rows.count] + shape.dropFirst(), strides: strides,
+            first: range.lowerBound + rows.lowerBound * strides[0] * type.size)
     }
 
     /// Copies the elements, row-major, in the stored type.
