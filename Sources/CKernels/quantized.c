@@ -87,15 +87,17 @@ struct product {
     int64_t rows, chunk, chunks;
     struct rows x;
     float *waiting;  // where inputs are cut into ranges, the sums of panels that wait for the next range
-    uint8_t *turned;  // [threads × range × panel]: on the way back the weights of one panel
+    uint8_t *turned;  // on the way back [threads × range × panel]: the weights of each thread's panel and range
     float *y;
 };
 
-/// Where byte `offset` of the block of weights is held that a panel from output n of the product on needs from input i on.
-INLINE const uint8_t *source(const struct product *a, int64_t n, int64_t i, int64_t offset) {
-    if (!a->back) return place(a->matrix, n, i) + offset;
-    const int64_t piece = a->matrix->bits == 8 ? panel * panel : panel * panel / 2;  // what one panel of W has of it
-    return place(a->matrix, i + (offset >= piece ? panel : 0), n) + (offset & (piece - 1));
+/// Asks for byte `offset` of a block of stored weights: 64 outputs of the product from n on, its inputs from i on. Of a block
+/// to be turned each of two panels of W has a piece; at the edges of W this may ask for something else, which does no harm.
+INLINE void fetch_weights(const struct product *a, int64_t n, int64_t i, int64_t offset) {
+    const int64_t piece = a->matrix->bits == 8 ? panel * panel : panel * panel / 2;
+    const uint8_t *at = a->back ? place(a->matrix, i + (offset >= piece ? panel : 0), n) + (offset & (piece - 1))
+                                : place(a->matrix, n, i) + offset;
+    __builtin_prefetch(at, 0, 2);
 }
 
 #define NAME(name) name##_portable
@@ -199,8 +201,8 @@ static void round_thread(void *context, int thread, int threads) {
     for (int64_t r = begin; r < end; r++) round_row(a->source + r * a->inputs, factors, a->inputs, r, &a->x);
 }
 
-/// Cuts a product whose sizes are set into chunks, and the scratch memory, unless there is none yet, into parts. Returns the
-/// bytes needed.
+/// Cuts a product whose sizes are set into chunks, and the scratch memory into parts; without it, NULL, this only counts.
+/// Returns the bytes needed.
 static int64_t lay_out(struct product *a, uint8_t *scratch) {
     // Rows are cut into equal chunks, of whole tiles.
     const int64_t chunks = (a->rows + chunk_rows - 1) / chunk_rows;

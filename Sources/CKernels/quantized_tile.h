@@ -172,7 +172,7 @@ TARGET static void NAME(panel_rows)(
             const int64_t r = row + done;
             float *c = result + done * panel;
             for (; asked * count < bytes * (done + rows); asked += 64)
-                __builtin_prefetch(source(a, next_panel * panel, next, asked), 0, 2);
+                fetch_weights(a, next_panel * panel, next, asked);
             if (bits == 8) {
                 switch (rows) { BLOCK8(1); BLOCK8(2); BLOCK8(3); BLOCK8(4); BLOCK8(5); BLOCK8(6); }
             } else {

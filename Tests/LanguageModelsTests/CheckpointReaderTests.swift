@@ -72,6 +72,12 @@ import Testing
         }
     }
 
+    @Test func lendsRowsOfWhatIsInMemory() throws {
+        let values = checkpointPattern(15)
+        let source = TensorsInMemory(["w": ([5, 3], values)])
+        #expect(try source.floatsByRows(of: "w") == [values, values])
+    }
+
     @Test func placesNaNInTheWholeTensor() throws {
         try withCheckpointFolder { folder in
             let url = folder.appendingPathComponent("model.safetensors")

@@ -50,6 +50,7 @@ import Testing
         for (precision, values, gradient) in [
             // A ReLU near 0 opens or closes: the gradients of OPT's tiny models move most.
             (WeightPrecision.int8, 0.03, 0.25), (.int8Float32Gradients, 0.03, 0.25), (.int4, 0.3, 0.9),
+            (.int4Float32Gradients, 0.3, 0.9),
         ] {
             let found = Self.run(try Self.network(path, precision))
             let error = Self.distance(found.values, exact.values)
@@ -57,5 +58,29 @@ import Testing
             #expect(error > 1e-6 && error < values, "\(precision): values differ by \(error)")
             #expect(gradientError > 1e-6 && gradientError < gradient, "\(precision): gradients by \(gradientError)")
         }
+    }
+
+    /// A matrix that is read by rows, unless something is to be added to it first.
+    @Test("a merged adapter is in what is rounded", arguments: [WeightPrecision.int8, .int4])
+    func mergedAdapter(precision: WeightPrecision) throws {
+        let (input, output, rank) = (40, 70, 2)
+        var random = SeededGenerator(seed: 4)
+        func values(_ count: Int) -> [Float] { (0..<count).map { _ in Float(random.normal()) } }
+        let weight = values(output * input), down = values(rank * input), up = values(output * rank)
+        let sum = (0..<output * input).map { i in
+            (0..<rank).reduce(weight[i]) { $0 + 0.5 * up[i / input * rank + $1] * down[$1 * input + i % input] }
+        }
+        func product(_ weight: [Float], _ updates: LowRankUpdates?) throws -> [Float] {
+            let reader = CheckpointReader(TensorsInMemory(["a.weight": ([output, input], weight)]))
+            let loader = WeightLoader(
+                reader, use: .frozen(differentiable: false, precision: precision), adapters: updates)
+            let matrix = try loader.matrix(
+                "a", input: input, output: output, orientation: .outputByInput, hasBias: false)
+            return matrix(Tensor(Array(repeating: 1, count: input), shape: [1, input])).values
+        }
+        let update = LowRankUpdate(down: down, up: up, rank: rank, scale: 0.5)
+        let merged = try product(weight, LowRankUpdates(["a": update], merges: true, file: "F"))
+        #expect(Self.distance(merged, try product(sum, nil)) < 0.01)
+        #expect(Self.distance(merged, try product(weight, nil)) > 0.1)
     }
 }

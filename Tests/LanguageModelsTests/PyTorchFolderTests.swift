@@ -35,6 +35,11 @@ import Testing
         #expect(source.names == ["h.0.w", "h.1.w", "wte"])
         #expect(source.file(of: "h.1.w").hasSuffix("shards/pytorch_model-00002-of-00002.bin"))
         #expect(source.storedType(of: "h.0.w") == .float16)
+        let expected = try SafetensorsFile(pyTorchGoldens.appendingPathComponent("shards.safetensors"))
+        for name in source.names {
+            let floats = try expected.floats(name)
+            #expect(try source.floatsByRows(of: name) == [floats, floats])
+        }
     }
 
     @Test func prefersSafetensors() throws {

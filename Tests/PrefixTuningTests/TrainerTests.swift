@@ -98,6 +98,19 @@ import Testing
         #expect(TargetLoss.passes([TokenizedExample](), tokensPerPass: 5).isEmpty)
     }
 
+    @Test("passes are as even as their number allows")
+    func evenPasses() {
+        func counts(_ lengths: [Int], _ tokensPerPass: Int) -> [Int] {
+            let examples = lengths.map { TokenizedExample(tokens: Array(repeating: 1, count: $0), targetStart: 1) }
+            return TargetLoss.passes(examples, tokensPerPass: tokensPerPass).map(\.count)
+        }
+        #expect(counts([50, 50, 50, 50, 50, 10], 200) == [3, 3])
+        #expect(counts([10, 50, 50, 50, 50, 50], 200) == [3, 3])
+        #expect(counts(Array(repeating: 50, count: 10), 200) == [4, 4, 2])
+        #expect(counts([50, 300, 50, 50], 200) == [1, 1, 2])
+        #expect(counts([50, 60], 20) == [1, 1])
+    }
+
     @Test("validation loss is the mean over target tokens, without dropout", arguments: [nil, 6])
     func validation(hiddenWidth: Int?) throws {
         let method = try PrefixMethod(

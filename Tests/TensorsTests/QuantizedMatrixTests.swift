@@ -6,6 +6,8 @@ import Testing
 @Compute @Suite(.serialized) struct QuantizedMatrixTests {
     nonisolated static let shapes = [
         (1, 1), (5, 7), (31, 9), (32, 64), (33, 65), (128, 130), (129, 64), (200, 37), (257, 63), (700, 300),
+        // Beyond what panels meet at a time, forward and back.
+        (2_100, 20), (20, 2_100),
     ].map { [$0.0, $0.1] }
     nonisolated static let widths: [QuantizedMatrix.Width] = [.int8, .int4]
     private nonisolated static let levels = [0, 1, 2]
@@ -166,7 +168,7 @@ import Testing
         for n in 0..<output { for i in 0..<input { integers[i * output + n] = w[n * input + i] / scales[n] } }
         #expect(integers.allSatisfy { abs($0) < 127.01 })
         let half: Float = width == .int8 ? 0 : 0.51
-        for rows in [1, 7, 40, 100] {
+        for rows in [1, 7, 40, 100] where rows * input * output < 5_000_000 {
             let dy = Self.heavyTailed(rows * output, 9)
             let expected =
                 ReferenceMatrix(dy.doubles.map { 2 * $0 }, rows: rows, columns: output)
@@ -196,18 +198,21 @@ import Testing
         defer { useQuantizedKernels(upTo: 2) }
         let (input, output) = (shape[0], shape[1])
         let matrix = Self.matrix(Self.heavyTailed(input * output, 23), input, output, width), w = Self.all(matrix)
-        var dy = [Float](repeating: 0, count: output * output)
-        for n in 0..<output { dy[n * output + n] = 1 }
+        // A hundred of them where there are many.
+        let outputs = Array(stride(from: 0, to: output, by: (output + 99) / 100))
+        var dy = [Float](repeating: 0, count: outputs.count * output)
+        for (row, n) in outputs.enumerated() { dy[row * output + n] = 1 }
+        let expected = outputs.flatMap { w[$0 * input..<($0 + 1) * input] }
         let scales = matrix.weights.scales.floats
         // 2^-11 of the ratio of a group's scale to the output's is lost, and half a step of 8 bits.
-        let bounds = w.indices.map { i in
-            1e-6 * Double(abs(w[i])) + (width == .int8 ? 0 : 0.51 * Double(scales[i / input]))
+        let bounds = expected.indices.map { i in
+            1e-6 * Double(abs(expected[i])) + (width == .int8 ? 0 : 0.51 * Double(scales[outputs[i / input]]))
         }
         for level in Self.levels {
             useQuantizedKernels(upTo: level)
-            let tape = Tape(), x = Tensor.zeros([output, input], tape: tape)
+            let tape = Tape(), x = Tensor.zeros([outputs.count, input], tape: tape)
             matrix(x).backward(dy)
-            Self.expectWithin(bounds, x.gradient?.value?.values, w.doubles, "level \(level)")
+            Self.expectWithin(bounds, x.gradient?.value?.values, expected.doubles, "level \(level)")
         }
     }
 
@@ -226,10 +231,11 @@ import Testing
         }
     }
 
-    @Test(arguments: widths) func threadsChangeNothing(width: QuantizedMatrix.Width) {
+    @Test(arguments: [[300, 700], [2_100, 70], [70, 2_100]], widths)
+    func threadsChangeNothing(shape: [Int], width: QuantizedMatrix.Width) {
         let before = Compute.threads
         defer { Compute.threads = before }
-        let (input, output, rows) = (300, 700, 110)
+        let (input, output, rows) = (shape[0], shape[1], 110)
         let x = Self.heavyTailed(rows * input, 12), w = Self.heavyTailed(input * output, 13)
         let dy = Self.heavyTailed(rows * output, 14)
         let results = [1, 2, 3].map { threads -> [UInt32] in
@@ -247,12 +253,21 @@ import Testing
     func badNumbersSpoilTheirOwnRowOnly(width: QuantizedMatrix.Width, bad: Float) {
         let (input, output) = (200, 70),
             matrix = Self.matrix(Self.heavyTailed(input * output, 15), input, output, width)
-        var x = Self.heavyTailed(3 * input, 16)
-        let good = matrix(Tensor(x, shape: [3, input])).values
-        x[input + 150] = bad
-        let y = matrix(Tensor(x, shape: [3, input])).values
-        #expect(y[output..<2 * output].allSatisfy { !$0.isFinite })
-        #expect(y[..<output] == good[..<output] && y[(2 * output)...] == good[(2 * output)...])
+        func gradient(_ dy: [Float]) -> [Float] {
+            let tape = Tape(), x = Tensor.zeros([3, input], tape: tape)
+            matrix(x).backward(dy)
+            return x.gradient?.value?.values ?? []
+        }
+        for (columns, product) in [
+            (input, { matrix(Tensor($0, shape: [3, input])).values }), (output, { gradient($0) }),
+        ] as [(Int, ([Float]) -> [Float])] {
+            var x = Self.heavyTailed(3 * columns, 16)
+            let good = product(x), width = good.count / 3
+            x[columns + 50] = bad
+            let y = product(x)
+            #expect(width > 0 && y[width..<2 * width].allSatisfy { !$0.isFinite })
+            #expect(y[..<width] == good[..<width] && y[(2 * width)...] == good[(2 * width)...])
+        }
     }
 
     @Test(arguments: widths) func zeros(width: QuantizedMatrix.Width) {
@@ -261,6 +276,29 @@ import Testing
         let other = Self.matrix(Self.heavyTailed(150, 18), 50, 3, width)
         #expect(other(Tensor.zeros([1, 50])).values == [0, 0, 0])
         #expect(other(Tensor(shape: [0, 50])).shape == [0, 3])
+    }
+
+    /// An output without weights, and one without some of them, beside others.
+    @Test(arguments: widths) func gradientsOfZeros(width: QuantizedMatrix.Width) {
+        defer { useQuantizedKernels(upTo: 2) }
+        let (input, output) = (96, 8)
+        var values = Self.heavyTailed(input * output, 25)
+        for i in 3 * input..<4 * input { values[i] = 0 }
+        for i in 5 * input + 32..<5 * input + 64 { values[i] = 0 }
+        let matrix = Self.matrix(values, input, output, width), w = Self.all(matrix)
+        var dy = [Float](repeating: 0, count: output * output)
+        for n in 0..<output { dy[n * output + n] = -2 }
+        let scales = matrix.weights.scales.floats
+        for level in Self.levels {
+            useQuantizedKernels(upTo: level)
+            let tape = Tape(), x = Tensor.zeros([output, input], tape: tape)
+            matrix(x).backward(dy)
+            let bounds = w.indices.map { i in
+                2e-6 * Double(abs(w[i])) + (width == .int8 ? 0 : 1.02 * Double(scales[i / input]))
+            }
+            Self.expectWithin(bounds, x.gradient?.value?.values, w.doubles.map { -2 * $0 }, "level \(level)")
+            #expect(x.gradient?.value?.values[3 * input..<4 * input].allSatisfy { $0 == 0 } == true)
+        }
     }
 
     /// A matrix too large for one part is the same as one rounded at once.

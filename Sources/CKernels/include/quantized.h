@@ -29,7 +29,7 @@ typedef struct {
     int bits;
     int64_t outputs, inputs;
     const uint8_t *weights;
-    const float *scales;           // [outputs] and 16 bytes more; at 4 bits 8/127 of the output's greatest group scale
+    const float *scales;           // [outputs] and 16 bytes more; at 4 bits 8/127 of the greatest |group scale| of the output
     const uint16_t *group_scales;  // 4 bits: binary16 [panels × groups × 64]
 } ptk_quantized;
 

@@ -78,7 +78,7 @@ public struct CheckpointReader: Sendable {
                 key, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]), checkingFinite: checksValues)
             initialized = count
         }
-        finishTaking(key)
+        releasePages(of: key)
         return values
     }
 
@@ -89,10 +89,11 @@ public struct CheckpointReader: Sendable {
     public func read(_ name: String, shape: [Int], into destination: UnsafeMutableBufferPointer<Float>) throws {
         let key = try check(name, shape: shape)
         try source.copy(key, into: destination, checkingFinite: checksValues)
-        finishTaking(key)
+        releasePages(of: key)
     }
 
-    /// Lends what copies rows of a tensor as float32, for those who need not hold all of it at once.
+    /// Lends what copies rows of a tensor as float32, for those who need not hold all of it at once. Where
+    /// a matrix lies transposed in its file, each call reads most of its pages again.
     ///
     /// - Parameter body: Receives a function that copies the given rows, which has the errors of ``read(_:shape:)``.
     /// - Returns: What `body` returns.
@@ -104,7 +105,7 @@ public struct CheckpointReader: Sendable {
         let key = try check(name, shape: shape)
         return try body { rows, destination in
             try source.copy(key, rows: rows, into: destination, checkingFinite: checksValues)
-            finishTaking(key)
+            releasePages(of: key)
         }
     }
 
@@ -119,7 +120,7 @@ public struct CheckpointReader: Sendable {
     ) throws {
         let key = try check(name, shape: shape, type: type)
         try source.copyBytes(key, into: destination)
-        finishTaking(key)
+        releasePages(of: key)
     }
 
     /// The elements of a tensor as they are stored, row-major.
@@ -134,7 +135,7 @@ public struct CheckpointReader: Sendable {
             try source.copyBytes(key, into: UnsafeMutableRawBufferPointer(rebasing: memory[..<count]))
             initialized = count
         }
-        finishTaking(key)
+        releasePages(of: key)
         return bytes
     }
 
@@ -179,7 +180,7 @@ public struct CheckpointReader: Sendable {
         return key
     }
 
-    private func finishTaking(_ key: String) {
+    private func releasePages(of key: String) {
         if releasesPages { source.releasePages(of: key) }
     }
 

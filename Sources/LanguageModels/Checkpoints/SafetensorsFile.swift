@@ -48,9 +48,7 @@ public final class SafetensorsFile: TensorSource {
     ///
     /// - Throws: ``CheckpointError/missingTensor(file:key:similar:)``, and what `body` throws.
     public func withBytes<Result>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
-        guard let entry = entries[name] else {
-            throw CheckpointError.missingTensor(file: path, key: name, similar: [])
-        }
+        let entry = try entry(of: name)
         return try withExtendedLifetime(mapping) {
             try body(UnsafeRawBufferPointer(rebasing: mapping.bytes[entry.range]))
         }
@@ -60,9 +58,7 @@ public final class SafetensorsFile: TensorSource {
     public func copy(
         _ name: String, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
     ) throws {
-        guard let entry = entries[name] else {
-            throw CheckpointError.missingTensor(file: path, key: name, similar: [])
-        }
+        let entry = try entry(of: name)
         try copy(name, entry, elements: 0..<entry.count, into: destination, checkingFinite: checkingFinite)
     }
 
@@ -70,14 +66,19 @@ public final class SafetensorsFile: TensorSource {
     public func copy(
         _ name: String, rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
     ) throws {
-        guard let entry = entries[name] else {
-            throw CheckpointError.missingTensor(file: path, key: name, similar: [])
-        }
+        let entry = try entry(of: name)
         let width = entry.shape.dropFirst().reduce(1, *)
         precondition(rows.upperBound * width <= entry.count, "rows \(rows) of a tensor \(entry.shape)")
         try copy(
             name, entry, elements: rows.lowerBound * width..<rows.upperBound * width, into: destination,
             checkingFinite: checkingFinite)
+    }
+
+    private func entry(of name: String) throws -> SafetensorsHeader.Entry {
+        guard let entry = entries[name] else {
+            throw CheckpointError.missingTensor(file: path, key: name, similar: [])
+        }
+        return entry
     }
 
     private func copy(

@@ -48,6 +48,7 @@ extension TensorSource {
         _ name: String, rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
     ) throws {
         let shape = shape(of: name) ?? [], width = shape.dropFirst().reduce(1, *)
+        precondition(destination.count == rows.count * width, "the destination must have the size of what is copied")
         let all = UnsafeMutableBufferPointer<Float>.allocate(capacity: shape.reduce(1, *))
         defer { all.deallocate() }
         try copy(name, into: all, checkingFinite: checkingFinite)

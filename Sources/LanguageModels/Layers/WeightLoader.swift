@@ -229,11 +229,10 @@ extension WeightLoader {
         }
     }
 
-    /// A matrix in 32 bits, re-laid for its multiplies.
+    /// A matrix re-laid in 32 bits, or rounded, as the precision says.
     private func packed(
         _ name: String, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?, differentiable: Bool
     ) throws -> any LinearMap {
-        // Not `tensor`: the plain copy lives only until it is re-laid.
         let shape = orientation == .inputByOutput ? [input, output] : [output, input]
         if orientation == .outputByInput, let (bits, backward) = quantization, mergedUpdate(of: name) == nil {
             return try reader.withRows(of: "\(name).weight", shape: shape) {
@@ -241,6 +240,7 @@ extension WeightLoader {
                     input: input, output: output, bias: bias, width: bits, backward: backward, reading: $0)
             }
         }
+        // Not `tensor`: the plain copy lives only until it is re-laid.
         let values = Tensor(shape: shape)
         return try values.withMutableValues { buffer in
             try read(name, shape: shape, orientation, into: buffer)
@@ -250,7 +250,7 @@ extension WeightLoader {
         }
     }
 
-    /// Re-laid in 32 bits, or rounded, as the precision says.
+    /// A matrix made of values that are all there.
     private func frozen(
         _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?,
         differentiable: Bool

@@ -80,15 +80,28 @@ import Tensors
     private static func parts<Item>(
         _ items: [Item], tokensPerPass: Int, length: (Item) -> Int
     ) -> [[Item]] {
-        var parts: [[Item]] = [], tokens = 0
-        for item in items {
-            if parts.isEmpty || tokens + length(item) > tokensPerPass {
-                parts.append([])
-                tokens = 0
-            }
-            parts[parts.count - 1].append(item)
-            tokens += length(item)
+        let lengths = items.map(length)
+        // The lowest limit that makes no more passes makes them even: what a pass needs in memory is least.
+        var (limit, tooLow) = (tokensPerPass, (lengths.max() ?? 0) - 1)
+        let most = ranges(lengths, limit: limit).count
+        while limit - tooLow > 1 {
+            let middle = (limit + tooLow) / 2
+            if ranges(lengths, limit: middle).count > most { tooLow = middle } else { limit = middle }
         }
-        return parts
+        return ranges(lengths, limit: limit).map { Array(items[$0]) }
+    }
+
+    /// Neighbours whose lengths add up to `limit` at most, or one alone.
+    private static func ranges(_ lengths: [Int], limit: Int) -> [Range<Int>] {
+        var ranges: [Range<Int>] = [], first = 0, tokens = 0
+        for (index, length) in lengths.enumerated() {
+            if index > first, tokens + length > limit {
+                ranges.append(first..<index)
+                (first, tokens) = (index, 0)
+            }
+            tokens += length
+        }
+        if first < lengths.count { ranges.append(first..<lengths.count) }
+        return ranges
     }
 }

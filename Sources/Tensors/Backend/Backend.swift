@@ -23,7 +23,7 @@ protocol Backend {
         _ dy: Floats, by matrix: CompressedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats)
     func gatherRows(_ matrix: CompressedMatrix, _ indices: [Int32], into out: MutableFloats)
 
-    /// Rounds the rows (outputs) of a ``QuantizedMatrix`` that `values` holds; they begin at a multiple of 64.
+    /// Rounds some outputs of a ``QuantizedMatrix``, from a multiple of 64 on: `values` is [rows × input], or [input × rows].
     func quantize(_ values: Floats, orientation: MatrixOrientation, rows: Range<Int>, into weights: QuantizedWeights)
     /// y = x·Wᵀ (+ bias), and dx (+)= dy·W; results do not depend on `threads`.
     func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats)

@@ -4,6 +4,7 @@ import COneDNN
 /// Products with matrices that were rounded to 8 or 4 bits here.
 extension CPUBackend {
     func quantize(_ values: Floats, orientation: MatrixOrientation, rows: Range<Int>, into weights: QuantizedWeights) {
+        precondition(rows.lowerBound % 64 == 0, "rows from \(rows.lowerBound) on begin inside of a panel")
         let (inputs, bits) = (Int64(weights.input), Int32(weights.width.rawValue)), before = Int64(rows.lowerBound)
         let steps = orientation == .outputByInput ? (inputs, 1) : (1, Int64(rows.count))
         // Panels of outputs lie one after another, their scales likewise.

@@ -21,7 +21,7 @@ public final class QuantizedMatrix: LinearMap {
     public enum Backward: Sendable {
         /// Not at all.
         case none
-        /// By 8-bit integers, as fast as forward.
+        /// By 8-bit integers: with many rows nearly as fast as forward.
         case int8
         /// By 32-bit floats through the rounded weights.
         case float32
@@ -70,7 +70,8 @@ public final class QuantizedMatrix: LinearMap {
         input: Int, output: Int, bias: Tensor? = nil, width: Width, backward: Backward,
         reading read: (_ rows: Range<Int>, _ destination: UnsafeMutableBufferPointer<Float>) throws -> Void
     ) throws {
-        precondition(input > 0 && bias.map { $0.count == output } ?? true, "one bias per output")
+        precondition(input > 0, "a matrix without inputs")
+        precondition(bias.map { $0.count == output } ?? true, "one bias per output")
         inputWidth = input
         outputWidth = output
         self.width = width

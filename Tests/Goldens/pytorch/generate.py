@@ -294,6 +294,7 @@ def refused():
     yield "size negative", one(0, (-4,), (1,)), "negative dimension"
     yield "size overflows", one(0, (2**40, 2**40), (0, 0)), "more elements than can be counted"
     yield "size overflows beside zero", one(0, (0, 2**40, 2**40), (0, 0, 0)), "more elements than can be counted"
+    yield "stride overflows beside zero", one(0, (0, 3), (1, 2**62)), "farther than can be counted"
     yield "expanded to 2^40", one(0, (2**40,), (0,)), "repeats numbers"
     yield "strides missing", one(0, (2, 2), (1,)), "but 1 strides"
     yield "size of 100 dimensions", one(0, (1,) * 100, (1,) * 100), "more than 64 dimensions"

@@ -48,20 +48,19 @@ struct TensorLayout: Equatable, Sendable {
             product = next
         }
         let count = shape.contains(0) ? 0 : product / type.size
+        var last = tensor.offset
+        for (dimension, stride) in zip(shape, strides) {
+            let (distance, tooFar) = max(0, dimension - 1).multipliedReportingOverflow(by: stride)
+            let (sum, overflow) = last.addingReportingOverflow(distance)
+            guard !tooFar, !overflow else { throw failure("its strides \(strides) reach farther than can be counted") }
+            last = sum
+        }
         guard count > 0 else {
             self.init(type: type, shape: shape, strides: strides, first: storage.lowerBound)
             return
         }
         guard count <= max(fileSize, Self.largestExpansion) else {
             throw failure("its shape \(shape) repeats numbers to \(count) elements, more than the file has bytes")
-        }
-
-        var last = tensor.offset
-        for (dimension, stride) in zip(shape, strides) {
-            let (distance, tooFar) = (dimension - 1).multipliedReportingOverflow(by: stride)
-            let (sum, overflow) = last.addingReportingOverflow(distance)
-            guard !tooFar, !overflow else { throw failure("its strides \(strides) reach farther than can be counted") }
-            last = sum
         }
         let stored = storage.count / type.size
         guard last < stored else {
@@ -76,11 +75,15 @@ struct TensorLayout: Equatable, Sendable {
     /// - Parameter first: where the first element lies in the file; all others lie in the storage.
     private init(type: StoredType, shape: [Int], strides: [Int], first: Int) {
         (self.type, self.shape, self.strides) = (type, shape, strides)
-        count = shape.contains(0) ? 0 : shape.reduce(1, *)
+        guard !shape.contains(0) else {
+            (count, range, runs) = (0, first..<first, [])
+            return
+        }
+        count = shape.reduce(1, *)
         let last = zip(shape, strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 }
-        range = first..<(count > 0 ? first + (last + 1) * type.size : first)
+        range = first..<first + (last + 1) * type.size
         var joined: [Run] = []
-        for run in zip(shape, strides).map({ Run(size: $0, stride: $1) }) where run.size != 1 && count > 0 {
+        for run in zip(shape, strides).map({ Run(size: $0, stride: $1) }) where run.size != 1 {
             if let outer = joined.last, outer.stride == run.size * run.stride {
                 joined[joined.count - 1] = Run(size: outer.size * run.size, stride: run.stride)
             } else {
@@ -93,9 +96,11 @@ struct TensorLayout: Equatable, Sendable {
     /// Some rows, of the first dimension.
     func rows(_ rows: Range<Int>) -> TensorLayout {
         precondition(!shape.isEmpty && rows.upperBound <= shape[0], "rows \(rows) of a tensor \(shape)")
+        // The place of rows that are not there may be one that cannot be counted.
+        let before = count == 0 || rows.isEmpty ? 0 : rows.lowerBound * strides[0]
         return TensorLayout(
             type: type, shape: [rows.count] + shape.dropFirst(), strides: strides,
-            first: range.lowerBound + rows.lowerBound * strides[0] * type.size)
+            first: range.lowerBound + before * type.size)
     }
 
     /// Copies the elements, row-major, in the stored type.
