@@ -7,6 +7,7 @@
 
 enum {
     tile_rows = 6,    // times four vectors of sums: 24 of 32 registers
+    few_rows = 12,
     chunk_rows = 96,  // rows that one panel meets at a time; their products lie on the stack
     range = 2048      // inputs that all panels meet before the next: the rows' part of them stays in a near cache
 };

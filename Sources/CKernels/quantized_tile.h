@@ -15,9 +15,10 @@ TARGET INLINE void NAME(add_products)(NAME(ints) *sum, const uint8_t *w, const i
 }
 #endif
 
-/// c [rows × 64] (+)= scale · Σ over one block of 8-bit weights.
+/// c [rows × 64] (+)= scale · Σ over one block of 8-bit weights. `ask` asks for the next block's on the way.
 TARGET INLINE void NAME(block8)(
-    const int rows, const uint8_t *w, int64_t steps, const struct rows *x, int64_t row, int64_t at, bool first, float *c) {
+    const int rows, const uint8_t *w, int64_t steps, const struct rows *x, int64_t row, int64_t at, bool first,
+    const bool ask, float *c) {
     _Pragma("clang fp contract(fast)");
     const int64_t b = at / block;
     NAME(ints) s[tile_rows][4];
@@ -33,6 +34,8 @@ TARGET INLINE void NAME(block8)(
     }
     const int8_t *q = x->values + row * x->stride + at;
     for (int64_t i = 0; i < steps; i++, w += 256) {
+        if (ask)
+            UNROLL for (int v = 0; v < 4; v++) __builtin_prefetch(w + block * panel + 64 * v);
 #if WITH_VNNI
         __m512i w0 = _mm512_loadu_si512(w), w1 = _mm512_loadu_si512(w + 64);
         __m512i w2 = _mm512_loadu_si512(w + 128), w3 = _mm512_loadu_si512(w + 192);
@@ -68,7 +71,7 @@ TARGET INLINE void NAME(block8)(
 /// c [rows × 32] (+)= scale · Σ over one block of 4-bit weights, for half of a panel's outputs.
 TARGET INLINE void NAME(block4)(
     const int rows, const uint8_t *w, const uint16_t *scales, int64_t groups, const struct rows *x, int64_t row,
-    int64_t at, bool first, float *c) {
+    int64_t at, bool first, const bool ask, float *c) {
     _Pragma("clang fp contract(fast)");
     const int64_t b = at / block;
     const int8_t *q = x->values + row * x->stride + at;
@@ -85,6 +88,8 @@ TARGET INLINE void NAME(block4)(
 #endif
         }
         UNROLL for (int i = 0; i < group / 8; i++, w += 256, q += 8) {
+            if (ask)
+                UNROLL for (int v = 0; v < 2; v++) __builtin_prefetch(w + block * panel / 2 + 64 * v);
 #if WITH_VNNI
             const __m512i low = _mm512_set1_epi8(15);
             UNROLL for (int v = 0; v < 2; v++) {
@@ -136,13 +141,16 @@ TARGET INLINE void NAME(block4)(
     }
 }
 
-#define BLOCK8(count)                                                                                             \
-    case count: NAME(block8)(count, w, inputs / 4, x, r, at, at == 0, c); break
-#define BLOCK4(count)                                                                                             \
-    case count:                                                                                                   \
-        NAME(block4)(count, w, scales, inputs / group, x, r, at, at == 0, c);                                     \
-        NAME(block4)(count, w + 128, scales + 32, inputs / group, x, r, at, at == 0, c + 32);                     \
+#define BLOCK8(count, ask)                                                                                             \
+    case count: NAME(block8)(count, w, inputs / 4, x, r, at, at == 0, ask, c); break
+#define BLOCK4(count, ask)                                                                                             \
+    case count:                                                                                                        \
+        NAME(block4)(count, w, scales, inputs / group, x, r, at, at == 0, ask, c);                                     \
+        NAME(block4)(count, w + 128, scales + 32, inputs / group, x, r, at, at == 0, ask, c + 32);                     \
         break
+// Counts and whether to ask are known when the loops are compiled.
+#define EACH(BLOCK, ask)                                                                                               \
+    switch (rows) { BLOCK(1, ask); BLOCK(2, ask); BLOCK(3, ask); BLOCK(4, ask); BLOCK(5, ask); BLOCK(6, ask); }
 
 /// result [count × 64] (+)= the rows from `row` on times inputs from..<to of one panel; the first inputs begin the sums.
 /// Blocks of inputs are the outer loop: their weights stay in the nearest cache while all rows pass. `meet` says that the
@@ -153,17 +161,17 @@ TARGET static void NAME(panel_rows)(
     const ptk_quantized *m = a->matrix;
     const struct rows *x = &a->x;
     const int bits = a->back ? 8 : m->bits;
-    // Where rows are few, asking takes more time than it saves.
-    const bool asks = meet && count > tile_rows;
+    // Many rows ask a little each for the block that comes next; few are done with one before much of the next has come, so
+    // that the first of them ask at every step. On the way back the next block is somewhere else.
+    const bool many = meet && count > few_rows, few = !a->back && count <= few_rows;
     for (int64_t at = from; at < to; at += block) {
         const int64_t inputs = least(block, to - at);
         const uint8_t *w = a->back ? turned + (at - from) * panel : place(m, index * panel, at);
         const uint16_t *scales = bits == 4 ? group_scales(m, index * panel, at / group) : NULL;
         if (a->back && meet) NAME(turn)(m, index * panel, at, inputs, turned + (at - from) * panel);
-        // Each row asks for a part of the block that comes next; the other rows find it in a near cache.
         const bool last = at + block >= to;
         const int64_t next = last ? from : at + block, next_panel = index + last;
-        const int64_t bytes = asks && next_panel < panels(a->outputs) ? least(block, to - next) * panel * m->bits / 8 : 0;
+        const int64_t bytes = many && next_panel < panels(a->outputs) ? least(block, to - next) * panel * m->bits / 8 : 0;
         int64_t done = 0, asked = 0;
         while (done < count) {
             // Seven rows are better done as four and three than as six and one.
@@ -173,11 +181,11 @@ TARGET static void NAME(panel_rows)(
             float *c = result + done * panel;
             for (; asked * count < bytes * (done + rows); asked += 64)
                 fetch_weights(a, next_panel * panel, next, asked);
-            if (bits == 8) {
-                switch (rows) { BLOCK8(1); BLOCK8(2); BLOCK8(3); BLOCK8(4); BLOCK8(5); BLOCK8(6); }
-            } else {
-                switch (rows) { BLOCK4(1); BLOCK4(2); BLOCK4(3); BLOCK4(4); BLOCK4(5); BLOCK4(6); }
-            }
+            const bool ask = few && done == 0;
+            if (bits == 8 && ask) EACH(BLOCK8, true)
+            else if (bits == 8) EACH(BLOCK8, false)
+            else if (ask) EACH(BLOCK4, true)
+            else EACH(BLOCK4, false)
             done += rows;
         }
     }
@@ -185,4 +193,5 @@ TARGET static void NAME(panel_rows)(
 
 #undef BLOCK8
 #undef BLOCK4
+#undef EACH
 #undef ADD_PRODUCTS
