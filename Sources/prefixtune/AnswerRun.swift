@@ -36,7 +36,7 @@ import Tokenizers
         self.task = task
         self.loaded = loaded
         let model = loaded.model
-        let hasEncoder = model.network is any EncoderDecoderModel
+        let hasEncoder = model.network.startToken != nil
         let reserved = model.network.shape.positionCount - loaded.positions
         let tokenizer = ExampleTokenizer(model, format: format, reservedPositions: reserved)
         prompts = try examples.map { try tokenizer.prompt($0) }

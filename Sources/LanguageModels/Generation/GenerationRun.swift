@@ -112,19 +112,12 @@ public final class GenerationRun {
     /// What the decoder begins with for each of some prompts: the prompt itself, or the start token where the prompt is
     /// a source that the encoder reads.
     private func decoderStarts(_ indices: Range<Int>) -> [(KVCache.Sequence, [Int32])] {
-        let starts = prefixes[indices]
-        guard let model = model as? any EncoderDecoderModel, !indices.isEmpty else {
-            let prompts = Array(prompts[indices])
-            let begun = withoutRecording { model.begin(prompts, after: Array(starts)) }
-            return zip(begun, prompts).map { ($0.sequence, Array($1[$0.read...])) }
+        let given = Array(prompts[indices]), start = model.startToken
+        let prompts = start.map { start in given.map { _ in [start] } } ?? given
+        let begun = withoutRecording {
+            model.begin(prompts, about: start == nil ? [] : given, after: Array(prefixes[indices]))
         }
-        let sources = withoutRecording {
-            model.encode(TokenBatch(prompts[indices]), after: starts.map { $0?.encoder }, dropout: nil)
-        }
-        return zip(starts, sources).map { start, source in
-            let reading = [start?.cross, source].compactMap(\.self)
-            return (KVCache.Sequence(after: start?.decoder, reading: reading), [model.startToken])
-        }
+        return zip(begun, prompts).map { ($0.sequence, Array($1[$0.read...])) }
     }
 
     private func search(_ prompt: [Int32]) -> any PromptSearch {
@@ -191,7 +184,7 @@ extension GenerationRun {
             throw .unknownToken(token, place: "prompt \(index)", vocabularySize: shape.vocabularySize)
         }
         var promptLength = prompt.count
-        if model is any EncoderDecoderModel {
+        if model.startToken != nil {
             let taken = prefix?.encoder?.positions ?? 0
             guard taken + prompt.count <= shape.positionCount else {
                 throw .sourceTooLong(index: index, source: prompt.count, positions: shape.positionCount - taken)

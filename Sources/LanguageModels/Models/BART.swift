@@ -44,7 +44,7 @@ public final class BART: EncoderDecoderModel {
     /// Rows of the token table.
     public func embeddings(of tokens: [Int32]) -> Tensor { decoder.embedding.tokenTable.rows(at: tokens) }
     /// What the decoder begins with.
-    public var startToken: Int32 { configuration.startToken }
+    public var startToken: Int32? { configuration.startToken }
 
     /// The keys and values of the encoder's output in each layer of the decoder.
     public func encode(_ sources: TokenBatch, cache: KVCache, dropout: Dropout?) -> [KeyValues] {

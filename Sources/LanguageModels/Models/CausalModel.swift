@@ -8,6 +8,9 @@ public protocol CausalModel: AnyObject {
     var shape: ModelShape { get }
     /// The output head [width × vocabulary].
     var head: any LinearMap { get }
+    /// The token that every output of an encoder–decoder model begins with, which is read and never written; nil where an
+    /// output goes on from its prompt.
+    var startToken: Int32? { get }
     /// Its parameters under the names of its checkpoint, where it is trained; else none.
     var parameters: [(name: String, value: Tensor)] { get }
 
@@ -26,11 +29,13 @@ public protocol CausalModel: AnyObject {
     func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor
 }
 
+extension CausalModel {
+    /// Nil: the model goes on from its prompt.
+    public var startToken: Int32? { nil }
+}
+
 /// A model whose decoder reads what an encoder made of a source text: p(next token | source, tokens so far).
 public protocol EncoderDecoderModel: CausalModel {
-    /// The token that every output begins with; it is read, never written.
-    var startToken: Int32 { get }
-
     /// Reads sources.
     ///
     /// - Parameters:

@@ -22,8 +22,8 @@ extension AttentionMeter {
                 }
             }
             let prompt = try tokenizer.prompt(example)
-            guard let model = model as? any EncoderDecoderModel else { return [Text(tokens: prompt)] }
-            return [Text(source: prompt, tokens: [model.startToken])]
+            guard let start = model.startToken else { return [Text(tokens: prompt)] }
+            return [Text(source: prompt, tokens: [start])]
         }
     }
 }

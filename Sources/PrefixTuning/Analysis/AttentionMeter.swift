@@ -85,15 +85,8 @@ import Tensors
     }
 
     private func read(_ pass: [Text], after start: InitialKeyValues) {
-        var sequences = pass.map { _ in KVCache.Sequence(after: start.decoder) }
-        if let model = model as? any EncoderDecoderModel {
-            let sources = model.encode(
-                TokenBatch(pass.map(\.source)), after: pass.map { _ in start.encoder }, dropout: nil)
-            sequences = sources.map {
-                KVCache.Sequence(after: start.decoder, reading: [start.cross, $0].compactMap(\.self))
-            }
-        }
-        let cache = KVCache(shape: model.shape, sequences: sequences, keepsTokens: false)
+        let begun = model.begin(pass.map(\.tokens), about: pass.map(\.source), after: pass.map { _ in start })
+        let cache = KVCache(shape: model.shape, sequences: begun.map(\.sequence), keepsTokens: false)
         _ = model.hiddenStates(TokenBatch(pass.map(\.tokens)), cache: cache, dropout: nil)
     }
 

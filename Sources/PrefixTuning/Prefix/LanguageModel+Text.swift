@@ -46,7 +46,7 @@ extension LanguageModel {
     /// A prompt's tokens with the special tokens that the tokenizer puts around a text: for an encoder all of them; for a
     /// decoder-only model, which continues the text, those before it (`</s>` for OPT, `<s>` for Llama, none for GPT-2).
     private func encodedPrompt(_ prompt: String) -> [Int32] {
-        if network is any EncoderDecoderModel { return tokenizer.encode(prompt, addingSpecialTokens: true) }
+        if network.startToken != nil { return tokenizer.encode(prompt, addingSpecialTokens: true) }
         return tokenizer.specialTokensAround.before + tokenizer.encode(prompt)
     }
 

@@ -28,7 +28,7 @@ import Tokenizers
     /// - Throws: ``DataError/emptyPrompt(_:)``, or ``DataError/tooLong(_:tokens:limit:)`` for a source that does not fit.
     public func prompt(_ example: Example) throws -> [Int32] {
         var tokens: [Int32]
-        if model.network is any EncoderDecoderModel {
+        if model.network.startToken != nil {
             tokens = try surrounded(example.prompt, limit: format.sourceLimit, in: example, skipping: false) ?? []
         } else {
             tokens = format.promptTokens(for: example, endOfText: model.endOfText) { model.tokenizer.encode($0) }
@@ -43,7 +43,7 @@ import Tokenizers
     /// - Returns: The tokens, or nil where the example is to be skipped.
     /// - Throws: ``DataError`` with file and line.
     public func example(_ example: Example) throws -> TokenizedExample? {
-        guard let network = model.network as? any EncoderDecoderModel else {
+        guard let start = model.network.startToken else {
             let before = model.tokenizer.specialTokensAround.before
             let tokenized = try format.tokens(
                 for: example, endOfText: model.endOfText, limit: positions - before.count
@@ -59,7 +59,7 @@ import Tokenizers
         guard !source.isEmpty else { throw DataError.emptyPrompt(example.location) }
         guard !target.isEmpty else { throw DataError.missingCompletion(example.location) }
         // The start token takes the position that the last token does not need.
-        return TokenizedExample(source: source, tokens: [network.startToken] + target, targetStart: 1)
+        return TokenizedExample(source: source, tokens: [start] + target, targetStart: 1)
     }
 
     /// A text with the tokenizer's special tokens around it, its end cut off where a limit, special tokens included, says

@@ -32,7 +32,9 @@ import Tensors
     static func evaluate(
         _ rows: [Row], model: any CausalModel, dropout: Dropout? = nil, recomputation: Recomputation? = nil
     ) -> (loss: Tensor, perTarget: [Float]) {
-        let begun = sequences(rows, model: model, dropout: dropout, recomputation: recomputation)
+        let begun = model.begin(
+            rows.map { Array($0.example.tokens.prefix($0.example.targetStart)) }, about: rows.map(\.example.source),
+            after: rows.map(\.start), dropout: dropout, recomputation: recomputation)
         // The last token is predicted, never read.
         let batch = TokenBatch(
             zip(rows, begun).map { Array($0.example.tokens[$1.read...].dropLast()) },
@@ -45,24 +47,6 @@ import Tensors
             hidden, head: model.head, targets: rows.flatMap { $0.example.tokens[$0.example.targetStart...] },
             weights: rows.flatMap { Array(repeating: $0.weight, count: $0.example.targetCount) })
         return (loss, perRow)
-    }
-
-    /// What each row's decoder starts from, its own source included where there is an encoder, and how many of its tokens
-    /// have been read already.
-    private static func sequences(
-        _ rows: [Row], model: any CausalModel, dropout: Dropout?, recomputation: Recomputation?
-    ) -> [(sequence: KVCache.Sequence, read: Int)] {
-        guard let model = model as? any EncoderDecoderModel else {
-            return model.begin(
-                rows.map { Array($0.example.tokens.prefix($0.example.targetStart)) }, after: rows.map(\.start))
-        }
-        let sources = model.encode(
-            TokenBatch(rows.map(\.example.source)), after: rows.map { $0.start?.encoder }, dropout: dropout,
-            recomputation: recomputation)
-        return zip(rows, sources).map { row, source in
-            let reading = [row.start?.cross, source].compactMap(\.self)
-            return (KVCache.Sequence(after: row.start?.decoder, reading: reading), 0)
-        }
     }
 
     /// Parts of a batch of at most so many tokens each, virtual ones included, or one example.

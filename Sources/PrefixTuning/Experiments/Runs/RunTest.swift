@@ -22,7 +22,7 @@ import Tokenizers
     /// - Throws: ``ExperimentError/noRoom(dataSet:positions:)``, or what generation throws.
     func answers(of method: any TuningMethod, words: String?) throws -> Answers {
         let model = method.model
-        let hasEncoder = model.network is any EncoderDecoderModel
+        let hasEncoder = model.network.startToken != nil
         let positions = model.network.shape.positionCount - method.reservedPositions
         let options = options(model)
         // A decoder-only model answers in the positions that the prompt leaves.

@@ -1,39 +1,34 @@
 import Tensors
 
-/// Positions behind a prompt that hold no tokens: the model reads embeddings there, and what follows attends to the keys and
-/// values that it computes for them, moved by given ones.
-///
-/// Infix-tuning (Li & Liang 2021, section 7.3) trains both. No model knows of them: prompt and embeddings pass through it
-/// as tokens do, and their keys and values, with those of the virtual positions moved, are then the initial content of the
-/// cache for the text that follows. So the virtual positions themselves see each other unmoved, as in the authors' code,
-/// where a first pass gives a history, to which the trained part is added.
-public struct VirtualTokens {
-    /// What is read in place of tokens [n × width of the token table].
-    public let embeddings: Tensor
-    /// What is added to their keys and values, as the cache holds them (after a rotary embedding): [n × 2·L·keyWidth], in
-    /// the layout of a prefix.
-    public let shift: Tensor
-
-    /// Virtual tokens of a decoder-only model.
-    public init(embeddings: Tensor, shift: Tensor) {
-        precondition(embeddings.rows == shift.rows, "\(embeddings.shape) embeddings moved by \(shift.shape)")
-        self.embeddings = embeddings
-        self.shift = shift
-    }
-
-    /// n.
-    public var count: Int { embeddings.rows }
-}
-
 extension CausalModel {
-    /// Where sequences of a decoder-only model stand that begin with some prompts.
+    /// Where sequences stand before their next token is predicted: after what they start from, and with the source that
+    /// they are about read, where the model has an encoder. Every pass through a model begins here, in training as in
+    /// generation.
     ///
     /// - Parameters:
-    ///   - prompts: At least one token each.
-    ///   - starts: What comes before and behind each prompt.
+    ///   - prompts: What the decoder reads first, at least one token each; ``startToken`` where there is an encoder.
+    ///   - sources: What the encoder of an encoder–decoder model reads, for each prompt; empty for a decoder-only model.
+    ///   - starts: What comes before source and prompt, and behind the prompt.
+    ///   - dropout: Drops activations of the encoder in training; nil as a rule.
+    ///   - recomputation: What training computes twice.
     /// - Returns: For each prompt its sequence, and how many of its tokens have been read already: all but the last, which
     ///   the answer is predicted from, where virtual tokens stand before that one; else none.
     public func begin(
+        _ prompts: [[Int32]], about sources: [[Int32]] = [], after starts: [InitialKeyValues?],
+        dropout: Dropout? = nil, recomputation: Recomputation? = nil
+    ) -> [(sequence: KVCache.Sequence, read: Int)] {
+        guard let model = self as? any EncoderDecoderModel else { return begin(prompts, after: starts) }
+        if prompts.isEmpty { return [] }
+        let encoded = model.encode(
+            TokenBatch(sources), after: starts.map { $0?.encoder }, dropout: dropout, recomputation: recomputation)
+        return zip(starts, encoded).map { start, source in
+            let reading = [start?.cross, source].compactMap(\.self)
+            return (KVCache.Sequence(after: start?.decoder, reading: reading), 0)
+        }
+    }
+
+    /// Of a decoder-only model: what stands behind a prompt reads it first.
+    private func begin(
         _ prompts: [[Int32]], after starts: [InitialKeyValues?]
     ) -> [(sequence: KVCache.Sequence, read: Int)] {
         let split = prompts.indices.filter { starts[$0]?.afterPrompt != nil }

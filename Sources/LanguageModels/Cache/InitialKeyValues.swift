@@ -1,0 +1,33 @@
+import Tensors
+
+/// What sequences start from: the first content of the cache of every kind of attention, before or behind the prompt.
+public struct InitialKeyValues {
+    /// Before the tokens of the decoder.
+    public var decoder: KeyValues?
+    /// Before the tokens of the encoder.
+    public var encoder: KeyValues?
+    /// Before what the decoder reads of the source.
+    public var cross: KeyValues?
+    /// Behind the prompt of a decoder-only model, before its last token, from which the answer is predicted: the mark that
+    /// separates prompt and answer, as a rule.
+    public var afterPrompt: VirtualTokens?
+
+    /// What is given; the other attentions start from nothing.
+    public init(
+        decoder: KeyValues? = nil, encoder: KeyValues? = nil, cross: KeyValues? = nil, afterPrompt: VirtualTokens? = nil
+    ) {
+        self.decoder = decoder
+        self.encoder = encoder
+        self.cross = cross
+        self.afterPrompt = afterPrompt
+    }
+
+    /// Positions of the decoder that are taken before it predicts, beside those of the prompt.
+    public var decoderPositions: Int { (decoder?.positions ?? 0) + (afterPrompt?.count ?? 0) }
+
+    /// Where gradients of it are collected, if it is in training.
+    var gradients: [Gradient] {
+        let keyValues = [decoder, encoder, cross].compactMap { $0?.layers.first?.source.gradient }
+        return keyValues + [afterPrompt?.embeddings.gradient, afterPrompt?.shift.gradient].compactMap(\.self)
+    }
+}
