@@ -86,8 +86,8 @@ struct Pretrain: AsyncParsableCommand {
         configuration.layerCount = command.layers
         configuration.headCount = command.heads
         configuration.positionCount = command.positions
-        configuration.endToken = tokenizer.endOfText.map(Int.init)
-        configuration.beginToken = configuration.endToken
+        configuration.endTokens = [tokenizer.endOfText].compactMap(\.self)
+        configuration.beginToken = tokenizer.endOfText
         try configuration.validate()
         let trainer = try Pretrainer(
             configuration: configuration, tokenizer: tokenizer, text: text, background: background, settings: settings)

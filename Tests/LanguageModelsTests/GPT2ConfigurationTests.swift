@@ -12,21 +12,25 @@ import Testing
         return (try JSONSerialization.data(withJSONObject: config), try #require(row["parameters"] as? Int))
     }
 
-    private func decode(_ text: String) throws -> GPT2Configuration {
-        try JSONDecoder().decode(GPT2Configuration.self, from: Data(text.utf8))
+    private func read(_ contents: Data) throws -> GPT2Configuration {
+        try withCheckpointFolder { folder in
+            let url = folder.appendingPathComponent("config.json")
+            try contents.write(to: url)
+            return try GPT2Configuration.read(from: url)
+        }
     }
 
     @Test func hasTheDefaultsOfTransformers() throws {
         let (config, parameters) = try golden("default")
-        let read = try JSONDecoder().decode(GPT2Configuration.self, from: config)
+        let read = try read(config)
         #expect(read == GPT2Configuration())
-        #expect(try decode(#"{"model_type":"gpt2"}"#) == GPT2Configuration())
+        #expect(try self.read(Data(#"{"model_type":"gpt2"}"#.utf8)) == GPT2Configuration())
         #expect(read.parameterCount == parameters && parameters == 124_439_808)
     }
 
     @Test func readsEveryKey() throws {
         let (config, parameters) = try golden("small")
-        let read = try JSONDecoder().decode(GPT2Configuration.self, from: config)
+        let read = try read(config)
         var expected = GPT2Configuration()
         expected.width = 48
         expected.layerCount = 3
@@ -43,15 +47,21 @@ import Testing
         expected.embeddingDropout = 0.25
         expected.attentionDropout = 0.5
         expected.beginToken = nil
-        expected.endToken = 7
+        expected.endTokens = [7]
         #expect(read == expected)
         #expect(read.parameterCount == parameters)
         #expect((read.innerWidth, read.headWidth) == (100, 12))
     }
 
+    @Test("several end tokens, and those beyond the vocabulary of a tiny model")
+    func endTokens() throws {
+        let text = #"{"model_type": "gpt2", "vocab_size": 300, "eos_token_id": [264, 5, 50256]}"#
+        #expect(try read(Data(text.utf8)).endTokens == [264, 5, 50256])
+    }
+
     @Test(arguments: ["default", "small"])
     func writesWhatItReads(_ name: String) throws {
-        let read = try JSONDecoder().decode(GPT2Configuration.self, from: golden(name).config)
+        let read = try read(golden(name).config)
         try withCheckpointFolder { folder in
             let url = folder.appendingPathComponent("config.json")
             try read.write(to: url)
@@ -66,16 +76,17 @@ import Testing
     }
 
     @Test(arguments: [
-        (#""n_embd":100,"n_head":12"#, "n_head", "12 heads cannot share a width (n_embd) of 100"),
-        (#""n_layer":0"#, "n_layer", "0 is out of range; a whole number from 1 to"),
-        (#""n_embd":-8"#, "n_embd", "-8 is out of range"),
-        (#""vocab_size":4000000000"#, "vocab_size", "4000000000 is out of range"),
-        (#""n_positions":1.5"#, "n_positions", "a value of type Int is needed"),
-        (#""n_positions":"many""#, "n_positions", "a value of type Int is needed"),
-        (#""n_inner":0"#, "n_inner", "0 is out of range"),
-        (#""layer_norm_epsilon":0"#, "layer_norm_epsilon", "between 0 and 1"),
-        (#""attn_pdrop":1"#, "attn_pdrop", "a probability from 0 to below 1"),
-        (#""eos_token_id":-1"#, "eos_token_id", "no token id"),
+        (#""n_embd":100,"n_head":12"#, "n_head", "12 heads do not divide the width (n_embd) of 100"),
+        (#""n_layer":0"#, "n_layer", "the value is 0, but must be between 1 and"),
+        (#""n_embd":-8"#, "n_embd", "the value is -8"),
+        (#""vocab_size":4000000000"#, "vocab_size", "the value is 4000000000"),
+        (#""n_positions":1.5"#, "n_positions", "a whole number is needed"),
+        (#""n_positions":"many""#, "n_positions", "a whole number is needed"),
+        (#""n_inner":0"#, "n_inner", "the value is 0"),
+        (#""layer_norm_epsilon":0"#, "layer_norm_epsilon", "must be greater than 0"),
+        (#""attn_pdrop":1"#, "attn_pdrop", "at least 0 and below 1"),
+        (#""eos_token_id":-1"#, "eos_token_id", "the token -1 is not"),
+        (#""eos_token_id":2147483648"#, "eos_token_id", "a token id is needed"),
         (#""activation_function":"mish""#, "activation_function", "\"mish\" is unknown; one of gelu, "),
         (#""model_type":"bert""#, "model_type", "the model type is \"bert\""),
         (#""add_cross_attention":true"#, "add_cross_attention", "not supported"),

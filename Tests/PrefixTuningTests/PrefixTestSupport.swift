@@ -25,7 +25,7 @@ import Tokenizers
         var configuration = GPT2Configuration()
         (configuration.width, configuration.layerCount, configuration.headCount) = (16, 2, 2)
         (configuration.positionCount, configuration.vocabularySize) = (40, 300)
-        (configuration.beginToken, configuration.endToken) = (0, 0)
+        (configuration.beginToken, configuration.endTokens) = (0, [0])
         return configuration
     }()
 

@@ -1,25 +1,41 @@
 import Foundation
 
 extension GPT2Configuration {
+    init(_ file: ConfigurationReader) throws {
+        let modelType = try file.optionalString("model_type") ?? ""
+        guard modelType == "gpt2" else {
+            throw file.invalid(
+                "model_type", "the model type is \"\(modelType)\", but only \"gpt2\" can be read as GPT-2")
+        }
+        guard try !file.flag("add_cross_attention", default: false) else {
+            throw file.invalid(
+                "add_cross_attention", "GPT-2 with cross-attention is not supported; use a decoder-only model")
+        }
+        width = try file.integer("n_embd", in: 1...1 << 16, default: width)
+        layerCount = try file.integer("n_layer", in: 1...1 << 12, default: layerCount)
+        headCount = try file.integer("n_head", in: 1...1 << 12, default: headCount)
+        positionCount = try file.integer("n_positions", in: 1...1 << 22, default: positionCount)
+        explicitInnerWidth = try file.optionalInteger("n_inner", in: 1...1 << 20)
+        vocabularySize = try file.integer("vocab_size", default: vocabularySize)
+        layerNormEpsilon = Float(try file.positive("layer_norm_epsilon", default: 1e-5))
+        activation = try file.activation("activation_function", default: activation.rawValue)
+        scalesAttention = try file.flag("scale_attn_weights", default: true)
+        scalesAttentionByInverseLayer = try file.flag("scale_attn_by_inverse_layer_idx", default: false)
+        tiesWordEmbeddings = try file.flag("tie_word_embeddings", default: true)
+        residualDropout = try file.probability("resid_pdrop", default: 0.1)
+        embeddingDropout = try file.probability("embd_pdrop", default: 0.1)
+        attentionDropout = try file.probability("attn_pdrop", default: 0.1)
+        // Ids beyond the vocabulary are common in tiny test models, which keep GPT-2's 50256: they never occur then.
+        beginToken = try file.tokens("bos_token_id", vocabulary: .max, default: [50256]).first
+        endTokens = try file.tokens("eos_token_id", vocabulary: .max, default: [50256])
+        if let (key, reason) = firstProblem() { throw file.invalid(key, reason) }
+    }
+
     /// Reads and checks a `config.json`.
     ///
     /// - Throws: ``CheckpointError/unreadable(file:reason:)`` or
     ///   ``CheckpointError/invalidConfiguration(file:path:reason:)``, which names the key.
-    public static func read(from url: URL) throws -> GPT2Configuration {
-        let data: Data
-        do {
-            data = try Data(contentsOf: url)
-        } catch {
-            let exists = FileManager.default.fileExists(atPath: url.path)
-            throw CheckpointError.unreadable(
-                file: url.path, reason: exists ? "it cannot be opened as a file" : "there is no such file")
-        }
-        do {
-            return try JSONDecoder().decode(GPT2Configuration.self, from: data)
-        } catch let error as DecodingError {
-            throw CheckpointError(error, file: url.path)
-        }
-    }
+    public static func read(from url: URL) throws -> GPT2Configuration { try GPT2Configuration(ConfigurationReader(url)) }
 
     /// Writes a `config.json` that `transformers` loads; it appears complete or not at all.
     ///
@@ -34,7 +50,7 @@ extension GPT2Configuration {
         get throws {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return try encoder.encode(self) + [UInt8(ascii: "\n")]
+            return try encoder.encode(File(self)) + [UInt8(ascii: "\n")]
         }
     }
 
@@ -46,55 +62,75 @@ extension GPT2Configuration {
     /// - Throws: ``CheckpointError/invalidConfiguration(file:path:reason:)``.
     public func validate() throws {
         if let (key, reason) = firstProblem() {
-            throw CheckpointError.invalidConfiguration(file: "configuration", path: key.rawValue, reason: reason)
+            throw CheckpointError.invalidConfiguration(file: "configuration", path: key, reason: reason)
         }
     }
 
     /// The first key whose value no GPT-2 can have, and why.
-    ///
-    /// The upper limits are far above any real model; they keep a damaged file from asking for terabytes.
-    func firstProblem() -> (key: CodingKeys, reason: String)? {
-        let sizes: [(CodingKeys, Int, limit: Int)] = [
-            (.width, width, 1 << 16), (.layerCount, layerCount, 1 << 12), (.headCount, headCount, 1 << 12),
-            (.positionCount, positionCount, 1 << 22), (.vocabularySize, vocabularySize, 1 << 24),
-            (.explicitInnerWidth, explicitInnerWidth ?? 1, 1 << 20),
+    private func firstProblem() -> (key: String, reason: String)? {
+        let sizes = [
+            ("n_embd", width, 1 << 16), ("n_layer", layerCount, 1 << 12), ("n_head", headCount, 1 << 12),
+            ("n_positions", positionCount, 1 << 22), ("vocab_size", vocabularySize, 1 << 24),
+            ("n_inner", explicitInnerWidth ?? 1, 1 << 20),
         ]
         for (key, value, limit) in sizes where !(1...limit).contains(value) {
-            return (key, "\(value) is out of range; a whole number from 1 to \(limit) is needed")
+            return (key, "the value is \(value), but must be between 1 and \(limit)")
         }
         guard width.isMultiple(of: headCount) else {
-            return (.headCount, "\(headCount) heads cannot share a width (n_embd) of \(width); it must be a multiple")
+            return ("n_head", "\(headCount) heads do not divide the width (n_embd) of \(width)")
         }
         guard layerNormEpsilon > 0, layerNormEpsilon < 1 else {
-            return (.layerNormEpsilon, "\(layerNormEpsilon) is out of range; a number between 0 and 1 is needed")
+            return ("layer_norm_epsilon", "the value is \(layerNormEpsilon), but must be between 0 and 1")
         }
-        let dropouts: [(CodingKeys, Float)] = [
-            (.residualDropout, residualDropout), (.embeddingDropout, embeddingDropout),
-            (.attentionDropout, attentionDropout),
+        let dropouts = [
+            ("resid_pdrop", residualDropout), ("embd_pdrop", embeddingDropout), ("attn_pdrop", attentionDropout),
         ]
         for (key, value) in dropouts where !(0..<1).contains(value) {
-            return (key, "\(value) is out of range; a probability from 0 to below 1 is needed")
+            return (key, "the value is \(value), but must be at least 0 and below 1")
         }
-        // An id beyond the vocabulary is common in tiny test models, which keep GPT-2's 50256: it never occurs then.
-        for (key, token) in [(CodingKeys.beginToken, beginToken), (.endToken, endToken)] {
-            if let token, token < 0 { return (key, "\(token) is no token id; a number from 0 on is needed") }
+        for (key, tokens) in [("bos_token_id", [beginToken].compactMap(\.self)), ("eos_token_id", endTokens)] {
+            if let token = tokens.first(where: { $0 < 0 }) {
+                return (key, "\(token) is no token id; a number from 0 on is needed")
+            }
         }
         return nil
     }
 }
 
-extension CheckpointError {
-    /// The sentence for a `DecodingError` of a configuration file.
-    init(_ error: DecodingError, file: String) {
-        let (context, reason): (DecodingError.Context, String) =
-            switch error {
-            case .typeMismatch(let type, let context): (context, "a value of type \(type) is needed")
-            case .valueNotFound(let type, let context): (context, "it is null, but a value of type \(type) is needed")
-            case .keyNotFound(let key, let context): (context, "the key \"\(key.stringValue)\" is missing")
-            case .dataCorrupted(let context): (context, context.debugDescription)
-            @unknown default: (.init(codingPath: [], debugDescription: ""), "\(error)")
-            }
-        let path = context.codingPath.map(\.stringValue).joined(separator: ".")
-        self = .invalidConfiguration(file: file, path: path, reason: reason)
+/// What is written into a `config.json`, under the names of `transformers`.
+private struct File: Encodable {
+    let values: [String: any Encodable & Sendable]
+
+    init(_ configuration: GPT2Configuration) {
+        // By way of text, so that 1e-5 is not written as 9.99999974737875e-06.
+        func number(_ value: Float) -> Double { Double("\(value)") ?? Double(value) }
+        let ends = configuration.endTokens
+        values = [
+            "model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "n_embd": configuration.width,
+            "n_layer": configuration.layerCount, "n_head": configuration.headCount,
+            "n_positions": configuration.positionCount, "n_inner": configuration.explicitInnerWidth,
+            "vocab_size": configuration.vocabularySize,
+            "layer_norm_epsilon": number(configuration.layerNormEpsilon),
+            "activation_function": configuration.activation.rawValue,
+            "scale_attn_weights": configuration.scalesAttention,
+            "scale_attn_by_inverse_layer_idx": configuration.scalesAttentionByInverseLayer,
+            "tie_word_embeddings": configuration.tiesWordEmbeddings,
+            "resid_pdrop": number(configuration.residualDropout),
+            "embd_pdrop": number(configuration.embeddingDropout),
+            "attn_pdrop": number(configuration.attentionDropout), "bos_token_id": configuration.beginToken,
+        ]
+        .merging(["eos_token_id": ends.count > 1 ? ends : ends.first]) { $1 }
+    }
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        for (key, value) in values { try container.encode(value, forKey: Key(stringValue: key)) }
     }
 }

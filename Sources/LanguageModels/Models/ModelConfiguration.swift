@@ -36,7 +36,7 @@ public protocol ModelConfiguration: Sendable {
 public enum ModelConfigurationFile {
     /// The value of `model_type`, and what reads the rest.
     private static let architectures: [(modelType: String, read: Read)] = [
-        ("gpt2", { try GPT2Configuration.read(from: $0.url) }),
+        ("gpt2", { try GPT2Configuration($0) }),
         ("opt", { try OPTConfiguration($0) }),
         ("gpt_neox", { try GPTNeoXConfiguration($0) }),
         ("llama", { try LlamaConfiguration(llama: $0) }),

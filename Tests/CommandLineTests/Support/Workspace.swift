@@ -75,8 +75,8 @@ final class Workspace: Sendable {
         configuration.layerCount = layers
         configuration.headCount = 6
         configuration.positionCount = 64
-        configuration.endToken = tokenizer.endOfText.map(Int.init)
-        configuration.beginToken = configuration.endToken
+        configuration.endTokens = [tokenizer.endOfText].compactMap(\.self)
+        configuration.beginToken = tokenizer.endOfText
         let weights = try StructuredInitialization(
             .init(
                 vocabularySize: configuration.vocabularySize, width: configuration.width, layers: layers,
