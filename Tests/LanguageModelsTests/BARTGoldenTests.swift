@@ -82,7 +82,8 @@ import Testing
         let sources = cases.sources.prefix(count ?? cases.sources.count)
         let read = model.encode(TokenBatch(sources), after: sources.map { _ in start?.encoder }, dropout: nil)
         let batch = TokenBatch(
-            cases.targets.prefix(sources.count).map { [model.startToken].compactMap(\.self) + $0.dropLast() }, wanting: wanting)
+            cases.targets.prefix(sources.count).map { [model.startToken].compactMap(\.self) + $0.dropLast() },
+            wanting: wanting)
         let cache = KVCache(
             shape: model.shape,
             sequences: read.map { .init(after: start?.decoder, reading: [start?.cross, $0].compactMap(\.self)) },

@@ -35,7 +35,9 @@ extension GPT2Configuration {
     ///
     /// - Throws: ``CheckpointError/unreadable(file:reason:)`` or
     ///   ``CheckpointError/invalidConfiguration(file:path:reason:)``, which names the key.
-    public static func read(from url: URL) throws -> GPT2Configuration { try GPT2Configuration(ConfigurationReader(url)) }
+    public static func read(from url: URL) throws -> GPT2Configuration {
+        try GPT2Configuration(ConfigurationReader(url))
+    }
 
     /// Writes a `config.json` that `transformers` loads; it appears complete or not at all.
     ///
