@@ -11,7 +11,10 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(
-            name: "PrefixTuning", targets: ["PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics"]),
+            name: "PrefixTuning",
+            targets: ["PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Hub", "Reports"]),
+        // The paper's experiments, the embedded model and tables (6.4 MB), pretraining.
+        .library(name: "PrefixExperiments", targets: ["PrefixExperiments"]),
         .executable(name: "prefixtune", targets: ["prefixtune"]),
     ],
     dependencies: [
@@ -41,40 +44,60 @@ let package = Package(
         .target(
             name: "Hub",
             dependencies: [.target(name: "COpenSSL", condition: .when(platforms: [.linux]))], swiftSettings: strict),
+        // One self-contained HTML page.
+        .target(name: "Reports", swiftSettings: strict),
         .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers", "CKernels"], swiftSettings: strict),
         .target(
             name: "PrefixTuning",
-            dependencies: ["LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "CZlib"],
+            dependencies: ["LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports", "CZlib"],
+            swiftSettings: strict),
+        .target(
+            name: "PrefixExperiments",
+            dependencies: ["PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports"],
             resources: [.copy("Resources")], swiftSettings: strict),
         .executableTarget(
             name: "prefixtune",
             dependencies: [
-                "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Hub",
+                "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports",
+                "Hub",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
 
         // The README's example: built with the tests, so that it compiles.
         .executableTarget(
-            name: "LibraryExample", dependencies: ["PrefixTuning", "LanguageModels"], path: "Examples/Library",
-            swiftSettings: strict),
+            name: "LibraryExample", dependencies: ["PrefixExperiments", "PrefixTuning", "LanguageModels"],
+            path: "Examples/Library", swiftSettings: strict),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TextMetricsTests", dependencies: ["TextMetrics", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "HubTests", dependencies: ["Hub", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: strict),
         .testTarget(
             name: "LanguageModelsTests",
             dependencies: ["LanguageModels", "Tensors", "Tokenizers", "CKernels", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "PrefixTuningTests",
-            dependencies: ["PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "TestSupport"],
+            dependencies: [
+                "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports", "TestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PrefixExperimentsTests",
+            dependencies: [
+                "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics",
+                "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["prefixtune", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TestSupport"],
+            dependencies: [
+                "prefixtune", "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers",
+                "TestSupport",
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

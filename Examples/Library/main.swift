@@ -1,6 +1,7 @@
 // Trains a prefix on the embedded tables with the embedded model, writes it, and generates with it.
 import Foundation
 import LanguageModels
+import PrefixExperiments
 import PrefixTuning
 
 let model = try await LanguageModel.load(EmbeddedModel.folder(), for: .tuning)  // or any GPT-2 folder

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import PrefixExperiments
 
 /// The command-line tool: one file per subcommand, each a thin layer over the library.
 struct PrefixTune: AsyncParsableCommand {

@@ -1,4 +1,5 @@
 import Foundation
+import PrefixExperiments
 import Testing
 
 /// `prefixtune experiment`, on the embedded tables and in a few steps.

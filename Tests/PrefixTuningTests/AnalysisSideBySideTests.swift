@@ -1,6 +1,7 @@
 import Foundation
 import LanguageModels
 import PrefixTuning
+import Reports
 import Tensors
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import Foundation
 import LanguageModels
 import PrefixTuning
 import Tensors
+import TestSupport
 import Testing
 
 /// Files that are no prefix, or not one for the model: each is refused with a sentence that says why.

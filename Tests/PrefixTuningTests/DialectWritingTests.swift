@@ -2,6 +2,7 @@ import Foundation
 import LanguageModels
 import PrefixTuning
 import Tensors
+import TestSupport
 import Testing
 
 /// Prefixes written for other programs: read back to the last bit, or refused with the reason.

@@ -1,6 +1,7 @@
 import LanguageModels
 import PrefixTuning
 import Tensors
+import TestSupport
 import Testing
 
 @Suite("Prefixes made of two") @Compute struct PrefixCombinationTests {

@@ -2,6 +2,7 @@ import Foundation
 import LanguageModels
 @testable import PrefixTuning
 import Tensors
+import TestSupport
 import Testing
 
 /// Data and settings that no run can have.

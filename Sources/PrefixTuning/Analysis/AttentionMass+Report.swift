@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import Reports
 
 extension [AttentionMass] {
     /// A page with the shares as tables and lines.

@@ -1,3 +1,5 @@
+import Reports
+
 /// A page that shows what several systems made of the same inputs.
 public struct SideBySideReport: Sendable {
     private var page: ReportPage

@@ -102,7 +102,7 @@ extension InitialKeyValues {
     ///   - matrices: [n × 2·layers·keyWidth] of the kind's layers.
     ///   - shape: The model's sizes.
     ///   - textPosition: Where the text of decoder and encoder starts.
-    @Compute init(matrices: [AttentionKind: Tensor], shape: ModelShape, textPosition: Prefix.TextPosition) {
+    @Compute package init(matrices: [AttentionKind: Tensor], shape: ModelShape, textPosition: Prefix.TextPosition) {
         func keyValues(_ kind: AttentionKind) -> KeyValues? {
             guard let matrix = matrices[kind], let stack = shape.stack(kind) else { return nil }
             return KeyValues(rowsOf: matrix, stack: stack, shiftsPositions: textPosition == .afterPrefix)

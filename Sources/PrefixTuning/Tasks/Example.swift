@@ -35,7 +35,7 @@ public struct Example: Equatable, Sendable {
     public var line: Int { location.line }
 
     /// ``completion`` where there is one, else ``references``.
-    var texts: [String] { completion.map { [$0] } ?? references }
+    package var texts: [String] { completion.map { [$0] } ?? references }
 }
 
 extension [Example] {

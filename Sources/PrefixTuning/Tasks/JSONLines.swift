@@ -1,8 +1,8 @@
 import Foundation
 
 /// Decodes rows of JSON and turns what goes wrong into a ``DataError`` with file and line.
-enum JSONLines {
-    static func forEach<Row: Decodable>(
+package enum JSONLines {
+    package static func forEach<Row: Decodable>(
         _ type: Row.Type, in file: DataFile, expected: String, _ body: (Row, DataLocation) throws -> Void
     ) throws {
         let decoder = JSONDecoder()
@@ -18,7 +18,7 @@ enum JSONLines {
     }
 
     /// Decodes the whole file as one JSON document.
-    static func document<Document: Decodable>(
+    package static func document<Document: Decodable>(
         _ type: Document.Type, in file: DataFile, expected: String
     ) throws -> Document {
         do {

@@ -1,0 +1,231 @@
+import Foundation
+import LanguageModels
+import PrefixTuning
+import Tensors
+
+/// One of the paper's comparisons, run on a base model and data at hand.
+///
+/// In its folder: `experiment.json`, what it is; `runs/`, a folder per run with result, texts and adapter; `results.json`;
+/// `report.html`, the paper's numbers beside ours. A run that is done is not done again: an experiment that was stopped or
+/// killed goes on where it was.
+///
+/// ```swift
+/// let base = try await ExperimentBase(folder: EmbeddedModel.folder(), name: "embedded")
+/// let settings = try ExperimentSettings.settings(for: "table1", suitsEmbeddedModel: true)
+/// let experiment = try await Experiment("table1", base: base, data: [.embedded()], settings: settings, output: folder)
+/// try await experiment.run()
+/// ```
+@Compute public final class Experiment {
+    /// What happens, for whoever shows it.
+    public enum Event: Sendable {
+        /// Runs begin, together where they are several.
+        case begins([RunPlan])
+        /// A step is done.
+        case step(Trainer.Step, run: RunPlan, totalSteps: Int, share: Double, secondsLeft: Double)
+        /// The test sources are being answered.
+        case answers(RunPlan)
+        /// A run is done.
+        case ended(RunResult, done: Int, total: Int)
+    }
+
+    /// The names of all experiments, with the titles of their reports.
+    public nonisolated static var all: [(name: String, title: String)] { Studies.all.map { ($0.name, $0.title) } }
+
+    /// The folder.
+    public let output: URL
+    /// All runs, in order.
+    public let runs: [RunPlan]
+    let study: any Study
+    let base: ExperimentBase
+    let data: [ExperimentDataSet]
+    let settings: ExperimentSettings
+    private let jobs: Int
+
+    /// Prepares an experiment; writes nothing.
+    ///
+    /// - Parameters:
+    ///   - name: One of ``all``.
+    ///   - data: The data sets, in the order of the report.
+    ///   - output: The folder; made if missing.
+    ///   - jobs: How many runs that leave the model as it is are trained in the same passes; nil for as many as fit
+    ///     half of the free memory.
+    /// - Throws: ``ExperimentError``.
+    public init(
+        _ name: String, base: ExperimentBase, data: [ExperimentDataSet], settings: ExperimentSettings, output: URL,
+        jobs: Int? = 1
+    ) throws {
+        study = try Studies.named(name)
+        self.base = base
+        self.settings = settings
+        self.output = output
+        func limit(_ count: Int) -> Int? { count > 0 ? count : nil }
+        self.data = data.map {
+            (settings.testsValidation ? $0.testingValidation : $0)
+                .limited(test: limit(settings.testSources), train: limit(settings.trainExamples))
+        }
+        runs = try study.runs(settings, self.data)
+        let widest = runs.map { base.trainingMemory(of: $0.method) }.max() ?? 1
+        self.jobs = study.measuresMemory ? 1 : jobs ?? max(1, min(64, ProcessMemory.available / 2 / widest))
+    }
+
+    /// Does what is left to do, and writes the report.
+    ///
+    /// - Parameters:
+    ///   - report: Told what happens.
+    ///   - shouldStop: Asked before every step.
+    /// - Throws: ``ExperimentError/interrupted(done:total:)`` where asked to stop, with the report of what is done;
+    ///   ``ExperimentError/otherExperiment(folder:difference:)``; what a run throws, divergence excepted.
+    public func run(report: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }) throws {
+        let folder = try ExperimentFolder(output, identity: identity)
+        var results: [String: RunResult] = [:]
+        for plan in runs { results[plan.identifier] = try folder.result(of: plan) }
+        var clock = ExperimentClock(runs, done: Set(results.keys), settings: settings, data: data)
+        for group in try groups(of: runs.filter { results[$0.identifier] == nil }) {
+            report(.begins(group))
+            guard let trained = try train(group, &clock, report, shouldStop) else {
+                try writeReport(results, folder)
+                throw ExperimentError.interrupted(done: results.count, total: runs.count)
+            }
+            for run in trained {
+                report(.answers(run.plan))
+                let (result, texts) = try test(run, together: trained.count > 1)
+                try folder.write(result, texts: texts, method: run.method)
+                results[run.plan.identifier] = result
+                clock.finish(run.plan)
+                report(.ended(result, done: results.count, total: runs.count))
+            }
+        }
+        try writeReport(results, folder)
+    }
+
+    /// Runs that are trained in the same passes.
+    private func groups(of pending: [RunPlan]) throws -> [[RunPlan]] {
+        var groups: [[RunPlan]] = []
+        for plan in pending {
+            func joins(_ plan: RunPlan) throws -> Bool { plan.method.joins(on: try dataSet(plan).task) }
+            if let last = groups.last, last.count < jobs, try joins(last[0]), try joins(plan) {
+                groups[groups.count - 1].append(plan)
+            } else {
+                groups.append([plan])
+            }
+        }
+        return groups
+    }
+
+    /// Trains runs to their ends.
+    ///
+    /// - Returns: Nil where asked to stop.
+    private func train(
+        _ plans: [RunPlan], _ clock: inout ExperimentClock, _ report: (Event) -> Void, _ shouldStop: () -> Bool
+    ) throws -> [RunTraining]? {
+        if study.measuresMemory || plans.contains(where: { !$0.method.leavesModel }) { base.release() }
+        if study.measuresMemory { ProcessMemory.resetPeak() }
+        let tape = Tape()
+        let runs = try plans.map { plan in
+            try RunTraining(plan, data: dataSet(plan), base: base, settings: settings, passTape: tape)
+        }
+        let together = runs.count > 1 ? try JointTrainer(runs.map(\.trainer)) : nil
+        func note(_ step: Trainer.Step, _ index: Int, seconds: Double) {
+            runs[index].seconds += seconds
+            runs[index].record(step)
+            clock.step(runs[index].plan, examples: runs[index].trainer.settings.batchSize)
+            report(
+                .step(
+                    step, run: plans[index], totalSteps: runs[index].trainer.totalSteps, share: clock.share,
+                    secondsLeft: clock.secondsLeft))
+        }
+        while runs.contains(where: { !$0.trainer.isFinished && $0.failure == nil }) {
+            if shouldStop() { return nil }
+            let start = ContinuousClock.now
+            if let together {
+                let outcomes = together.step()
+                let elapsed = start.duration(to: .now).seconds / Double(max(1, outcomes.count { $0 != nil }))
+                for (index, outcome) in outcomes.enumerated() {
+                    switch outcome {
+                    case .success(let step)?: note(step, index, seconds: elapsed)
+                    case .failure(let error)?: runs[index].fail(error)
+                    case nil: break
+                    }
+                }
+            } else {
+                do {
+                    let step = try runs[0].trainer.step()
+                    note(step, 0, seconds: start.duration(to: .now).seconds)
+                } catch let error as TrainingError {
+                    runs[0].fail(error)
+                }
+            }
+        }
+        return runs
+    }
+
+    /// Tests a run.
+    private func test(_ run: RunTraining, together: Bool) throws -> (RunResult, [String]) {
+        let peak = ProcessMemory.peak, stepCount = run.trainer.stepCount
+        let testedStep = run.restoreBest()
+        let start = ContinuousClock.now
+        let test = RunTest(data: try dataSet(run.plan), settings: settings)
+        // What scoring loads would be counted as memory of the next run.
+        let isTested = run.failure == nil && !study.measuresMemory
+        let answers =
+            isTested
+            ? try test.answers(of: run.method, words: run.plan.method.textBeforeSource)
+            : RunTest.Answers(texts: [], cut: 0)
+        let seconds = start.duration(to: .now).seconds
+        let result = RunResult(
+            plan: run.plan, trainableParameters: run.method.trainableParameterCount,
+            storedParameters: run.method.storedParameterCount, modelParameters: base.configuration.parameterCount,
+            examples: run.examples, batchSize: run.trainer.settings.batchSize,
+            learningRate: run.trainer.settings.learningRate, steps: stepCount, testedStep: testedStep,
+            tokens: run.tokens, seconds: run.seconds,
+            peakMemory: study.measuresMemory && !together ? peak : nil, training: run.thinnedTraining,
+            validation: run.validations, cutSources: answers.cut, testSeconds: seconds,
+            tests: isTested ? try test.scores(answers.texts) : [],
+            failure: run.failure.map { "\($0)" })
+        return (result, answers.texts)
+    }
+
+    func dataSet(_ plan: RunPlan) throws -> ExperimentDataSet {
+        guard let found = data.first(where: { $0.name == plan.dataSet }) else {
+            throw ExperimentError.unknownDataSet(name: plan.dataSet, known: data.map(\.name))
+        }
+        return found
+    }
+
+    private var identity: ExperimentFolder.Identity {
+        .init(
+            experiment: study.name, settings: settings, model: base.name, precision: base.precision,
+            modelParameters: base.configuration.parameterCount,
+            data: data.map {
+                .init(
+                    name: $0.name, train: $0.train.count, validation: $0.validation.count, test: $0.test.count,
+                    checksum: String($0.checksum, radix: 16))
+            })
+    }
+
+    private func writeReport(_ results: [String: RunResult], _ folder: ExperimentFolder) throws {
+        let ordered = runs.compactMap { results[$0.identifier] }
+        try folder.write(ordered)
+        let report = ExperimentReport(
+            study: study, identity: identity, planned: runs.count,
+            results: StudyResults(
+                settings: settings, dataSets: data.map { ($0.name, $0.suite) }, runs: ordered,
+                modelParameters: base.configuration.parameterCount),
+            data: data, threads: Compute.threads)
+        try folder.write(report.page(texts: { try folder.texts(of: $0) }))
+    }
+}
+
+extension ExperimentBase {
+    /// What training a run needs beside the model and the activations, in bytes: values, gradients, two moments and the
+    /// best values, four bytes each.
+    nonisolated func trainingMemory(of row: MethodRow) -> Int {
+        let shape = configuration.shape, length = row.length ?? 10
+        let width = row.method == .prefix ? shape.prefixRowWidth : shape.width
+        let hidden = row.hiddenWidth ?? 512
+        let values =
+            hidden == 0
+            ? length * width : length * shape.width + (shape.width + 1) * hidden + (hidden + 1) * width
+        return max(1, values * 4 * 5)
+    }
+}

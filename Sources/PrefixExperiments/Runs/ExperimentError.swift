@@ -1,0 +1,58 @@
+import Foundation
+import PrefixTuning
+
+/// What can be wrong with an experiment.
+public enum ExperimentError: Error, Equatable {
+    /// No experiment has this name.
+    case unknownExperiment(name: String, known: [String])
+    /// No data set has this name.
+    case unknownDataSet(name: String, known: [String])
+    /// A data set's files are not in the folder.
+    case noData(name: String, folder: String, looked: [String])
+    /// A settings file or --set cannot be read.
+    case badSettings(source: String, problem: String)
+    /// A row of the table is not among the methods.
+    case unknownRow(name: String, known: [String])
+    /// The folder holds another experiment, or this one with other settings.
+    case otherExperiment(folder: String, difference: String)
+    /// A study of few examples asks for more than there are.
+    case tooFewExamples(dataSet: String, asked: Int, found: Int)
+    /// A prompt leaves no room for an answer.
+    case noRoom(dataSet: String, positions: Int)
+    /// The experiment needs something that the data does not have.
+    case unsuitable(experiment: String, reason: String)
+    /// Stopped by Ctrl-C.
+    case interrupted(done: Int, total: Int)
+}
+
+extension ExperimentError: CustomStringConvertible, LocalizedError {
+    /// One sentence: what happened and what to do.
+    public var description: String {
+        switch self {
+        case .unknownExperiment(let name, let known):
+            "there is no experiment \"\(name)\"; known are \(known.joined(separator: ", "))"
+        case .unknownDataSet(let name, let known):
+            "there is no data set \"\(name)\"; known are \(known.joined(separator: ", "))"
+        case .noData(let name, let folder, let looked):
+            "\(folder): no files of \(name) were found; looked for \(looked.joined(separator: ", ")) with their validation "
+                + "and test files"
+        case .badSettings(let source, let problem): "\(source): \(problem)"
+        case .unknownRow(let name, let known):
+            "the row \"\(name)\" is not among the methods; there are \(known.joined(separator: ", ")); add it under "
+                + "\"methods\" in a settings file"
+        case .otherExperiment(let folder, let difference):
+            "\(folder): an experiment is there already, and \(difference); choose another folder with --output, or remove it"
+        case .tooFewExamples(let dataSet, let asked, let found):
+            "\(dataSet) has \(found) training examples, but \(asked) are needed; choose smaller \"sizes\""
+        case .noRoom(let dataSet, let positions):
+            "a prompt of \(dataSet) leaves no room for an answer in the model's \(positions) positions; lower "
+                + "\"maxNewTokens\" or use a model with more positions"
+        case .unsuitable(let experiment, let reason): "\(experiment): \(reason)"
+        case .interrupted(let done, let total):
+            "stopped after \(done) of \(total) runs; the same command continues"
+        }
+    }
+
+    /// The same sentence, for code that shows any `Error`.
+    public var errorDescription: String? { description }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import PrefixTuning
+
+/// Settings as layers of JSON, each laid over those before: objects key by key, everything else as a whole.
+extension ExperimentSettings {
+    /// The settings of an experiment.
+    ///
+    /// - Parameters:
+    ///   - experiment: Its name: `defaults.json` and its own file are the lowest layers.
+    ///   - suitsEmbeddedModel: Whether the rates and lengths chosen for the embedded model are laid over them.
+    ///   - files: The user's, in order.
+    ///   - assignments: `key=value` or `key.key=value`; a value that is not JSON is a text.
+    /// - Throws: ``ExperimentError/badSettings(source:problem:)``.
+    public static func settings(
+        for experiment: String, suitsEmbeddedModel: Bool, files: [URL] = [], assignments: [String] = []
+    ) throws -> ExperimentSettings {
+        var layers = ["defaults", experiment]
+        if suitsEmbeddedModel { layers += ["embedded"] }
+        var merged: [String: Any] = [:]
+        for layer in layers {
+            guard let url = try EmbeddedModel.experiment(layer) else { continue }
+            lay(try object(in: url), over: &merged)
+        }
+        // What an experiment needs of the embedded model stands in its own file under a key of this name.
+        let own = merged.removeValue(forKey: "embedded") as? [String: Any]
+        if suitsEmbeddedModel, let own { lay(own, over: &merged) }
+        for file in files { lay(try object(in: file), over: &merged) }
+        for assignment in assignments { lay(try object(of: assignment, in: merged), over: &merged) }
+        let settings = try decode(merged, source: files.last?.path ?? "the settings of \(experiment)")
+        try settings.validate()
+        return settings
+    }
+
+    private static func object(in file: URL) throws -> [String: Any] {
+        let data: Data
+        do { data = try Data(contentsOf: file) } catch {
+            throw ExperimentError.badSettings(source: file.path, problem: "it cannot be read")
+        }
+        do {
+            guard let object = try JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+                throw ExperimentError.badSettings(source: file.path, problem: "it is not a JSON object")
+            }
+            return object
+        } catch let error as ExperimentError {
+            throw error
+        } catch {
+            throw ExperimentError.badSettings(source: file.path, problem: "it is not JSON (\(error))")
+        }
+    }
+
+    /// `a.b=1` → `{"a": {"b": 1}}`.
+    private static func object(of assignment: String, in settings: [String: Any]) throws -> [String: Any] {
+        let halves = assignment.split(separator: "=", maxSplits: 1).map(String.init)
+        guard halves.count == 2, !halves[0].isEmpty else {
+            throw ExperimentError.badSettings(source: "--set \(assignment)", problem: "it is not key=value")
+        }
+        let value = try? JSONSerialization.jsonObject(with: Data(halves[1].utf8), options: .fragmentsAllowed)
+        return keys(of: halves[0], in: settings).reversed().reduce(value ?? halves[1]) { [$1: $0] }
+            as? [String: Any] ?? [:]
+    }
+
+    /// `methods.adapter-0.1%.steps` → the three keys: one that is there may have dots in it.
+    private static func keys(of path: String, in object: [String: Any]) -> [String] {
+        let known = object.keys.filter { path == $0 || path.hasPrefix($0 + ".") }.max { $0.count < $1.count }
+        let key = known ?? String(path.prefix { $0 != "." })
+        let rest = String(path.dropFirst(key.count + 1))
+        return rest.isEmpty ? [key] : [key] + keys(of: rest, in: object[key] as? [String: Any] ?? [:])
+    }
+
+    private static func lay(_ upper: [String: Any], over lower: inout [String: Any]) {
+        for (key, value) in upper {
+            if let value = value as? [String: Any], var below = lower[key] as? [String: Any] {
+                lay(value, over: &below)
+                lower[key] = below
+            } else {
+                lower[key] = value
+            }
+        }
+    }
+
+    /// Decodes, refusing keys that mean nothing.
+    private static func decode(_ object: [String: Any], source: String) throws -> ExperimentSettings {
+        func check(_ keys: some Sequence<String>, _ known: [String], _ path: String) throws {
+            if let key = keys.first(where: { !known.contains($0) }) {
+                throw ExperimentError.badSettings(
+                    source: source,
+                    problem: "\"\(path)\(key)\" is not a setting; known are \(known.joined(separator: ", "))")
+            }
+        }
+        try check(object.keys.sorted(), CodingKeys.allCases.map(\.stringValue), "")
+        for (name, row) in object["methods"] as? [String: Any] ?? [:] {
+            let keys = (row as? [String: Any] ?? [:]).keys.sorted()
+            try check(keys, MethodRow.CodingKeys.allCases.map(\.stringValue), "methods.\(name).")
+        }
+        do {
+            return try JSONDecoder().decode(Self.self, from: JSONSerialization.data(withJSONObject: object))
+        } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
+            DecodingError.dataCorrupted(let context)
+        {
+            throw ExperimentError.badSettings(
+                source: source, problem: problem(context.codingPath, context.debugDescription))
+        } catch DecodingError.keyNotFound(let key, let context) {
+            throw ExperimentError.badSettings(
+                source: source, problem: problem(context.codingPath + [key], "it is missing"))
+        }
+    }
+
+    private static func problem(_ path: [any CodingKey], _ text: String) -> String {
+        "\(path.map(\.stringValue).joined(separator: ".")): \(text)"
+    }
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case methods, rows, data, seeds, beams, maxNewTokens, maxSourceTokens, maxTargetTokens, testsValidation,
+            testSources,
+            trainExamples, validationExamples, validations, keepsBest, bootstrap, tokensPerPass, lengths, sizes,
+            subsets, validationShare, stepsBySize, shares, initializations
+    }
+}
+
+extension MethodRow {
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case method, length, hiddenWidth, words, wordsBeforeSource, layers, embeddings, bottleneck, share, rank, alpha,
+            modelDropout, learningRate, epochs, steps, batchSize, warmup, layerDecay, reduction
+    }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import PrefixTuning
+import TextMetrics
+
+/// The results of a study's runs, ready to be put into tables.
+struct StudyResults: Sendable {
+    let settings: ExperimentSettings
+    /// Names and rules of the data sets, in order.
+    let dataSets: [(name: String, suite: EvaluationSuite)]
+    let runs: [RunResult]
+    /// Values of the base model.
+    let modelParameters: Int
+
+    /// A mean over runs that differ in seed or subset only.
+    struct Mean: Sendable, Equatable {
+        var value: Double
+        /// Standard deviation over the runs; nil for one run.
+        var deviation: Double?
+        /// The 95% interval over test sources, of a single run.
+        var interval: [Double]?
+        var count: Int
+    }
+
+    /// Runs of a cell of a table.
+    func runs(_ dataSet: String, row: String, point: Double? = nil) -> [RunResult] {
+        runs.filter { $0.plan.dataSet == dataSet && $0.plan.row == row && (point == nil || $0.plan.point == point) }
+    }
+
+    /// The mean of a score over runs; nil where there is none.
+    static func mean(_ runs: [RunResult], _ score: String, split: String) -> Mean? {
+        let scores = runs.compactMap { $0.score(score, split: split) }
+        guard var mean = mean(scores.map(\.value)) else { return nil }
+        if scores.count == 1 { mean.interval = scores[0].interval }
+        return mean
+    }
+
+    /// The mean of numbers.
+    static func mean(_ values: [Double]) -> Mean? {
+        guard !values.isEmpty else { return nil }
+        let mean = values.reduce(0, +) / Double(values.count)
+        let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        return Mean(
+            value: mean, deviation: values.count > 1 ? (squares / Double(values.count - 1)).squareRoot() : nil,
+            count: values.count)
+    }
+
+    /// The parts of a data set's test, as its runs have them.
+    func splits(of dataSet: String) -> [String] {
+        runs.first { $0.plan.dataSet == dataSet && !$0.tests.isEmpty }?.tests.map(\.split) ?? []
+    }
+
+    /// Names of the scores of a data set.
+    func scores(of dataSet: String) -> [String] {
+        runs.first { $0.plan.dataSet == dataSet && !$0.tests.isEmpty }?.tests.first?.scores.map(\.name) ?? []
+    }
+
+    /// The score that the paper's figures show of a data set.
+    func mainScore(of dataSet: String) -> String {
+        dataSets.first { $0.name == dataSet }?.suite == .xsum ? "ROUGE-2" : "BLEU"
+    }
+
+    /// Distinct values in order of first appearance.
+    func points(_ dataSet: String, row: String) -> [Double] {
+        var seen: Set<Double> = []
+        return runs(dataSet, row: row).compactMap(\.plan.point).filter { seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,42 @@
+import PrefixTuning
+import Reports
+
+/// Figure 6 (ACL version, appendix): a part of the training data, up to all of it.
+struct DataEfficiencyStudy: Study {
+    let name = "data-efficiency"
+    let title = "Parts of the training data"
+    let claim =
+        "From a fifth of the E2E data on, prefix-tuning is better than fine-tuning; with less, it needs a start from real words "
+        + "(appendix)."
+
+    func runs(_ settings: ExperimentSettings, _ data: [ExperimentDataSet]) throws -> [RunPlan] {
+        try runs(settings, data, over: settings.shares.map { 100 * $0 }) { plan, data in
+            guard let percent = plan.point, percent < 100 else { return }
+            let size = Int((Double(data.train.count) * percent / 100).rounded())
+            plan.subset = .init(size: max(1, size), index: 0, validation: 0)
+        }
+    }
+
+    func report(_ results: StudyResults, to page: inout ReportPage) {
+        var claims = Claims(), charts: [ReportPage.Block] = []
+        for (data, _) in results.dataSets {
+            for split in results.splits(of: data) where split != "all" {
+                for share in results.settings.shares where share >= 0.2 {
+                    let found = results.comparison(
+                        data, split: split, "prefix", against: "fine-tune", point: 100 * share)
+                    claims.add(
+                        "\(data), \(split), \(ReportNumber.short(100 * share))%: prefix is better than fine-tuning",
+                        difference: found.difference, evidence: found.evidence)
+                }
+                charts.append(
+                    .chart(
+                        results.chart(
+                            data, split: split, rows: results.settings.rows, title: "\(data), \(split)",
+                            xLabel: "% of the training data")))
+            }
+        }
+        if let table = claims.table { page.add(table) }
+        page.add(charts)
+        results.addPointTables(results.settings.rows, pointName: "% of the data", to: &page)
+    }
+}

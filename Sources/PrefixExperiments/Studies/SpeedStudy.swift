@@ -1,0 +1,64 @@
+import PrefixTuning
+import Reports
+
+/// Section 8 and the appendix: time and memory of training.
+struct SpeedStudy: Study {
+    let name = "speed"
+    let title = "Time and memory of training"
+    let claim =
+        "An epoch of prefix-tuning takes about two thirds of the time of fine-tuning (0.2 against 0.3 hours on 22,000 examples), and "
+        + "a third of the memory at batch 1 (18% against 50% of a GPU; section 8, ACL version)."
+    let measuresMemory = true
+
+    func runs(_ settings: ExperimentSettings, _ data: [ExperimentDataSet]) throws -> [RunPlan] {
+        try runs(settings, data, over: [nil])
+    }
+
+    func report(_ results: StudyResults, to page: inout ReportPage) {
+        var claims = Claims()
+        for (data, _) in results.dataSets {
+            guard let prefix = results.runs(data, row: "prefix").first,
+                let tuned = results.runs(data, row: "fine-tune").first
+            else { continue }
+            let (mine, others) = (Self.secondsPerEpoch(prefix), Self.secondsPerEpoch(tuned))
+            claims.add(
+                "\(data): an epoch takes less time than with fine-tuning", difference: others - mine,
+                evidence: "\(ReportNumber.short(mine)) s against \(ReportNumber.short(others)) s: "
+                    + "\(ReportNumber.fixed(mine / others, decimals: 2)) of it")
+            if let a = prefix.peakMemory, let b = tuned.peakMemory {
+                claims.add(
+                    "\(data): memory is less than with fine-tuning", difference: Double(b - a),
+                    evidence: "\(a / 1_000_000) MB against \(b / 1_000_000) MB: "
+                        + "\(ReportNumber.fixed(Double(a) / Double(b), decimals: 2)) of it")
+            }
+        }
+        if let table = claims.table { page.add(table) }
+        for (data, _) in results.dataSets {
+            page.add(
+                .table(
+                    .init(
+                        caption: "\(data): training alone, one run at a time.",
+                        columns: [
+                            .init("method"), .init("trained values"), .init("stored values"),
+                            .init("tokens/s", best: .highest), .init("seconds per epoch", best: .lowest),
+                            .init("peak memory, MB", best: .lowest),
+                        ],
+                        rows: results.settings.rows.compactMap { row in
+                            guard let run = results.runs(data, row: row).first else { return nil }
+                            return .init([
+                                .text(row), .number(Double(run.trainableParameters)),
+                                .number(Double(run.storedParameters)),
+                                .number(Double(run.tokens) / max(1e-9, run.seconds)),
+                                .number(Self.secondsPerEpoch(run), decimals: 1),
+                                run.peakMemory.map { .number(Double($0) / 1e6) } ?? .missing,
+                            ])
+                        })))
+        }
+    }
+
+    /// Time of training by the number of examples that were read, for as many as there are.
+    private static func secondsPerEpoch(_ run: RunResult) -> Double {
+        let read = Double(run.steps * min(run.batchSize, run.examples))
+        return run.seconds / max(1, read) * Double(run.examples)
+    }
+}

@@ -1,0 +1,112 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import PrefixExperiments
+import PrefixTuning
+import Tensors
+
+/// Measures training, reading and generating on this machine.
+struct Benchmark: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure training, reading and generating on this machine, by operation.",
+        discussion: """
+            Trains a prefix for a few steps, reads prompts and generates, on random tokens after random prefixes, or trains on \
+            --data. With --profile, each operation's time stands beside its floor: operations over the rate of the unit \
+            that does them, or bytes over bandwidth, both measured here. A ratio above 100% means that the cache held \
+            what the floor takes from memory.
+
+            EXAMPLE
+              prefixtune benchmark --model gpt2 --work train --batch-size 10 --profile
+            """)
+
+    @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
+    @Option(parsing: .upToNextOption, help: "train, prefill (reading prompts) or decode; all by default.") var work:
+        [SpeedBenchmark.Work] = []
+    @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
+    @Option(help: "Examples per training step, or prompts answered side by side.") var batchSize = 1
+    @Option(help: "Beams per prompt; 1 is greedy search.") var beams = 1
+    @Option(help: "Positions of the prefix; 0 for none.") var prefixLength = 10
+    @Option(help: "Different prefixes among the prompts of a batch, or trained together, each on its own batch.")
+    var prefixes = 1
+    @Option(help: "Hidden width of the prefix's MLP in training; 0 for a flat prefix.") var hiddenWidth = 512
+    @Option(help: "What training computes twice: none, attention or layer.") var recompute = Recomputation.Part.none
+    @Option(help: "Tokens that pass through the model at a time in training.") var tokensPerPass: Int?
+    @Option(help: "Tokens of a prompt.") var promptLength = 64
+    @Option(help: "Tokens of an answer.") var newTokens = 64
+    @Option(help: "Timed rounds: training steps, or answers to the whole batch.") var rounds = 5
+    @Option(parsing: .upToNextOption, help: "Train on these examples instead.") var data: [URL] = []
+    @Option(help: "Format of the data: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
+    @Flag(help: "Show every operation beside its floor.") var profile = false
+    @Flag(help: "Print JSON, one line per kind of work.") var json = false
+    @OptionGroup(title: "General") var common: CommonOptions
+
+    func validate() throws {
+        for (name, value, least) in [
+            ("batch-size", batchSize, 1), ("beams", beams, 1), ("prefix-length", prefixLength, 0),
+            ("prefixes", prefixes, 1), ("hidden-width", hiddenWidth, 0), ("prompt-length", promptLength, 1),
+            ("new-tokens", newTokens, 2), ("rounds", rounds, 1),
+        ] where value < least {
+            throw ValidationError("--\(name) is \(value), but at least \(least) is needed.")
+        }
+    }
+
+    func run() async throws {
+        Interrupt.listen()
+        try await runOnComputeThread()
+    }
+
+    @Compute private func runOnComputeThread() async throws {
+        common.apply()
+        if profile { Compute.startProfiling() }
+        let rates = profile ? try MachineRates.measured() : nil
+        let works = work.isEmpty ? SpeedBenchmark.Work.allCases : work
+        let folder = try await model.located(quiet: common.quiet)
+        let loaded = try LanguageModel.load(
+            folder, for: works.contains(.train) ? .tuning : .inference, precision: precision, name: model.description)
+        let benchmark = try SpeedBenchmark(loaded, setup: setup, examples: examples(for: loaded))
+        try ResultOutput.write(to: nil) { write in
+            if !json {
+                try write("\(loaded.name), \(precision.rawValue), \(Compute.threads) threads\n")
+                if let rates { try write(rates.line) }
+            }
+            for work in works {
+                if Interrupt.isRequested { throw CommandError.interrupted }
+                let result = try benchmark.run(work)
+                let report = BenchmarkReport(
+                    result, setup: setup, model: loaded.name, precision: precision.rawValue, rates: rates)
+                try write(json ? try JSONText.line(report) : report.text)
+            }
+        }
+    }
+
+    private var setup: SpeedBenchmark.Setup {
+        var setup = SpeedBenchmark.Setup()
+        setup.batchSize = batchSize
+        setup.beams = beams
+        setup.prefixLength = prefixLength
+        setup.prefixes = prefixes
+        setup.hiddenWidth = hiddenWidth > 0 ? hiddenWidth : nil
+        setup.recomputation = recompute
+        setup.tokensPerPass = tokensPerPass ?? setup.tokensPerPass
+        setup.promptLength = promptLength
+        setup.newTokens = newTokens
+        setup.rounds = rounds
+        return setup
+    }
+
+    @Compute private func examples(for model: LanguageModel) throws -> [TokenizedExample]? {
+        guard !data.isEmpty else { return nil }
+        let tokenizer = ExampleTokenizer(model, format: task.format, reservedPositions: prefixLength)
+        return try task.readForTraining(data).compactMap { try tokenizer.example($0) }
+    }
+}
+
+extension SpeedBenchmark.Work: ExpressibleByArgument {}
+
+extension MachineRates {
+    fileprivate var line: String {
+        String(
+            format: "at best: %.0f GFLOP/s f32, %.0f GOP/s int8, %.1f GB/s memory, %.0f GB/s cache\n", float32 * 1e-9,
+            int8 * 1e-9, memoryBytesPerSecond * 1e-9, cacheBytesPerSecond * 1e-9)
+    }
+}

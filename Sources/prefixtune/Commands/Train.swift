@@ -1,0 +1,119 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import PrefixExperiments
+import PrefixTuning
+import Tensors
+
+/// Trains a prefix, or what it is compared with, on a task.
+struct Train: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Train a prefix, or by another method, on a task.",
+        discussion: """
+            Defaults are the paper's for the task. The output folder gets the adapter in PEFT's layout (adapter_config.json, \
+            adapter_model.safetensors), best/ (the same at the least validation loss), training-state/ to resume from, \
+            metrics.jsonl and summary.json. Ctrl-C saves and exits; --resume continues bit for bit.
+
+            EXAMPLE
+              prefixtune train --model gpt2 --task e2e --data src1_train.txt --validation src1_valid.txt --output e2e-prefix
+            """)
+
+    @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
+    @Option(parsing: .upToNextOption, help: "Training data, plain or gzip-compressed.") var data: [URL]
+    @Option(parsing: .upToNextOption, help: "Validation data.") var validation: [URL] = []
+    @Option(help: "Format and defaults: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
+    @Option(help: "The folder to write to.") var output: URL
+    @Option(help: "What is trained.") var method = MethodOptions.Method.prefix
+    @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
+    @OptionGroup(title: "Prefix") var prefix: PrefixOptions
+    @OptionGroup(title: "Other methods") var others: MethodOptions
+    @OptionGroup(title: "Training") var training: TrainingOptions
+    @OptionGroup(title: "Lengths") var limits: TaskLimits
+    @Flag(help: "Continue the run in the output folder.") var resume = false
+    @OptionGroup(title: "General") var common: CommonOptions
+
+    func validate() throws { try others.validate(method, prefix, precision) }
+
+    func run() async throws {
+        Interrupt.listen()
+        try await runOnComputeThread()
+    }
+
+    @Compute private func runOnComputeThread() async throws {
+        common.apply()
+        let (paper, length) = TrainingSettings.paper(task, others.known(method))
+        let settings = training.settings(over: paper)
+        let folder = try await model.located(quiet: common.quiet)
+        let initialization = try await prefix.initialization?.located(quiet: common.quiet)
+        let tuned: any TuningMethod
+        if method == .prefix {
+            tuned = try PrefixMethod(
+                model: LanguageModel.load(folder, for: .tuning, precision: precision, name: model.description),
+                settings: prefix.settings(task: task, defaultLength: length, initialization: initialization),
+                seed: settings.seed)
+        } else {
+            tuned = try others.method(
+                method, folder: folder, name: model.description, precision: precision, prefix: prefix,
+                defaultLength: length, seed: settings.seed)
+        }
+        let examples = try training.tokenize(task.readForTraining(data), format: limits.format(of: task), for: tuned)
+        let held = try training.tokenize(
+            task.readForTraining(validation), format: limits.format(of: task), for: tuned)
+        let trainer = try Trainer(tuned, examples: examples, settings: settings)
+        let run = try TrainingRun(
+            trainer, validation: held, folder: output, resumes: resume,
+            details: [
+                "command": CommandLine.arguments.joined(separator: " "), "task": task.rawValue,
+                "data": data.map(\.path).joined(separator: " "),
+                "validation": validation.map(\.path).joined(separator: " "),
+                "version": PrefixTune.configuration.version,
+            ])
+        common.note(
+            "\(examples.count) examples, \(trainer.totalSteps) steps; \(tuned.trainableParameterCount) trainable "
+                + "parameters, \(tuned.storedParameterCount) stored, of "
+                + "\(tuned.model.configuration.parameterCount) in the model")
+        try show(run, trainer)
+    }
+
+    @Compute private func show(_ run: TrainingRun, _ trainer: Trainer) throws {
+        var display = ProgressDisplay(quiet: common.quiet)
+        let (ending, summary) = try run.run { event in
+            switch event {
+            case .step(let step, let rate, let left):
+                display.update(
+                    step.step, of: trainer.totalSteps,
+                    facts: String(format: "loss %.4f  %.0f tokens/s", step.tokenLoss, rate), secondsLeft: left)
+            case .validation(let step, let loss, let isBest):
+                display.note(
+                    String(format: "step %d: validation loss %.4f, perplexity %.2f", step, loss, exp(loss))
+                        + (isBest ? " (best)" : ""))
+            case .saved(let step):
+                if common.verbose { display.note("step \(step): saved") }
+            }
+        } shouldStop: {
+            Interrupt.isRequested
+        }
+        switch ending {
+        case .finished:
+            common.note(
+                String(
+                    format: "%d steps, %.0f tokens/s, %.2f GB at most; written to %@", summary.steps,
+                    summary.tokens_per_second, Double(summary.peak_memory_bytes) / 1e9, output.path))
+        case .interrupted:
+            display.note("stopped at step \(summary.steps) and saved; continue with the same command and --resume")
+        }
+    }
+}
+
+extension TaskKind: ExpressibleByArgument {}
+extension WeightPrecision: ExpressibleByArgument {
+    /// What every command says of its option.
+    static var help: ArgumentHelp {
+        """
+        How frozen weights are held. Gradients through rounded weights come in 8 bits, or in 32 with -f32-gradients; \
+        stored leaves 16-bit weights as they are.
+        """
+    }
+}
+extension LearningRateSchedule.Shape: ExpressibleByArgument {}
+extension TrainingSettings.Reduction: ExpressibleByArgument {}
