@@ -66,7 +66,7 @@ class Comparisons:
         return rates, answer["peak_memory_bytes"]
 
     def all(self):
-        """Name, ours, rival's name, rival's, the ratio asked for; the last two also for memory where it counts."""
+        """Name, ours, rival's name, rival's, the goal for the ratio; the last two also for memory where it counts."""
         options = self.options
         for batch in (10, 5):
             for precision, ratio, memory in (("f32", 3.5, 0.4), ("int8", 8, 0.2), ("int4", None, 0.2)):
@@ -140,7 +140,7 @@ def figures(rates):
 
 def line(row):
     needed = "" if row["needed"] is None else f"{row['needed']:g}"
-    verdict = "" if row["needed"] is None else "met" if row["ratio"] >= row["needed"] else "**not met**"
+    verdict = "" if row["needed"] is None else "reached" if row["ratio"] >= row["needed"] else "**missed**"
     memory = row["memory"] / row["rival_memory"]
     wanted = f" (≤ {row['memory_needed']:g})" if row["memory_needed"] else ""
     return (f"| {row['work']} | {row['rival']} | {figures(row['ours'])} | {figures(row['rivals'])} | {row['ratio']:.2f} | "
@@ -206,9 +206,9 @@ def main():
     (options.output / "results.json").write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n")
     head = (f"{options.title}, {facts['processor']}, {options.threads} threads, {facts['date']}; tokens per second, medians of "
             f"alternating runs (least to greatest); {', '.join(f'{k} {v}' for k, v in facts['versions'].items())}.\n\n"
-            "| work | against | ours | theirs | ratio | asked | | peak memory |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
+            "| work | against | ours | theirs | ratio | goal | | peak memory |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
     (options.output / "results.md").write_text(head + "".join(line(row) + "\n" for row in rows))
-    (options.output / "ratios.svg").write_text(chart(rows, f"{options.title}: times as fast (red: what was asked for)"))
+    (options.output / "ratios.svg").write_text(chart(rows, f"{options.title}: times as fast (red: the goal)"))
 
 
 if __name__ == "__main__":
