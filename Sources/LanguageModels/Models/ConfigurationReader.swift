@@ -46,6 +46,11 @@ struct ConfigurationReader {
             contents = try Data(contentsOf: url)
         } catch {
             let exists = FileManager.default.fileExists(atPath: url.path)
+            let folder = url.deletingLastPathComponent().path
+            var isFolder: ObjCBool = true
+            if FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), !isFolder.boolValue {
+                throw CheckpointError.unreadable(file: folder, reason: "it is a file; give the folder that it lies in")
+            }
             throw CheckpointError.unreadable(
                 file: url.path, reason: exists ? "it cannot be opened as a file" : "there is no such file")
         }
