@@ -25,7 +25,7 @@ struct PrefixTune: AsyncParsableCommand {
     static func main() async {
         Patience.apply()
         do {
-            var command = try PrefixTune.parseAsRoot()
+            var command = try PrefixTune.parseAsRoot(NegativeNumbers.joined(Array(CommandLine.arguments.dropFirst())))
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

@@ -33,6 +33,9 @@ struct TrainingOptions: ParsableArguments {
 
     func validate() throws {
         if epochs != nil, steps != nil { throw ValidationError("Give --epochs or --steps, not both.") }
+        if let learningRate, !(learningRate >= 0 && learningRate.isFinite) {
+            throw ValidationError("--learning-rate is \(learningRate), but a number from 0 on is needed.")
+        }
         if let validateEvery, validateEvery < 1 {
             throw ValidationError("--validate-every is \(validateEvery), but at least 1 is needed.")
         }
