@@ -13,7 +13,7 @@ struct Synthesize: AsyncParsableCommand {
               prefixtune synthesize --megabytes 80 --output synthetic.jsonl
             """)
 
-    @Option(help: "The file to write: JSON lines with \"text\".") var output: String
+    @Option(help: "The file to write: JSON lines with \"text\".") var output: URL
     @Option(help: "How much text, in millions of bytes.") var megabytes: Double = 80
     @Option(help: "Equal seeds give equal text.") var seed: UInt64 = 1
 
@@ -27,7 +27,7 @@ struct Synthesize: AsyncParsableCommand {
         var corpus = SyntheticCorpus(seed: seed), written = 0.0
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
-        try AtomicFile.write(to: URL(fileURLWithPath: output)) { file in
+        try AtomicFile.write(to: ResultOutput.prepared(output)) { file in
             while written < megabytes * 1e6 {
                 let document = corpus.nextDocument()
                 written += Double(document.utf8.count)

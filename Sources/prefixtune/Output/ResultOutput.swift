@@ -9,9 +9,21 @@ enum ResultOutput {
     /// - Parameter file: nil for standard output.
     static func write(to file: URL?, _ body: ((String) throws -> Void) throws -> Void) throws {
         guard let file else { return try body { try print($0) } }
-        try AtomicFile.write(to: file) { output in
+        try AtomicFile.write(to: prepared(file)) { output in
             try withoutActuallyEscaping(body) { body in try body { try output.write($0.utf8) } }
         }
+    }
+
+    /// The same file, with a folder made for it where there is none.
+    static func prepared(_ file: URL) throws -> URL {
+        let folder = file.deletingLastPathComponent()
+        guard access(folder.path, F_OK) != 0, errno == ENOENT else { return file }
+        do {
+            try ModelFolder.makeFolder(folder)
+        } catch CheckpointError.cannotWrite(_, let reason) {
+            throw CheckpointError.cannotWrite(file: file.path, reason: reason)
+        }
+        return file
     }
 
     private static func print(_ text: String) throws {
