@@ -17,6 +17,8 @@ enum CommandError: Error, Equatable {
     case lengthWithPrompt(architecture: String)
     /// The model is not here, and the hub does not answer.
     case unreachableModel(name: String, host: String, reason: String)
+    /// An address of the web that names no repository.
+    case webAddress(String)
     /// The folder is none that this program knows.
     case unknownFolder(path: String, reason: String)
     /// A data set's files are needed, and no folder was given.
@@ -34,18 +36,18 @@ extension CommandError: CustomStringConvertible {
         case .cannotPrint(let place, let reason):
             "cannot write the results to \(place): \(reason); give a file with --output"
         case .promptTooLong(let location, let tokens, let newTokens, let positions):
-            "\(location): the prompt has \(tokens) tokens and the answer up to \(newTokens), but \(positions) fit (the "
+            "\(location): the prompt has \(counted(tokens, "token")) and the answer up to \(newTokens), but \(positions) fit (the "
                 + "model's positions less the prefix); "
                 + (tokens <= positions
                     ? "give --max-new-tokens \(positions - tokens + 1) or less" : "shorten the prompt")
         case .countMismatch(let predictions, let file, let sources, let entries, let references):
-            "\(predictions) predictions in \(file) stand against \(sources) different sources in \(references)"
+            "\(counted(predictions, "prediction")) in \(file) stand against \(counted(sources, "different source")) in \(references)"
                 + (entries == sources ? "; " : " (\(entries) entries); ")
                 + (predictions == entries
                     ? "entries of equal source count as one, so keep the first prediction of each source"
                     : "give one prediction per different source, in the order of the file, as prefixtune generate writes them")
         case .baselineCount(let predictions, let file, let baseline, let other):
-            "\(baseline) texts in \(other) stand against \(predictions) in \(file); both systems must answer the same instances, "
+            "\(counted(baseline, "text")) in \(other) stand against \(predictions) in \(file); both systems must answer the same instances, "
                 + "in the same order"
         case .lengthWithPrompt(let architecture):
             "--max-length and --min-length count the decoder's start token, which \(architecture) does not have; give "
@@ -53,6 +55,8 @@ extension CommandError: CustomStringConvertible {
         case .unreachableModel(let name, let host, let reason):
             "there is no folder \(name) here, nor a copy in the hub's cache, and \(host) cannot be reached: \(reason); check "
                 + "the name, or the connection (and HF_ENDPOINT) if it is a model on the hub"
+        case .webAddress(let address):
+            "\(address) is an address of the web; give a folder, or the name of a model on the hub as org/name"
         case .unknownFolder(let path, let reason):
             "\(path) \(reason); name the folder of a model (config.json), of an adapter (adapter_config.json) or of a "
                 + "training run (summary.json)"

@@ -50,6 +50,6 @@ struct Combine: AsyncParsableCommand {
             try weight.map { try prefixes[0].interpolated(with: prefixes[1], weight: $0) }
             ?? prefixes[0].concatenated(with: prefixes[1])
         try combined.write(to: output)
-        common.note("\(combined.length) positions, written to \(output.path)")
+        common.note("\(counted(combined.length, "position")), written to \(output.path)")
     }
 }

@@ -58,7 +58,8 @@ struct Convert: AsyncParsableCommand {
         details.frozenLength = file.frozenLength
         details.modelType = known?.modelType
         try prefix.write(to: output, as: to, details: details)
-        common.note("\(file.dialect.title): \(prefix.length) positions, written as \(to.rawValue) to \(output.path)")
+        common.note(
+            "\(file.dialect.title): \(counted(prefix.length, "position")), written as \(to.rawValue) to \(output.path)")
     }
 }
 

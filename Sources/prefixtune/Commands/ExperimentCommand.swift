@@ -144,7 +144,9 @@ struct DryRunTable {
                     + pad("\(run.examples)", 10) + pad("\(run.steps)", 8) + pad(ProgressDisplay.time(run.seconds), 9))
         }
         let total = trial.reduce(0) { $0 + $1.seconds }
-        lines.append("\(trial.count) runs, about \(ProgressDisplay.time(total)) by a trial of a few steps of each row")
+        lines.append(
+            "\(counted(trial.count, "run")), about \(ProgressDisplay.time(total)) by a trial of a few steps of each row"
+        )
         return lines.joined(separator: "\n")
     }
 }

@@ -27,9 +27,12 @@ struct CommonOptions: ParsableArguments {
 }
 
 extension URL: @retroactive ExpressibleByArgument {
-    /// A path, relative to the working folder.
+    /// A path, relative to the working folder; `~` is the user's folder.
     public init?(argument: String) {
         guard !argument.isEmpty else { return nil }
-        self.init(fileURLWithPath: argument)
+        self.init(fileURLWithPath: UserPath.expanded(argument))
     }
+
+    /// In help: as it would be typed.
+    public var defaultValueDescription: String { relativePath }
 }

@@ -46,7 +46,7 @@ struct ModelOptions: ParsableArguments {
         let file = try PrefixFile(prefix), loaded = try file.prefix(for: model)
         if common.verbose {
             common.note(
-                "prefix of \(loaded.length) positions (\(file.dialect.title)), trained on "
+                "prefix of \(counted(loaded.length, "position")) (\(file.dialect.title)), trained on "
                     + (loaded.baseModel ?? "a model that is not recorded"))
         }
         let taken = loaded.textPosition == .afterPrefix ? loaded.length : 0
