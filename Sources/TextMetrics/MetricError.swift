@@ -8,8 +8,8 @@ public enum MetricError: Error, Equatable, Sendable {
     case countMismatch(predictions: Int, references: Int, predictionFile: String?, referenceFile: String?)
     /// The instance at this position (counted from 0) has no reference.
     case noReferences(index: Int)
-    /// The file cannot be read at all.
-    case unreadableFile(path: String, reason: String)
+    /// The file cannot be read, unpacked, or taken for a text.
+    case input(InputError)
     /// A line of a file breaks the file's convention; lines are counted from 1.
     case malformedLine(path: String, line: Int, reason: String)
     /// Files that must be parallel have different numbers of lines.
@@ -30,8 +30,8 @@ extension MetricError: CustomStringConvertible {
                 + "instances are separated by one blank line."
         case .noReferences(let index):
             return "Instance \(index + 1) has no reference: give every instance at least one."
-        case .unreadableFile(let path, let reason):
-            return "Cannot read \(path) (\(reason)): check the path and its permissions."
+        case .input(let error):
+            return error.description
         case .malformedLine(let path, let line, let reason):
             return "\(path):\(line): \(reason)"
         case .lineCountMismatch(let path, let lines, let expected, let expectedFrom):

@@ -49,7 +49,8 @@ import Testing
             name: "WebNLG triple of two", contents: #"{"triples": [["a", "b"]], "references": ["c"]}"#, task: "webnlg",
             message: "FILE, line 1: found triples [[\"a\", \"b\"]], but a list of three texts each is needed"),
         Case(
-            name: "DART that is no list", contents: "[{]", task: "dart", message: "FILE: invalid JSON: \"[{]\"; "),
+            name: "DART that is no list", contents: "[{]", task: "dart", message: "FILE: it ends in entry 1; a list of "
+        ),
     ]
 
     @Test(arguments: cases)
@@ -110,7 +111,7 @@ import Testing
         #expect(many.code == 1)
         #expect(
             many.errors
-                == "Error: --prompt, line 1: the prompt has 1 tokens and the answer up to 65, but 64 fit (the model's "
+                == "Error: --prompt, line 1: the prompt has 1 token and the answer up to 65, but 64 fit (the model's "
                 + "positions less the prefix); give --max-new-tokens 64 or less\n")
         #expect(!FileManager.default.fileExists(atPath: workspace["out.jsonl"].path))
     }

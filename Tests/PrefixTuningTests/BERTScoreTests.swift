@@ -133,7 +133,7 @@ import Testing
     func baselines(contents: String, words: String) throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: file) }
-        #expect(throws: DataError.unreadable(file: file.path, reason: "there is no such file")) {
+        #expect(throws: DataError.input(.unreadable(file: file.path, reason: "there is no such file"))) {
             try BERTScore.baseline(of: file, layer: 1)
         }
         try Data(contents.utf8).write(to: file)

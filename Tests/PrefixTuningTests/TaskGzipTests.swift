@@ -1,6 +1,7 @@
 import Foundation
 import PrefixTuning
 import Testing
+import TextMetrics
 
 @Suite struct TaskGzipTests {
     /// `gzip` of "name : A||It is A . \n", made by Python's gzip module with time 0.
@@ -23,7 +24,7 @@ import Testing
     @Test func refusesEveryTruncation() throws {
         for count in 2..<Self.packed.count {
             let error = try #require(try taskFailure(.e2e, Self.packed.prefix(count)), "\(count) bytes")
-            guard case .corruptGzip = error else {
+            guard case .input(.damagedGzip(_, _)) = error else {
                 Issue.record("\(count) bytes: \(error)")
                 return
             }
@@ -40,5 +41,16 @@ import Testing
             #expect(try taskFailure(.e2e, damaged) != nil, "byte \(place)")
         }
         #expect(try taskFailure(.e2e, Self.packed + Data([1, 2, 3])) != nil, "garbage at the end")
+    }
+
+    @Test("zeros behind a member, before another one or at the end, count for nothing, as for gzip and Python")
+    func takesZerosForPadding() throws {
+        for count in [1, 2, 511, 70_000] {
+            let padded = Self.packed + Data(count: count)
+            #expect(try withTaskFile(padded) { try TaskKind.e2e.read($0) }.count == 1)
+            #expect(try withTaskFile(padded + Self.packed) { try TaskKind.e2e.read($0) }.map(\.line) == [1, 2])
+            #expect(try taskFailure(.e2e, padded + Data([1])) != nil)
+            #expect(try taskFailure(.e2e, padded + Self.packed.prefix(20)) != nil)
+        }
     }
 }

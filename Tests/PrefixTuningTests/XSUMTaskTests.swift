@@ -82,12 +82,13 @@ import Tokenizers
     @Test("pairs whose lines do not match")
     func mismatches() throws {
         for (source, target, counts) in [
-            ("a\nb\n", "x\n", "1 lines, but a.source has 2"), ("a\n", "x\ny\nz", "3 lines, but a.source has 1"),
+            ("a\nb\n", "x\n", "1, but that of a.source is 2"), ("a\n", "x\ny\nz", "3, but that of a.source is 1"),
         ] {
             for name in ["a.source", "a.target"] {
                 #expect(
                     try refusal(["a.source": source, "a.target": target], reading: name)
-                        == "a.target: it has \(counts); one summary per document, in the same order, is needed")
+                        == "a.target: its number of lines is \(counts); one summary per document, in the same order, is needed"
+                )
             }
         }
         #expect(
@@ -96,8 +97,8 @@ import Tokenizers
                 + "needed")
         #expect(
             try refusal(["a.source": "a\nb\n", "a.target": "x\n \n"], reading: "a.source")
-                == "a.target, line 2: found an empty line, but a text (or remove the line, and the same one of a.source) is "
-                + "needed")
+                == "a.target: its number of lines is 1, but that of a.source is 2; one summary per document, in the same order, "
+                + "is needed")
         #expect(
             try refusal(["a.source": "\t\nb\n"], reading: "a.source")
                 == "a.source, line 1: found an empty line, but a document is needed")

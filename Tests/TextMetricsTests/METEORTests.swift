@@ -154,6 +154,20 @@ import Testing
         #expect(table.entries(of: phrase.value).map(\.length) == [2, 2, 2])
         #expect(table.entries(of: 1).isEmpty)
     }
+
+    @Test("phrases that take turns keep each paraphrase twice at most")
+    func takesTurns() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("turns-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data(String(repeating: "1\na\nx\n1\nb\ny\n", count: 1000).utf8).write(to: file)
+        let table = try METEORParaphrases(file)
+        #expect(table.count <= 2 * 2000)
+        for word in ["a", "b"] {
+            var phrase = PhraseHash()
+            phrase.append(PhraseHash.word(word.utf8))
+            #expect(table.entries(of: phrase.value).count == 1000)
+        }
+    }
 }
 
 /// Compares the corpus and its first instances; all must be equal but for rounding.

@@ -69,10 +69,17 @@ public enum TextFiles {
             }
             return documents
         }
-        let text = String(decoding: file.bytes, as: UTF8.self)
-        let documents = text.components(separatedBy: "\n\n")
-            .map { $0.trimmingCharacters(in: .newlines) }.filter { !$0.isEmpty }
-        guard !documents.isEmpty else { throw DataError.empty(file: url.path) }
+        var documents: [String] = [], document = ""
+        while let line = try file.nextLine() {
+            if line.isEmpty {
+                if !document.isEmpty { documents.append(document) }
+                document = ""
+            } else {
+                document += (document.isEmpty ? "" : "\n") + (try DataFile.text(line, file.location))
+            }
+        }
+        if !document.isEmpty { documents.append(document) }
+        guard !documents.isEmpty else { throw DataError.empty(file: file.path) }
         return documents
     }
 }

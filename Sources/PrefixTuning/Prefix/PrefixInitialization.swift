@@ -28,7 +28,7 @@ public enum PrefixInitialization: Codable, Equatable, Sendable {
             }
             return try activations(of: model.tokenizer.encode(" " + words), model, length)
         case .file(let url):
-            let text = try DataFile(url).bytes
+            let text = try DataFile(url).contents()
             return try activations(of: model.tokenizer.encode(bytes: text), model, length)
         case .adapter(let folder):
             let prefix = try PrefixFile(folder).prefix(for: model)

@@ -1,7 +1,8 @@
-/// DART, in either of two layouts:
+/// DART, in any of three layouts:
 ///
 /// - the official JSON list `[{"tripleset": [[s, r, o], …], "annotations": [{"source": …, "text": …}, …]}, …]`;
-/// - JSON lines `{"tripleset": …, "references": […], "sources": […]}`.
+/// - JSON lines `{"tripleset": …, "references": […], "sources": […]}`;
+/// - JSON lines of prompts (``PromptRow``).
 ///
 /// Triples become `s : r : o | s : r : o`, the relation in lower case, without a separator before the first.
 enum DARTTask {
@@ -12,16 +13,17 @@ enum DARTTask {
         file.firstByte == UInt8(ascii: "[") ? try readList(file) : try readLines(file)
     }
 
-    private struct Row: Decodable {
+    private struct Row: TaskRow {
+        static let key = "tripleset"
         var tripleset: [[String]]
         var references: [String]
     }
 
     private static func readLines(_ file: DataFile) throws -> [Example] {
         var examples: [Example] = []
-        try JSONLines.forEach(Row.self, in: file, expected: expectedRow) { row, location in
-            let prompt = try linearize(row.tripleset, location)
-            examples.append(Example(prompt: prompt, references: row.references, location: location))
+        try PromptRow.forEach(orOwn: Row.self, in: file, expected: expectedRow, into: &examples) { row, location in
+            Example(
+                prompt: try linearize(row.tripleset, location), references: row.references, location: location)
         }
         return examples
     }
@@ -35,13 +37,14 @@ enum DARTTask {
     }
 
     private static func readList(_ file: DataFile) throws -> [Example] {
-        let entries = try JSONLines.document([Entry].self, in: file, expected: expectedList)
-        guard !entries.isEmpty else { throw DataError.empty(file: file.path) }
-        return try entries.enumerated().map { index, entry in
-            let location = DataLocation(file: file.path, line: index + 1, countsEntries: true)
+        var examples: [Example] = []
+        try JSONEntries.forEach(Entry.self, in: file, expected: expectedList) { entry, location in
             let prompt = try linearize(entry.tripleset, location)
-            return Example(prompt: prompt, references: entry.annotations.map(\.text), location: location)
+            examples.append(
+                Example(prompt: prompt, references: entry.annotations.map(\.text), location: location))
         }
+        guard !examples.isEmpty else { throw DataError.empty(file: file.path) }
+        return examples
     }
 
     private static func linearize(_ triples: [[String]], _ location: DataLocation) throws -> String {

@@ -1,4 +1,5 @@
 import Foundation
+import TextMetrics
 
 /// Where an example comes from: for messages.
 public struct DataLocation: Equatable, Sendable, CustomStringConvertible {
@@ -24,12 +25,10 @@ public struct DataLocation: Equatable, Sendable, CustomStringConvertible {
 ///
 /// Cases carry data only; ``description`` writes the sentence.
 public enum DataError: Error, Equatable, Sendable {
-    /// The file cannot be opened or read.
-    case unreadable(file: String, reason: String)
+    /// The file cannot be read, unpacked, or taken for a text.
+    case input(InputError)
     /// The file holds nothing.
     case empty(file: String)
-    /// The file begins like gzip but cannot be unpacked.
-    case corruptGzip(file: String, reason: String)
     /// A line is not UTF-8 text.
     case notUTF8(DataLocation)
     /// A line between others holds nothing.
@@ -52,12 +51,10 @@ extension DataError: CustomStringConvertible, LocalizedError {
     /// One sentence: what happened, the value received, what to do.
     public var description: String {
         switch self {
-        case .unreadable(let file, let reason):
-            "cannot read \(file): \(reason)"
+        case .input(let error):
+            error.description
         case .empty(let file):
             "\(file) is empty; name a file with at least one example"
-        case .corruptGzip(let file, let reason):
-            "\(file) is gzip-compressed but damaged: \(reason); fetch it again or unpack it by hand"
         case .notUTF8(let location):
             "\(location): the text is not UTF-8; convert the file"
         case .emptyLine(let location):

@@ -1,67 +1,114 @@
 import Foundation
+import TextMetrics
 
-/// The contents of a data file: plain or gzip-compressed, told apart by the first two bytes.
-public struct DataFile: Sendable {
-    /// The path, for messages.
+/// A data file while it is read: plain or gzip-compressed, told apart by the first two bytes; a pipe, or standard input
+/// (`/dev/stdin`), too.
+///
+/// The contents pass by once, line by line, and are not kept.
+public struct DataFile {
+    /// The path, or "standard input": for messages.
     public let path: String
 
-    /// The contents, unpacked, without a byte order mark.
-    public let bytes: [UInt8]
+    package let reader: InputReader
 
-    /// Reads a whole file.
+    /// How it begins, unpacked, without a byte order mark: enough to tell layouts apart.
+    package let beginning: [UInt8]
+
+    /// Opens a file.
     ///
-    /// - Throws: ``DataError/unreadable(file:reason:)``, ``DataError/corruptGzip(file:reason:)``, or
-    ///   ``DataError/empty(file:)`` where there is nothing but white space.
+    /// - Throws: ``DataError/input(_:)``, or ``DataError/empty(file:)`` where there is nothing but white space.
     public init(_ url: URL) throws {
-        let data: Data
-        do {
-            data = try Data(contentsOf: url, options: .mappedIfSafe)
-        } catch {
-            var isFolder: ObjCBool = false
-            let exists = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
-            let reason = !exists ? "there is no such file" : isFolder.boolValue ? "it is a folder" : "access is denied"
-            throw DataError.unreadable(file: url.path, reason: reason)
-        }
-        try self.init(path: url.path, data: data)
+        try self.init { () throws(InputError) in try InputReader(path: url.path) }
     }
 
     /// Unpacks contents that are in memory already.
-    init(path: String, data: Data) throws {
-        self.path = path
-        var contents = Gzip.isGzip(data) ? try Gzip.unpack(data, file: path) : Array(data)
-        if contents.starts(with: [0xEF, 0xBB, 0xBF]) { contents.removeFirst(3) }
-        guard contents.contains(where: { !Self.isSpace($0) }) else { throw DataError.empty(file: path) }
-        bytes = contents
+    init(path: String, data: Data, limits: InputLimits = InputLimits()) throws {
+        try self.init { () throws(InputError) in
+            try InputReader(name: path, contents: Array(data), limits: limits)
+        }
     }
 
-    /// The first byte that is not white space.
-    var firstByte: UInt8? { bytes.first { !Self.isSpace($0) } }
-
-    /// Calls `body` with each line and its place. Lines end with LF or CR LF; the last one need not.
-    ///
-    /// - Throws: ``DataError/emptyLine(_:)`` for lines of nothing but white space, ``DataError/notUTF8(_:)``, and what
-    ///   `body` throws.
-    public func forEachLine(_ body: (String, DataLocation) throws -> Void) throws {
-        try forEachLineOfBytes { line, location in
-            guard let text = String(validating: line, as: UTF8.self) else { throw DataError.notUTF8(location) }
-            try body(text, location)
+    private init(_ open: () throws(InputError) -> InputReader) throws {
+        do throws(InputError) {
+            reader = try open()
+            beginning = Array(try reader.beginning(Self.beginningSize))
+        } catch {
+            throw DataError.input(error)
         }
+        path = reader.name
+        if beginning.count < Self.beginningSize, firstByte == nil { throw DataError.empty(file: path) }
+    }
+
+    private static let beginningSize = 1 << 14
+
+    /// The first byte that is not white space.
+    var firstByte: UInt8? { beginning.first { !Self.isSpace($0) } }
+
+    /// Calls `body` with each line and its place. Lines end with LF, CR LF or CR; the last one need not. Lines of nothing
+    /// but white space may stand at the end.
+    ///
+    /// - Throws: ``DataError/emptyLine(_:)`` for such a line before others, ``DataError/notUTF8(_:)``,
+    ///   ``DataError/empty(file:)``, ``DataError/input(_:)``, and what `body` throws.
+    public func forEachLine(_ body: (String, DataLocation) throws -> Void) throws {
+        try forEachLineOfBytes { line, location in try body(Self.text(line, location), location) }
     }
 
     func forEachLineOfBytes(_ body: (ArraySlice<UInt8>, DataLocation) throws -> Void) throws {
-        var start = 0
-        var number = 0
-        while start < bytes.count {
-            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
-            var line = bytes[start..<end]
-            if line.last == UInt8(ascii: "\r") { line.removeLast() }
-            number += 1
-            let location = DataLocation(file: path, line: number)
-            guard line.contains(where: { !Self.isSpace($0) }) else { throw DataError.emptyLine(location) }
+        var blank: DataLocation?, isEmpty = true
+        while let line = try nextLine() {
+            let location = location
+            guard line.contains(where: { !Self.isSpace($0) }) else {
+                blank = blank ?? location
+                continue
+            }
+            if let blank { throw DataError.emptyLine(blank) }
+            isEmpty = false
             try body(line, location)
-            start = end + 1
+        }
+        if isEmpty { throw DataError.empty(file: path) }
+    }
+
+    /// The place of the line that was read last.
+    package var location: DataLocation { DataLocation(file: path, line: reader.line) }
+
+    /// The next line, whatever is in it.
+    package func nextLine(keepingEnd: Bool = false) throws -> ArraySlice<UInt8>? {
+        try Self.reading {
+            () throws(InputError) in
+            let line = try reader.nextLine(keepingEnd: keepingEnd)
+            // Raw zeros are in no text of ours; UTF-16 is full of them.
+            if let line,
+                line.withUnsafeBytes({ bytes in
+                    bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
+                })
+            {
+                throw .binary(file: path, line: reader.line)
+            }
+            return line
         }
     }
 
-    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+    /// Everything that is left.
+    ///
+    /// - Throws: ``DataError/input(_:)`` where it is more than the longest line may be.
+    func contents() throws -> [UInt8] {
+        var contents: [UInt8] = []
+        while let line = try nextLine(keepingEnd: true) {
+            contents += line
+            try Self.reading { () throws(InputError) in try reader.checkLength(contents.count, "line \(reader.line)") }
+        }
+        return contents
+    }
+
+    package static func text(_ bytes: ArraySlice<UInt8>, _ location: DataLocation) throws -> String {
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw DataError.notUTF8(location) }
+        return text
+    }
+
+    /// Runs what reads, so that it throws a ``DataError``.
+    static func reading<Value>(_ body: () throws(InputError) -> Value) throws -> Value {
+        do throws(InputError) { return try body() } catch { throw DataError.input(error) }
+    }
+
+    static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 }

@@ -1,10 +1,11 @@
-/// The E2E restaurant descriptions, in any of their three layouts:
+/// The E2E restaurant descriptions, in any of four layouts:
 ///
 /// - the authors' `src1_*.txt`: `name : X | Type : pub||The X pub . ` per line, already linearised and tokenised;
 /// - JSON lines `{"mr": "name[X], eatType[pub]", "ref": "The X pub."}`;
-/// - the official CSV with the heading `mr,ref`.
+/// - the official CSV with the heading `mr,ref`;
+/// - JSON lines of prompts (``PromptRow``).
 ///
-/// The last two are linearised to exactly what the authors' files hold (checked on all 51,426 lines); the texts stay as
+/// The two in the middle are linearised to exactly what the authors' files hold (checked on all 51,426 lines); the texts stay as
 /// they are, that is, not tokenised.
 enum E2ETask {
     /// Keys whose names the authors changed.
@@ -32,16 +33,17 @@ enum E2ETask {
         return examples
     }
 
-    private struct Row: Decodable {
+    private struct Row: TaskRow {
+        static let key = "mr"
         var mr: String
         var ref: String
     }
 
     private static func readJSONLines(_ file: DataFile) throws -> [Example] {
         var examples: [Example] = []
-        try JSONLines.forEach(Row.self, in: file, expected: "{\"mr\": \"name[…], …\", \"ref\": \"…\"}") {
-            row, location in
-            examples.append(try example(mr: row.mr, ref: row.ref, location))
+        let expected = "{\"mr\": \"name[…], …\", \"ref\": \"…\"}"
+        try PromptRow.forEach(orOwn: Row.self, in: file, expected: expected, into: &examples) { row, location in
+            try example(mr: row.mr, ref: row.ref, location)
         }
         return examples
     }

@@ -1,4 +1,5 @@
 import Foundation
+import TextMetrics
 
 /// Decodes rows of JSON and turns what goes wrong into a ``DataError`` with file and line.
 package enum JSONLines {
@@ -7,25 +8,19 @@ package enum JSONLines {
     ) throws {
         let decoder = JSONDecoder()
         try file.forEachLineOfBytes { line, location in
-            let row: Row
-            do {
-                row = try decoder.decode(Row.self, from: Data(line))
-            } catch let error as DecodingError {
-                throw DataError.malformed(location, found: describe(error, line: line), expected: expected)
-            }
-            try body(row, location)
+            try body(decode(type, line, with: decoder, location, expected: expected), location)
         }
     }
 
-    /// Decodes the whole file as one JSON document.
-    package static func document<Document: Decodable>(
-        _ type: Document.Type, in file: DataFile, expected: String
-    ) throws -> Document {
+    /// Decodes one value; where a key stands twice, the last one counts.
+    static func decode<Row: Decodable>(
+        _ type: Row.Type, _ json: ArraySlice<UInt8>, with decoder: JSONDecoder, _ location: DataLocation,
+        expected: String
+    ) throws -> Row {
         do {
-            return try JSONDecoder().decode(Document.self, from: Data(file.bytes))
+            return try decoder.decode(Row.self, from: JSONKeys.unique(json))
         } catch let error as DecodingError {
-            throw DataError.malformedFile(
-                file: file.path, problem: describe(error, line: file.bytes.prefix(200)), expected: expected)
+            throw DataError.malformed(location, found: describe(error, line: json), expected: expected)
         }
     }
 

@@ -22,12 +22,15 @@ public enum TaskKind: String, CaseIterable, Sendable {
         }
     }
 
-    /// Reads every entry of a file, plain or gzip-compressed, in its order.
+    /// Reads every entry of a file, plain or gzip-compressed, in its order. Besides its own layouts, every task reads
+    /// JSON lines with `prompt` and `completion` or `references`, which its own template is then put around.
     ///
     /// - Throws: ``DataError`` with file and line.
-    public func read(_ url: URL) throws -> [Example] {
-        let file = try DataFile(url)
-        return switch self {
+    public func read(_ url: URL) throws -> [Example] { try read(DataFile(url)) }
+
+    /// The same, of a file that was opened to look at its beginning.
+    public func read(_ file: DataFile) throws -> [Example] {
+        switch self {
         case .e2e: try E2ETask.read(file)
         case .webnlg: try WebNLGTask.read(file)
         case .dart: try DARTTask.read(file)

@@ -1,8 +1,9 @@
-/// WebNLG 2017, in either of two layouts:
+/// WebNLG 2017, in any of three layouts:
 ///
 /// - the challenge's JSON document `{"entries": [{"1": {"modifiedtripleset": …, "lexicalisations": …}}, …]}`, of which
 ///   only texts with the comment `good` are kept, as the paper does;
-/// - JSON lines `{"category": …, "triples": [[s, p, o], …], "references": […], "seen": …}`.
+/// - JSON lines `{"category": …, "triples": [[s, p, o], …], "references": […], "seen": …}`;
+/// - JSON lines of prompts (``PromptRow``).
 ///
 /// Triples become ` | s : p : o | s : p : o`: the separator also stands before the first, underscores and capitals stay.
 enum WebNLGTask {
@@ -11,11 +12,12 @@ enum WebNLGTask {
 
     static func read(_ file: DataFile) throws -> [Example] {
         // The document begins with the key "entries"; a row of JSON lines does not have it.
-        let beginning = String(decoding: file.bytes.prefix(100).filter { $0 > 0x20 }, as: UTF8.self)
+        let beginning = String(decoding: file.beginning.prefix(100).filter { $0 > 0x20 }, as: UTF8.self)
         return beginning.hasPrefix("{\"entries\"") ? try readDocument(file) : try readLines(file)
     }
 
-    private struct Row: Decodable {
+    private struct Row: TaskRow {
+        static let key = "triples"
         var category: String?
         var triples: [[String]]
         var references: [String]
@@ -24,17 +26,15 @@ enum WebNLGTask {
 
     private static func readLines(_ file: DataFile) throws -> [Example] {
         var examples: [Example] = []
-        try JSONLines.forEach(Row.self, in: file, expected: expectedRow) { row, location in
-            let prompt = try linearize(row.triples, location)
-            examples.append(
-                Example(
-                    prompt: prompt, references: row.references, location: location, topic: row.category,
-                    isSeen: row.seen))
+        try PromptRow.forEach(orOwn: Row.self, in: file, expected: expectedRow, into: &examples) { row, location in
+            Example(
+                prompt: try linearize(row.triples, location), references: row.references, location: location,
+                topic: row.category, isSeen: row.seen)
         }
         return examples
     }
 
-    private struct Document: Decodable {
+    private struct Entry: Decodable {
         struct Triple: Decodable {
             var subject: String
             var property: String
@@ -44,26 +44,23 @@ enum WebNLGTask {
             var lex: String
             var comment: String
         }
-        struct Entry: Decodable {
-            var category: String?
-            var modifiedtripleset: [Triple]
-            var lexicalisations: [Lexicalisation]?
-        }
-        var entries: [[String: Entry]]
+        var category: String?
+        var modifiedtripleset: [Triple]
+        var lexicalisations: [Lexicalisation]?
     }
 
     private static func readDocument(_ file: DataFile) throws -> [Example] {
-        let document = try JSONLines.document(Document.self, in: file, expected: expectedDocument)
         var examples: [Example] = []
-        for (index, numbered) in document.entries.enumerated() {
-            let location = DataLocation(file: file.path, line: index + 1, countsEntries: true)
+        try JSONEntries.forEach(
+            [String: Entry].self, in: file, under: "entries", expected: expectedDocument
+        ) { numbered, location in
             guard numbered.count == 1, let entry = numbered.values.first else {
                 throw DataError.malformed(location, found: "\(numbered.count) numbered entries", expected: "one")
             }
             let texts = entry.lexicalisations ?? []
             let good = texts.filter { $0.comment == "good" }.map(\.lex)
             // An entry whose every text is marked as wrong teaches nothing; one without texts can still be decoded.
-            if good.isEmpty, !texts.isEmpty { continue }
+            if good.isEmpty, !texts.isEmpty { return }
             let triples = entry.modifiedtripleset.map { [$0.subject, $0.property, $0.object] }
             examples.append(
                 Example(

@@ -58,7 +58,8 @@ enum XSUMTask {
         let summaries = try lines(of: contents(target), with: source)
         guard summaries.count == documents.count else {
             throw DataError.malformedFile(
-                file: target, problem: "it has \(summaries.count) lines, but \(source) has \(documents.count)",
+                file: target,
+                problem: "its number of lines is \(summaries.count), but that of \(source) is \(documents.count)",
                 expected: "one summary per document, in the same order,")
         }
         return zip(documents, summaries).map { document, summary in

@@ -14,17 +14,9 @@ public struct PredictionFile: Sendable, Equatable {
         let text: String
     }
 
-    /// Reads a file.
+    /// Reads a file, plain or gzip-compressed.
     /// - Throws: ``MetricError`` that names the file and, for a bad line, its number.
     public init(contentsOf url: URL) throws(MetricError) { try self.init(TextLines(url)) }
-
-    /// Reads contents that are in memory already, for example unpacked ones.
-    ///
-    /// - Parameter path: where they come from, for messages; its ending tells JSON lines, too.
-    /// - Throws: as ``init(contentsOf:)``.
-    public init(contents: Data, path: String) throws(MetricError) {
-        try self.init(TextLines(contents: contents, path: path))
-    }
 
     private init(_ file: TextLines) throws(MetricError) {
         path = file.path

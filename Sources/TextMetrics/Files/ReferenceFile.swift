@@ -12,12 +12,16 @@ public struct ReferenceFile: Sendable, Equatable {
     /// `references[instance]`, at least one each.
     public var references: [[String]]
 
+    /// The prompts of the instances, where all of them say theirs.
+    private var prompts: [String]?
+
     private struct Record: Decodable {
+        let prompt: String?
         let references: [String]?
         let completion: String?
     }
 
-    /// Reads a file.
+    /// Reads a file, plain or gzip-compressed.
     ///
     /// - Parameter count: how many instances are expected, if known. A file without a blank line is one reference per line, unless
     ///   exactly one instance is expected.
@@ -26,19 +30,20 @@ public struct ReferenceFile: Sendable, Equatable {
         try self.init(TextLines(url), expecting: count)
     }
 
-    /// Reads contents that are in memory already, for example unpacked ones.
-    ///
-    /// - Parameters:
-    ///   - path: where they come from, for messages; its ending tells JSON lines, too.
-    ///   - count: as in ``init(contentsOf:expecting:)``.
-    /// - Throws: as ``init(contentsOf:expecting:)``.
-    public init(contents: Data, path: String, expecting count: Int? = nil) throws(MetricError) {
-        try self.init(TextLines(contents: contents, path: path), expecting: count)
+    /// Reads a file that was opened to look at its beginning.
+    package init(reading reader: InputReader, expecting count: Int? = nil) throws(MetricError) {
+        let file: TextLines
+        do throws(InputError) { file = try TextLines(reading: reader) } catch { throw .input(error) }
+        try self.init(file, expecting: count)
     }
 
     private init(_ file: TextLines, expecting count: Int?) throws(MetricError) {
         path = file.path
-        references = try file.isJSONLines ? Self.records(file) : Self.blocks(file, expecting: count)
+        if file.isJSONLines {
+            (references, prompts) = try Self.records(file)
+        } else {
+            references = try Self.blocks(file, expecting: count)
+        }
     }
 
     /// Reads parallel files, as the WebNLG and DART scripts keep them: line i of every file belongs to instance i, an empty
@@ -81,8 +86,25 @@ public struct ReferenceFile: Sendable, Equatable {
         return blocks
     }
 
-    private static func records(_ file: TextLines) throws(MetricError) -> [[String]] {
-        var references: [[String]] = []
+    /// The references of equal prompts together, in the order of the first of each; nil where an instance has no prompt.
+    package func groupedByPrompt() -> [[String]]? {
+        guard let prompts else { return nil }
+        var groups: [[String]] = [], places: [String: Int] = [:]
+        for (prompt, texts) in zip(prompts, references) {
+            if let place = places[prompt] {
+                groups[place] += texts
+            } else {
+                places[prompt] = groups.count
+                groups.append(texts)
+            }
+        }
+        return groups
+    }
+
+    private static func records(
+        _ file: TextLines
+    ) throws(MetricError) -> (references: [[String]], prompts: [String]?) {
+        var references: [[String]] = [], prompts: [String] = []
         for (line, record) in try file.decode(Record.self, expecting: #"{"references": ["…", "…"]}"#) {
             let group = (record.references ?? record.completion.map { [$0] } ?? []).map(\.pythonStripped)
             guard !group.isEmpty else {
@@ -91,7 +113,8 @@ public struct ReferenceFile: Sendable, Equatable {
                     reason: #"no reference: give "references" with at least one text, or "completion"."#)
             }
             references.append(group)
+            if let prompt = record.prompt { prompts.append(prompt) }
         }
-        return references
+        return (references, prompts.count == references.count ? prompts : nil)
     }
 }

@@ -7,29 +7,23 @@ struct TextLines {
     let lines: [String]
 
     init(_ url: URL) throws(MetricError) {
-        let data: Data
-        do {
-            data = try Data(contentsOf: url)
+        do throws(InputError) {
+            try self.init(reading: InputReader(path: url.path))
         } catch {
-            throw .unreadableFile(path: url.path, reason: (error as NSError).localizedDescription)
+            throw .input(error)
         }
-        try self.init(contents: data, path: url.path)
     }
 
-    /// Lines that are in memory already; `path` is for messages.
-    init(contents data: Data, path: String) throws(MetricError) {
-        self.path = path
-        var pieces = data.split(separator: 0x0A, omittingEmptySubsequences: false)
-        if pieces.last?.isEmpty == true { pieces.removeLast() }
+    /// The lines that a reader has left.
+    init(reading reader: InputReader) throws(InputError) {
+        path = reader.name
         var lines: [String] = []
-        lines.reserveCapacity(pieces.count)
-        for (index, piece) in pieces.enumerated() {
-            guard let line = String(validating: piece, as: UTF8.self) else {
-                throw .malformedLine(
-                    path: path, line: index + 1, reason: "the line is not valid UTF-8: save the file in that encoding.")
+        while let bytes = try reader.nextLine() {
+            guard !bytes.contains(0) else { throw .binary(file: path, line: reader.line) }
+            guard let line = String(validating: bytes, as: UTF8.self) else {
+                throw .notUTF8(file: path, line: reader.line)
             }
-            let unmarked = index == 0 && line.hasPrefix("\u{FEFF}") ? String(line.unicodeScalars.dropFirst()) : line
-            lines.append(unmarked.pythonStripped)
+            lines.append(line.pythonStripped)
         }
         self.lines = lines
     }
@@ -50,7 +44,7 @@ struct TextLines {
         var records: [(line: Int, record: Record)] = []
         for (index, line) in lines.enumerated() where !line.isEmpty {
             do {
-                records.append((index + 1, try decoder.decode(type, from: Data(line.utf8))))
+                records.append((index + 1, try decoder.decode(type, from: JSONKeys.unique(Array(line.utf8)[...]))))
             } catch {
                 throw .malformedLine(path: path, line: index + 1, reason: "expected a JSON object like \(example).")
             }

@@ -1,4 +1,3 @@
-import CZlib
 import Foundation
 
 /// Words and phrases as 64-bit hashes: phrases of equal hash are taken to be equal (one wrong in 10⁸ corpora).
@@ -45,42 +44,67 @@ struct METEORParaphrases: Sendable {
     /// Words of the longest phrase.
     private(set) var longest = 0
 
+    /// Number of entries in memory.
+    var count: Int { entries.count }
+
     /// Reads a table, compressed or not: three lines a pair, which are a probability (not used), a phrase and its paraphrase.
     /// - Throws: ``MetricError``.
     init(_ file: URL) throws(MetricError) {
-        var line = 0, phrase = PhraseHash(), current: UInt64?
-        var start = 0
-        try Self.forEachLine(file) { bytes in
-            defer { line += 1 }
-            switch line % 3 {
-            case 1:
-                phrase = Self.phrase(bytes)
+        let lines: Int
+        do throws(InputError) {
+            // A pair is kept in a few bytes, whatever its lines hold.
+            var limits = InputLimits()
+            limits.lineCost = 8
+            let reader = try InputReader(path: file.path, limits: limits)
+            try read(reader)
+            lines = reader.line
+        } catch {
+            throw .input(error)
+        }
+        guard lines.isMultiple(of: 3) else {
+            throw .malformedLine(
+                path: file.path, line: lines, reason: "a pair of paraphrases has three lines; the last is cut off.")
+        }
+    }
+
+    private mutating func read(_ reader: InputReader) throws(InputError) {
+        var phrase = PhraseHash(), run: (phrase: UInt64, start: Int)?
+        // All runs of phrases that come again after others.
+        var repeated: [UInt64: [Range<Int32>]] = [:]
+        while let line = try reader.nextLine() {
+            switch reader.line % 3 {
             case 2:
-                let paraphrase = Self.phrase(bytes)
-                if phrase.value != current {
-                    if let current { close(current, start) }
-                    start = entries.count
-                    // A phrase that was seen before continues.
-                    if let before = places[phrase.value] {
-                        entries += entries[Int(before.lowerBound)..<Int(before.upperBound)]
-                    }
-                    current = phrase.value
+                phrase = Self.phrase(line)
+            case 0:
+                let paraphrase = Self.phrase(line)
+                if phrase.value != run?.phrase {
+                    close(run, &repeated)
+                    run = (phrase.value, entries.count)
                 }
-                entries.append(Entry(hash: paraphrase.value, length: Int32(paraphrase.length)))
+                guard entries.count < 1 << 30 else { throw .endless(file: reader.name, limit: 1 << 30) }
+                entries.append(Entry(hash: paraphrase.value, length: Int32(clamping: paraphrase.length)))
                 longest = max(longest, phrase.length, paraphrase.length)
             default: break
             }
         }
-        if let current { close(current, start) }
-        guard line.isMultiple(of: 3) else {
-            throw .malformedLine(
-                path: file.path, line: line, reason: "a pair of paraphrases has three lines; the last is cut off.")
+        close(run, &repeated)
+        // Put together once, at the end: at each return of a phrase it would take time and memory without bounds.
+        for (phrase, runs) in repeated {
+            let start = entries.count
+            for run in runs { entries += entries[Int(run.lowerBound)..<Int(run.upperBound)] }
+            places[phrase] = Int32(start)..<Int32(entries.count)
         }
     }
 
-    private mutating func close(_ phrase: UInt64, _ start: Int) {
-        places[phrase] = Int32(start)..<Int32(entries.count)
-        known.insert(phrase)
+    private mutating func close(_ run: (phrase: UInt64, start: Int)?, _ repeated: inout [UInt64: [Range<Int32>]]) {
+        guard let (phrase, start) = run else { return }
+        let range = Int32(start)..<Int32(entries.count)
+        if let first = places[phrase] {
+            repeated[phrase, default: [first]].append(range)
+        } else {
+            places[phrase] = range
+            known.insert(phrase)
+        }
     }
 
     /// The paraphrases of a phrase in the order of the table.
@@ -89,42 +113,9 @@ struct METEORParaphrases: Sendable {
         return entries[Int(range.lowerBound)..<Int(range.upperBound)]
     }
 
-    private static func phrase(_ line: UnsafeBufferPointer<UInt8>) -> PhraseHash {
+    private static func phrase(_ line: ArraySlice<UInt8>) -> PhraseHash {
         var phrase = PhraseHash()
         for word in line.split(separator: 0x20) { phrase.append(PhraseHash.word(word)) }
         return phrase
-    }
-
-    private static func forEachLine(_ file: URL, _ body: (UnsafeBufferPointer<UInt8>) -> Void) throws(MetricError) {
-        guard let stream = gzopen(file.path, "rb") else {
-            throw .unreadableFile(path: file.path, reason: String(cString: strerror(errno)))
-        }
-        defer { gzclose(stream) }
-        gzbuffer(stream, 1 << 18)
-        var buffer = [UInt8](repeating: 0, count: 1 << 20)
-        var kept = 0
-        while true {
-            if kept == buffer.count { buffer += [UInt8](repeating: 0, count: buffer.count) }
-            let count = buffer.withUnsafeMutableBufferPointer { part in
-                gzread(stream, part.baseAddress.map { $0 + kept }, UInt32(part.count - kept))
-            }
-            guard count >= 0 else {
-                var status: Int32 = 0
-                throw .unreadableFile(
-                    path: file.path, reason: gzerror(stream, &status).map { String(cString: $0) } ?? "zlib")
-            }
-            let filled = kept + Int(count)
-            var begin = 0
-            buffer.withUnsafeBufferPointer { bytes in
-                while let end = bytes[begin..<filled].firstIndex(of: 0x0A) {
-                    body(UnsafeBufferPointer(rebasing: bytes[begin..<end]))
-                    begin = end + 1
-                }
-                if count == 0, begin < filled { body(UnsafeBufferPointer(rebasing: bytes[begin..<filled])) }
-            }
-            if count == 0 { return }
-            kept = filled - begin
-            buffer.replaceSubrange(0..<kept, with: Array(buffer[begin..<filled]))
-        }
     }
 }

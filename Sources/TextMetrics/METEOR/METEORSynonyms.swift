@@ -87,12 +87,14 @@ struct METEORSynonyms: Sendable {
     }
 
     private static func lines(_ file: URL) throws(MetricError) -> [ArraySlice<UInt8>] {
-        do {
-            var lines = Array(try Data(contentsOf: file)).split(separator: 0x0A, omittingEmptySubsequences: false)
-            if lines.last?.isEmpty == true { lines.removeLast() }
+        do throws(InputError) {
+            let reader = try InputReader(path: file.path)
+            var lines: [ArraySlice<UInt8>] = []
+            // Each a copy of its own: a part of the reader's buffer would keep the whole of it.
+            while let line = try reader.nextLine() { lines.append(Array(line)[...]) }
             return lines
         } catch {
-            throw .unreadableFile(path: file.path, reason: (error as NSError).localizedDescription)
+            throw .input(error)
         }
     }
 

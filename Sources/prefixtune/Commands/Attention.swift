@@ -21,8 +21,10 @@ struct Attention: AsyncParsableCommand {
     @OptionGroup(title: "Model") var model: ModelOptions
     @Option(help: "A text to read.") var prompt: String?
     @Option(help: "What follows the prompt.") var completion: String?
-    @Option(help: "A file of prompts, with or without completions, plain or gzip-compressed.") var input: URL?
-    @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
+    @Option(help: "A file of prompts, with or without completions, plain or gzip-compressed; - for standard input.")
+    var input: InputFile?
+    @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
+        .jsonl
     @Option(help: "Only so many examples, from the first on.") var limit: Int?
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @Flag(help: "Only tokens from which a token of the completion is predicted count.") var completionOnly = false
@@ -55,7 +57,7 @@ struct Attention: AsyncParsableCommand {
             Example(
                 prompt: prompt ?? "", completion: completion, location: DataLocation(file: "--prompt", line: 1))
         ]
-        if let input { examples = try task.read(input) }
+        if let input { examples = try task.read(input.url) }
         if let limit { examples = Array(examples.prefix(limit)) }
         let loaded = try await model.load(common), network = loaded.model.network
         guard let prefix = loaded.prefix else { return }
@@ -69,7 +71,8 @@ struct Attention: AsyncParsableCommand {
             let text = json ? try JSONText.document(masses.map(AttentionFacts.init)) : table(masses)
             try ResultOutput.write(to: nil) { try $0(text) }
             let page = masses.reportPage(
-                subtitle: "\(model.prefix.map { "\($0)" } ?? "") while \(model.model) reads \(texts.count) texts",
+                subtitle:
+                    "\(model.prefix.map { "\($0)" } ?? "") while \(model.model) reads \(counted(texts.count, "text"))",
                 byline: ["prefixtune attention", Date().formatted(.iso8601.year().month().day())])
             try writeReport(page.html)
         }
@@ -93,8 +96,8 @@ struct Attention: AsyncParsableCommand {
         masses.map { mass in
             let shown = mass.mostAttended.prefix(top)
             return
-                "\(mass.kind.rawValue) attention: \(AttentionMass.percent(mass.total)) of that of \(mass.tokenCount) "
-                + "tokens goes to the prefix of \(mass.length) positions\n"
+                "\(mass.kind.rawValue) attention: \(AttentionMass.percent(mass.total)) of that of "
+                + "\(counted(mass.tokenCount, "token")) goes to the prefix of \(counted(mass.length, "position"))\n"
                 + "most attended: "
                 + shown.map { "\($0) (\(AttentionMass.percent(mass.positionShares[$0])))" }.joined(separator: ", ")
                 + "\n\n" + Self.grid(mass, positions: shown.sorted()) + "\n" + Self.heads(mass)

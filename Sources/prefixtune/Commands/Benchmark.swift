@@ -34,7 +34,7 @@ struct Benchmark: AsyncParsableCommand {
     @Option(help: "Tokens of a prompt.") var promptLength = 64
     @Option(help: "Tokens of an answer.") var newTokens = 64
     @Option(help: "Timed rounds: training steps, or answers to the whole batch.") var rounds = 5
-    @Option(parsing: .upToNextOption, help: "Train on these examples instead.") var data: [URL] = []
+    @Option(parsing: .upToNextOption, help: "Train on these examples instead.") var data: [InputFile] = []
     @Option(help: "Format of the data: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
     @Flag(help: "Show every operation beside its floor.") var profile = false
     @Flag(help: "Print JSON, one line per kind of work.") var json = false
@@ -66,7 +66,7 @@ struct Benchmark: AsyncParsableCommand {
         let benchmark = try SpeedBenchmark(loaded, setup: setup, examples: examples(for: loaded))
         try ResultOutput.write(to: nil) { write in
             if !json {
-                try write("\(loaded.name), \(precision.rawValue), \(Compute.threads) threads\n")
+                try write("\(loaded.name), \(precision.rawValue), \(counted(Compute.threads, "thread"))\n")
                 if let rates { try write(rates.line) }
             }
             for work in works {
@@ -97,7 +97,7 @@ struct Benchmark: AsyncParsableCommand {
     @Compute private func examples(for model: LanguageModel) throws -> [TokenizedExample]? {
         guard !data.isEmpty else { return nil }
         let tokenizer = ExampleTokenizer(model, format: task.format, reservedPositions: prefixLength)
-        return try task.readForTraining(data).compactMap { try tokenizer.example($0) }
+        return try task.readForTraining(data.map(\.url)).compactMap { try tokenizer.example($0) }
     }
 }
 

@@ -23,8 +23,10 @@ struct Compare: AsyncParsableCommand {
     @Flag(help: "Answer without a prefix, too.") var base = false
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(help: "The text to continue.") var prompt: String?
-    @Option(help: "A file of prompts, plain or gzip-compressed.") var input: URL?
-    @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
+    @Option(help: "A file of prompts, plain or gzip-compressed; - for standard input.")
+    var input: InputFile?
+    @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
+        .jsonl
     @Option(help: "Only so many prompts, from the first on.") var limit: Int?
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @OptionGroup(title: "Decoding") var decoding: DecodingFlags
@@ -101,14 +103,14 @@ struct Compare: AsyncParsableCommand {
             return [Example(prompt: prompt ?? "", location: DataLocation(file: "--prompt", line: 1))]
         }
         // As for generate: a table has one line per reference in its file.
-        let all = try task.read(input), examples = task == .jsonl ? all : all.groupedBySource().examples
+        let all = try task.read(input.url), examples = task == .jsonl ? all : all.groupedBySource().examples
         return limit.map { Array(examples.prefix($0)) } ?? examples
     }
 
     @Compute private func write(_ comparison: SideBySide, _ run: AnswerRun, _ examples: [Example]) throws {
         let names = (base ? [nil] : []) + Self.names(prefixes)
         var page = SideBySideReport(
-            systems: names, subtitle: "\(examples.count) inputs answered by \(model)",
+            systems: names, subtitle: "\(counted(examples.count, "input")) answered by \(model)",
             byline: ["prefixtune compare", Date().formatted(.iso8601.year().month().day())])
         var display = ProgressDisplay(quiet: common.quiet || output == nil, unit: "prompt")
         let begin = Date(), isTable = [.e2e, .webnlg, .dart].contains(task)
@@ -122,7 +124,7 @@ struct Compare: AsyncParsableCommand {
                     page.add(examples[index], outputs: answers.map(\.text), isTable: isTable)
                     let done = index + 1, seconds = Date().timeIntervalSince(begin)
                     display.update(
-                        done, of: examples.count, facts: "\(names.count) answers each",
+                        done, of: examples.count, facts: "\(counted(names.count, "answer")) each",
                         secondsLeft: seconds / Double(done) * Double(examples.count - done))
                 }
             }

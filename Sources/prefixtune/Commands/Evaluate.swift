@@ -21,11 +21,11 @@ struct Evaluate: AsyncParsableCommand {
                 --bert-score FacebookAI/roberta-large
             """)
 
-    @Option(help: "The generated texts.") var predictions: URL
-    @Option(help: "What they are compared with.") var references: URL
+    @Option(help: "The generated texts; - for standard input.") var predictions: InputFile
+    @Option(help: "What they are compared with.") var references: InputFile
     @Option(help: "The rules: e2e, webnlg, dart (their scripts), xsum (ROUGE), or plain.") var task = EvaluationSuite
         .plain
-    @Option(help: "Another system's texts for the same instances, to compare with.") var baseline: URL?
+    @Option(help: "Another system's texts for the same instances, to compare with.") var baseline: InputFile?
     @Option(help: "Resampled test sets for 95% intervals and paired tests; 0 for none.") var bootstrap = 0
     @Flag(help: "Print JSON instead of a table.") var json = false
     @OptionGroup(title: "BERTScore") var bertScore: BERTScoreOptions
@@ -33,19 +33,20 @@ struct Evaluate: AsyncParsableCommand {
 
     func validate() throws {
         if bootstrap < 0 { throw ValidationError("--bootstrap is \(bootstrap), but at least 0 is needed.") }
+        try InputFile.validate([predictions, references, baseline, bertScore.rescaleBaseline])
     }
 
     func run() async throws {
-        let outputs = try PredictionFile(contents: Self.contents(predictions), path: predictions.path)
+        let outputs = try PredictionFile(contentsOf: predictions.url)
         let count = outputs.predictions.count
-        let right = try ReferenceSource(references, task: task, expecting: count)
+        let right = try ReferenceSource(references.url, task: task, expecting: count)
         guard count == right.references.count else {
             throw CommandError.countMismatch(
                 predictions: count, file: outputs.path, sources: right.references.count, entries: right.entries,
                 references: references.path)
         }
         if common.verbose { common.note("\(references.path) was read as \(right.layout)") }
-        let others = try baseline.map { try PredictionFile(contents: Self.contents($0), path: $0.path) }
+        let others = try baseline.map { try PredictionFile(contentsOf: $0.url) }
         if let others, others.predictions.count != count {
             throw CommandError.baselineCount(
                 predictions: count, file: outputs.path, baseline: others.predictions.count, other: others.path)
@@ -60,15 +61,6 @@ struct Evaluate: AsyncParsableCommand {
         let text = json ? try JSONText.document(report) : "\(report)\n"
         try ResultOutput.write(to: nil) { write in try write(text) }
     }
-
-    /// A file's bytes, unpacked. An empty file is an empty list of texts here, not an error of its own.
-    static func contents(_ file: URL) throws -> Data {
-        do {
-            return Data(try DataFile(file).bytes)
-        } catch DataError.empty {
-            return Data()
-        }
-    }
 }
 
 /// References in any layout: those of the metrics, or those of the task.
@@ -82,30 +74,44 @@ struct ReferenceSource {
 
     /// - Parameter count: How many predictions there are.
     init(_ file: URL, task: EvaluationSuite, expecting count: Int) throws {
-        let contents = try Evaluate.contents(file)
-        if let kind = Self.taskFile(contents, file.path, task) {
-            let examples = try kind.read(file), groups = examples.groupedBySource().examples
+        let opened: DataFile
+        do {
+            opened = try DataFile(file)
+        } catch DataError.empty {
+            // No texts: not an error of its own here.
+            (references, entries, layout) = ([], 0, "no references")
+            return
+        }
+        if let kind = try Self.layout(opened, task) {
+            let examples = try kind.read(opened), groups = examples.groupedBySource().examples
             references = groups.map(\.references)
             entries = examples.count
             layout = "\(kind.rawValue) data, grouped by source"
         } else {
-            references = try ReferenceFile(contents: contents, path: file.path, expecting: count).references
-            entries = references.count
-            layout = "references in order"
+            let file = try ReferenceFile(reading: opened.reader, expecting: count)
+            entries = file.references.count
+            // Of prompts of one's own, generate answers each different one once, as it does with the task's files.
+            if task != .plain, entries != count, let groups = file.groupedByPrompt(), groups.count == count {
+                references = groups
+                layout = "references, grouped by prompt"
+            } else {
+                references = file.references
+                layout = "references in order"
+            }
         }
     }
 
     /// The task whose own layout the file has, judged by how it begins.
-    private static func taskFile(_ contents: Data, _ path: String, _ task: EvaluationSuite) -> TaskKind? {
-        let line = contents.prefix { $0 != UInt8(ascii: "\n") }
+    private static func layout(_ file: DataFile, _ task: EvaluationSuite) throws -> TaskKind? {
+        let line = try file.reader.upcomingLine()
         let start = String(decoding: line.prefix(4096), as: UTF8.self)
-        let compact = String(decoding: contents.prefix(200).filter { $0 > 0x20 }, as: UTF8.self)
+        let compact = String(decoding: file.beginning.prefix(200).filter { $0 > 0x20 }, as: UTF8.self)
         let keys = Set(((try? JSONSerialization.jsonObject(with: Data(line))) as? [String: Any] ?? [:]).keys)
         switch task {
         case .plain: return nil
         case .e2e: return start.contains("||") || start.hasPrefix("mr,ref") || keys.contains("mr") ? .e2e : nil
         case .webnlg: return compact.hasPrefix("{\"entries\"") || keys.contains("triples") ? .webnlg : nil
-        case .xsum: return TaskKind.isSummarization(path: path, keys: keys) ? .xsum : nil
+        case .xsum: return TaskKind.isSummarization(path: file.path, keys: keys) ? .xsum : nil
         case .dart: return compact.hasPrefix("[") || keys.contains("tripleset") ? .dart : nil
         }
     }

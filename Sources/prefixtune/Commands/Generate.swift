@@ -22,8 +22,9 @@ struct Generate: AsyncParsableCommand {
 
     @OptionGroup(title: "Model") var model: ModelOptions
     @Option(help: "The text to continue.") var prompt: String?
-    @Option(help: "A file of prompts, plain or gzip-compressed.") var input: URL?
-    @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
+    @Option(help: "A file of prompts, plain or gzip-compressed; - for standard input.") var input: InputFile?
+    @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
+        .jsonl
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @OptionGroup(title: "Decoding") var decoding: DecodingFlags
     @Option(help: "Prompts that are answered at a time.") var batchSize: Int?
@@ -49,7 +50,7 @@ struct Generate: AsyncParsableCommand {
         let examples: [Example]
         if let input {
             // JSON lines may repeat a prompt on purpose; a table has one line per reference in its file.
-            let all = try task.read(input)
+            let all = try task.read(input.url)
             examples = task == .jsonl ? all : all.groupedBySource().examples
         } else {
             examples = [Example(prompt: prompt ?? "", location: DataLocation(file: "--prompt", line: 1))]

@@ -17,9 +17,10 @@ struct Pretrain: AsyncParsableCommand {
               prefixtune pretrain --text synthetic.jsonl --background wiki-00.txt.gz --output base-model
             """)
 
-    @Option(parsing: .upToNextOption, help: "Text that the model is made for.") var text: [String]
-    @Option(parsing: .upToNextOption, help: "General text, mixed in.") var background: [String] = []
-    @Option(help: "The folder to write the model to.") var output: String
+    @Option(parsing: .upToNextOption, help: "Text that the model is made for; - for standard input.")
+    var text: [InputFile]
+    @Option(parsing: .upToNextOption, help: "General text, mixed in.") var background: [InputFile] = []
+    @Option(help: "The folder to write the model to.") var output: URL
     @Option(help: "Tokens to train on, in millions.") var megatokens: Double = 30
     @Option(help: "Entries of the byte-pair vocabulary.") var vocabularySize = 4096
     @Option(help: "Width of the residual stream.") var width = 192
@@ -46,6 +47,7 @@ struct Pretrain: AsyncParsableCommand {
         try check(learningRate >= 0 && learningRate.isFinite, "learning-rate", learningRate, "a number from 0 on")
         try check(warmup >= 0, "warmup", warmup, "a number of steps from 0 on")
         try check((0...1).contains(backgroundShare), "background-share", backgroundShare, "a number from 0 to 1")
+        try InputFile.validate(text + background)
         try check(stopAfter ?? 1 > 0, "stop-after", stopAfter ?? 1, "at least 1")
     }
 
@@ -68,15 +70,15 @@ struct Pretrain: AsyncParsableCommand {
 
     func run() throws {
         command.common.apply()
-        let folder = URL(fileURLWithPath: command.output)
+        let folder = command.output
         try ModelFolder.makeFolder(folder)
         for name in ["config.json", "model.safetensors"]
         where FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path) {
             throw CheckpointError.cannotWrite(
                 file: folder.path, reason: "it already holds a model (\(name)); choose another folder")
         }
-        let text = try command.text.flatMap { try TextFiles.documents(of: URL(fileURLWithPath: $0)) }
-        let background = try command.background.flatMap { try TextFiles.documents(of: URL(fileURLWithPath: $0)) }
+        let text = try command.text.flatMap { try TextFiles.documents(of: $0.url) }
+        let background = try command.background.flatMap { try TextFiles.documents(of: $0.url) }
         let sample = Self.sample(text, bytes: 12_000_000) + Self.sample(background, bytes: 6_000_000)
         let tokenizer = try BytePairTrainer(
             vocabularySize: command.vocabularySize, specialTokens: [SyntheticCorpus.endOfText]
@@ -92,7 +94,9 @@ struct Pretrain: AsyncParsableCommand {
         try configuration.validate()
         let trainer = try Pretrainer(
             configuration: configuration, tokenizer: tokenizer, text: text, background: background, settings: settings)
-        if !command.common.quiet { print("\(configuration.parameterCount) parameters, \(settings.steps) steps") }
+        if !command.common.quiet {
+            print("\(configuration.parameterCount) parameters, \(counted(settings.steps, "step"))")
+        }
         try train(trainer, folder)
     }
 

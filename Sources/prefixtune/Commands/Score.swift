@@ -19,8 +19,9 @@ struct Score: AsyncParsableCommand {
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions
-    @Option(help: "Examples with completions, plain or gzip-compressed.") var data: URL
-    @Option(help: "Format of the data: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
+    @Option(help: "Examples with completions, plain or gzip-compressed; - for standard input.") var data: InputFile
+    @Option(help: "Format of the data: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
+        .jsonl
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @Option(help: "The file to write the lines to; standard output by default.") var output: URL?
     @OptionGroup(title: "General") var common: CommonOptions
@@ -32,7 +33,7 @@ struct Score: AsyncParsableCommand {
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
-        let examples = try task.readForTraining([data])
+        let examples = try task.readForTraining([data.url])
         let loaded = try await model.load(common)
         let reserved = loaded.model.network.shape.positionCount - loaded.positions
         let tokenizer = ExampleTokenizer(loaded.model, format: limits.format(of: task), reservedPositions: reserved)
@@ -54,8 +55,8 @@ struct Score: AsyncParsableCommand {
             }
         }
         let summary = String(
-            format: "perplexity %.4f (%.4f nats per token) over %d tokens of %d examples", perplexity.value,
-            perplexity.loss, perplexity.tokens, done)
+            format: "perplexity %.4f (%.4f nats per token) over %@ of %@", perplexity.value, perplexity.loss,
+            counted(perplexity.tokens, "token"), counted(done, "example"))
         if output != nil { print(summary) } else { common.note(summary) }
     }
 }

@@ -19,9 +19,11 @@ struct Train: AsyncParsableCommand {
             """)
 
     @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
-    @Option(parsing: .upToNextOption, help: "Training data, plain or gzip-compressed.") var data: [URL]
-    @Option(parsing: .upToNextOption, help: "Validation data.") var validation: [URL] = []
-    @Option(help: "Format and defaults: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
+    @Option(parsing: .upToNextOption, help: "Training data, plain or gzip-compressed; - for standard input.")
+    var data: [InputFile]
+    @Option(parsing: .upToNextOption, help: "Validation data.") var validation: [InputFile] = []
+    @Option(help: "Format and defaults: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
+        .jsonl
     @Option(help: "The folder to write to.") var output: URL
     @Option(help: "What is trained.") var method = MethodOptions.Method.prefix
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
@@ -32,7 +34,12 @@ struct Train: AsyncParsableCommand {
     @Flag(help: "Continue the run in the output folder.") var resume = false
     @OptionGroup(title: "General") var common: CommonOptions
 
-    func validate() throws { try others.validate(method, prefix, precision) }
+    func validate() throws {
+        try others.validate(method, prefix, precision)
+        var inputs = (data + validation).map(Optional.some)
+        if case .value(.file(let text))? = prefix.initialization { inputs.append(InputFile(argument: text.path)) }
+        try InputFile.validate(inputs)
+    }
 
     func run() async throws {
         Interrupt.listen()
@@ -56,9 +63,10 @@ struct Train: AsyncParsableCommand {
                 method, folder: folder, name: model.description, precision: precision, prefix: prefix,
                 defaultLength: length, seed: settings.seed)
         }
-        let examples = try training.tokenize(task.readForTraining(data), format: limits.format(of: task), for: tuned)
+        let examples = try training.tokenize(
+            task.readForTraining(data.map(\.url)), format: limits.format(of: task), for: tuned)
         let held = try training.tokenize(
-            task.readForTraining(validation), format: limits.format(of: task), for: tuned)
+            task.readForTraining(validation.map(\.url)), format: limits.format(of: task), for: tuned)
         let trainer = try Trainer(tuned, examples: examples, settings: settings)
         let run = try TrainingRun(
             trainer, validation: held, folder: output, resumes: resume,
@@ -69,7 +77,7 @@ struct Train: AsyncParsableCommand {
                 "version": PrefixTune.configuration.version,
             ])
         common.note(
-            "\(examples.count) examples, \(trainer.totalSteps) steps; \(tuned.trainableParameterCount) trainable "
+            "\(counted(examples.count, "example")), \(counted(trainer.totalSteps, "step")); \(tuned.trainableParameterCount) trainable "
                 + "parameters, \(tuned.storedParameterCount) stored, of "
                 + "\(tuned.model.configuration.parameterCount) in the model")
         try show(run, trainer)
@@ -97,7 +105,7 @@ struct Train: AsyncParsableCommand {
         case .finished:
             common.note(
                 String(
-                    format: "%d steps, %.0f tokens/s, %.2f GB at most; written to %@", summary.steps,
+                    format: "%@, %.0f tokens/s, %.2f GB at most; written to %@", counted(summary.steps, "step"),
                     summary.tokens_per_second, Double(summary.peak_memory_bytes) / 1e9, output.path))
         case .interrupted:
             display.note("stopped at step \(summary.steps) and saved; continue with the same command and --resume")
@@ -105,7 +113,11 @@ struct Train: AsyncParsableCommand {
     }
 }
 
-extension TaskKind: ExpressibleByArgument {}
+extension TaskKind: ExpressibleByArgument {
+    /// What every command says of its option.
+    static let promptHelp =
+        "Each also reads JSON lines with \"prompt\" and \"completion\" or \"references\", in the task's own template."
+}
 extension WeightPrecision: ExpressibleByArgument {
     /// What every command says of its option.
     static var help: ArgumentHelp {

@@ -11,7 +11,7 @@ struct BERTScoreOptions: ParsableArguments {
     @Option(help: "The layer whose vectors are compared; by default what bert_score takes for a model of that name.")
     var bertScoreLayer: Int?
     @Flag(help: "Let tokens count more the fewer references have them.") var bertScoreIdf = false
-    @Option(help: "bert_score's file of baselines for the model, to rescale by.") var rescaleBaseline: URL?
+    @Option(help: "bert_score's file of baselines for the model, to rescale by.") var rescaleBaseline: InputFile?
 
     func validate() throws {
         if bertScore == nil, bertScoreLayer != nil || bertScoreIdf || rescaleBaseline != nil {
@@ -44,7 +44,7 @@ struct BERTScoreOptions: ParsableArguments {
     ) async throws -> (own: [BERTScore.Scores], others: [BERTScore.Scores]?, signature: String) {
         common.apply()
         let scorer = try BERTScore.load(
-            folder, layer: bertScoreLayer, usesIDF: bertScoreIdf, baseline: rescaleBaseline, name: name)
+            folder, layer: bertScoreLayer, usesIDF: bertScoreIdf, baseline: rescaleBaseline?.url, name: name)
         var display = ProgressDisplay(quiet: common.quiet, unit: "text"), before = 0
         let begin = Date(), total = systems.count * references.count
         let found = try systems.map { texts in

@@ -55,7 +55,9 @@ struct PrefixOptions: ParsableArguments {
             switch (parts.first, parts.count == 2 ? parts[1] : nil) {
             case ("random", nil): self = .value(.random)
             case ("words", let text?): self = .value(.words(text))
-            case ("file", let path?): self = .value(.file(URL(fileURLWithPath: path)))
+            case ("file", let path?):
+                guard let file = InputFile(argument: path) else { return nil }
+                self = .value(.file(file.url))
             case ("adapter", let path?):
                 guard let reference = ModelReference(argument: path) else { return nil }
                 self = .adapter(reference)

@@ -41,10 +41,11 @@ enum Tool {
     ///   - output: Where standard output goes; a file of the workspace by default.
     ///   - more: Variables of the environment. The network is off unless they say otherwise.
     static func start(
-        _ arguments: [String], in workspace: Workspace, output: URL? = nil, environment more: [String: String] = [:]
+        _ arguments: [String], in workspace: Workspace, output: URL? = nil, environment more: [String: String] = [:],
+        executable: URL? = nil
     ) throws -> Running {
         let process = Process()
-        process.executableURL = try binary()
+        process.executableURL = try executable ?? binary()
         process.arguments = arguments
         process.currentDirectoryURL = workspace.folder
         process.standardInput = FileHandle.nullDevice
@@ -62,6 +63,16 @@ enum Tool {
         process.standardError = try running.handle(running.errors)
         try process.run()
         return running
+    }
+
+    /// Runs a script of bash, for which `$tool` is the tool.
+    static func shell(
+        _ script: String, in workspace: Workspace, environment: [String: String] = [:]
+    ) async throws -> Result {
+        try await start(
+            ["-c", script], in: workspace, environment: environment.merging(["tool": binary().path]) { $1 },
+            executable: URL(fileURLWithPath: "/bin/bash")
+        ).result()
     }
 
     /// Runs the tool to its end.
