@@ -207,7 +207,7 @@ import Testing
         #expect(result.code == 1)
         #expect(
             result.errors
-                == "Error: \(workspace["news.target"].path): it has 1 lines, but \(workspace["news.source"].path) has 8; "
-                + "one summary per document, in the same order, is needed\n")
+                == "Error: \(workspace["news.target"].path): its number of lines is 1, but that of "
+                + "\(workspace["news.source"].path) is 8; one summary per document, in the same order, is needed\n")
     }
 }
