@@ -1,18 +1,36 @@
 import Foundation
 
 /// Reads RFC 8259 JSON from bytes, strictly: no comments, no trailing commas, valid UTF-8, at most 64 levels.
-struct JSONParser {
+package struct JSONParser {
+    /// Whose reading of numbers counts.
+    package enum Dialect: Sendable {
+        /// Rust's `serde_json`, which reads `tokenizer.json`: finite numbers only.
+        case rust
+        /// Python's `json`, which reads configurations: it writes, and reads, NaN, Infinity and -Infinity, and takes a
+        /// number beyond the largest for infinity.
+        case python
+    }
+
     private let bytes: [UInt8]
     private let file: String
+    private let dialect: Dialect
+    /// How many values the document may hold.
+    private let largestCount: Int
+    private var count = 0
     private var position = 0
     private static let deepestNesting = 64
 
+    /// Reads a document.
+    ///
+    /// - Parameter largestCount: How many values it may hold: what is read takes up to 32 times the memory of its text.
     /// - Throws: ``TokenizerError/malformed(file:place:reason:)`` with the byte offset.
-    static func parse(_ bytes: [UInt8], file: String) throws -> JSONValue {
+    package static func parse(
+        _ bytes: [UInt8], file: String, dialect: Dialect = .rust, largestCount: Int = .max
+    ) throws -> JSONValue {
         guard String(validating: bytes, as: UTF8.self) != nil else {
             throw TokenizerError.malformed(file: file, place: "some byte", reason: "the text is not UTF-8")
         }
-        var parser = JSONParser(bytes: bytes, file: file)
+        var parser = JSONParser(bytes: bytes, file: file, dialect: dialect, largestCount: largestCount)
         // A byte order mark is legal to ignore (RFC 8259, section 8.1), and Windows editors write one.
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { parser.position = 3 }
         let value = try parser.value(depth: 0)
@@ -21,9 +39,11 @@ struct JSONParser {
         return value
     }
 
-    private init(bytes: [UInt8], file: String) {
+    private init(bytes: [UInt8], file: String, dialect: Dialect, largestCount: Int) {
         self.bytes = bytes
         self.file = file
+        self.dialect = dialect
+        self.largestCount = largestCount
     }
 
     private func failure(_ reason: String) -> TokenizerError {
@@ -54,6 +74,8 @@ struct JSONParser {
         guard depth < Self.deepestNesting else {
             throw failure("nested deeper than \(Self.deepestNesting) levels")
         }
+        guard count < largestCount else { throw failure("it holds more than \(largestCount) values") }
+        count += 1
         skipSpace()
         switch current {
         case UInt8(ascii: "{"): return try object(depth: depth)
@@ -62,6 +84,10 @@ struct JSONParser {
         case UInt8(ascii: "t"): return try literal("true", .bool(true))
         case UInt8(ascii: "f"): return try literal("false", .bool(false))
         case UInt8(ascii: "n"): return try literal("null", .null)
+        case UInt8(ascii: "N") where dialect == .python: return try literal("NaN", .number(.nan))
+        case UInt8(ascii: "I") where dialect == .python: return try literal("Infinity", .number(.infinity))
+        case UInt8(ascii: "-") where dialect == .python && bytes[position...].starts(with: "-I".utf8):
+            return try literal("-Infinity", .number(-.infinity))
         case .some(let byte) where byte == UInt8(ascii: "-") || isDigit(byte): return .number(try number())
         case .some: throw failure("no value starts like this")
         case .none: throw failure("the document ends too early")
@@ -85,7 +111,9 @@ struct JSONParser {
             skipSpace()
             let key = try string()
             try expect(":")
-            members.append(.init(key: key, value: try value(depth: depth + 1)))
+            skipSpace()
+            let start = position
+            members.append(.init(key: key, value: try value(depth: depth + 1), position: start))
         } while take(",")
         try expect("}")
         return .object(members)
@@ -110,9 +138,11 @@ struct JSONParser {
         // What JSON forbids and Swift allows: a leading zero or plus sign, a bare point at either end.
         let leadingZero = digits.count > 1 && digits.first == 0x30 && isDigit(digits[digits.startIndex + 1])
         guard let first = digits.first, isDigit(first), !leadingZero, text.last.map(isDigit) == true,
-            Double(String(decoding: text, as: UTF8.self)) != nil, case let value = Self.value(of: digits),
-            value.isFinite
+            let nearest = Double(String(decoding: text, as: UTF8.self))
         else { throw failure("not a number") }
+        if dialect == .python { return nearest }
+        let value = Self.value(of: digits)
+        guard value.isFinite else { throw failure("not a number") }
         return digits.count < text.count ? -value : value
     }
 

@@ -1,11 +1,11 @@
 import Foundation
 
-/// A JSON document as the tokenizer files need it.
+/// A JSON document as the files of tokenizers and models need it.
 ///
 /// Foundation's decoders key dictionaries by `String`, whose equality is canonical equivalence: two vocabulary entries
 /// such as "é" (one scalar) and "e" + U+0301 would silently become one. Here strings stay the bytes they are, and
 /// objects keep their order.
-enum JSONValue: Sendable, Equatable {
+package enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
     case number(Double)
@@ -13,9 +13,14 @@ enum JSONValue: Sendable, Equatable {
     case array([JSONValue])
     case object([Member])
 
-    struct Member: Sendable, Equatable {
-        var key: [UInt8]
-        var value: JSONValue
+    package struct Member: Sendable, Equatable {
+        package var key: [UInt8]
+        package var value: JSONValue
+        /// The byte of the document that the value begins at, for messages; 0 where it was read from none.
+        package var position = 0
+
+        /// Where they were read from does not count.
+        package static func == (a: Member, b: Member) -> Bool { a.key == b.key && a.value == b.value }
     }
 
     static func text(_ text: String) -> JSONValue { .string(Array(text.utf8)) }
@@ -25,19 +30,19 @@ enum JSONValue: Sendable, Equatable {
     }
 
     /// The value of the last member of that name, as Python and Rust take it; nil where there is none.
-    subscript(name: String) -> JSONValue? {
+    package subscript(name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.key.elementsEqual(name.utf8) }?.value
     }
 
-    var isNull: Bool { self == .null }
+    package var isNull: Bool { self == .null }
 
-    var string: String? {
+    package var string: String? {
         guard case .string(let bytes) = self else { return nil }
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    var bool: Bool? {
+    package var bool: Bool? {
         guard case .bool(let value) = self else { return nil }
         return value
     }
@@ -48,18 +53,18 @@ enum JSONValue: Sendable, Equatable {
         return Int32(exactly: value)
     }
 
-    var array: [JSONValue]? {
+    package var array: [JSONValue]? {
         guard case .array(let elements) = self else { return nil }
         return elements
     }
 
-    var members: [Member]? {
+    package var members: [Member]? {
         guard case .object(let members) = self else { return nil }
         return members
     }
 
     /// The document as compact JSON; characters beyond ASCII are written as themselves.
-    func serialized() -> [UInt8] {
+    package func serialized() -> [UInt8] {
         var output: [UInt8] = []
         append(to: &output)
         return output
@@ -70,7 +75,8 @@ enum JSONValue: Sendable, Equatable {
         case .null: output += Array("null".utf8)
         case .bool(let value): output += Array((value ? "true" : "false").utf8)
         case .number(let value):
-            output += Array((Int64(exactly: value).map { String($0) } ?? String(value)).utf8)
+            let words = value.isFinite ? nil : value.isNaN ? "NaN" : value > 0 ? "Infinity" : "-Infinity"
+            output += Array((words ?? Int64(exactly: value).map { String($0) } ?? String(value)).utf8)
         case .string(let bytes): Self.append(bytes, to: &output)
         case .array(let elements):
             output.append(UInt8(ascii: "["))

@@ -121,12 +121,12 @@ import Testing
                 + "llama, mistral, qwen2, qwen3, bart can be read; use a model of these"),
         Case(
             name: "configuration that is no JSON", damage: { try $0.write("{", to: "model/config.json") },
-            message: "FOLDER/model/config.json: The given data was not valid JSON."),
+            message: "FOLDER/model/config.json: it is not valid JSON at byte 1: expected a string"),
         Case(
             name: "configuration of absurd sizes",
             damage: { try $0.write(#"{"model_type": "gpt2", "n_layer": 1000000000}"#, to: "model/config.json") },
-            message: "FOLDER/model/config.json, key \"n_layer\": 1000000000 is out of range; "
-                + "a whole number from 1 to 4096 is needed"),
+            message:
+                "FOLDER/model/config.json, key \"n_layer\": the value is 1000000000, but must be between 1 and 4096"),
     ]
 
     static let commands = [

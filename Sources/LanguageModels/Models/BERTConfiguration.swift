@@ -62,9 +62,7 @@ public struct BERTConfiguration: Equatable, Sendable {
         activation = try file.activation("hidden_act", default: "gelu")
         normEpsilon = Float(try file.positive("layer_norm_eps", default: 1e-12))
         padding =
-            try file.tokens(
-                "pad_token_id", vocabulary: vocabularySize, default: [family == .bert ? 0 : 1]
-            ).first ?? 0
+            try file.token("pad_token_id", vocabulary: vocabularySize, default: family == .bert ? 0 : 1) ?? 0
         guard width.isMultiple(of: headCount) else {
             throw file.invalid("num_attention_heads", "\(headCount) heads do not divide the width of \(width)")
         }

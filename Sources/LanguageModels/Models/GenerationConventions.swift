@@ -30,7 +30,7 @@ public struct GenerationConventions: Equatable, Sendable {
                 let ends = try file.tokens("eos_token_id", vocabulary: size, default: conventions.endTokens)
                 if !ends.isEmpty { conventions.endTokens = ends }
             }
-            func forced(_ key: String) throws -> Int32? { try file.tokens(key, vocabulary: size).first }
+            func forced(_ key: String) throws -> Int32? { try file.token(key, vocabulary: size) }
             conventions.forcedFirstToken = try forced("forced_bos_token_id") ?? conventions.forcedFirstToken
             conventions.forcedLastToken = try forced("forced_eos_token_id") ?? conventions.forcedLastToken
         }

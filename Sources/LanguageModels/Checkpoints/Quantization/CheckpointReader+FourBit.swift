@@ -2,12 +2,24 @@ import Foundation
 import Tensors
 
 /// What bitsandbytes writes about a 4-bit matrix, as JSON in a tensor of bytes.
-private struct FourBitState: Decodable {
-    var quant_type: String
-    var blocksize: Int
+private struct FourBitState {
+    var type: String
+    var block: Int
     var shape: [Int]
-    var nested_blocksize: Int?
-    var nested_offset: Float?
+    var nestedBlock: Int?
+    var nestedOffset: Float?
+
+    init(_ file: ConfigurationReader) throws {
+        let any = Int.min...Int.max
+        type = try file.optionalString("quant_type") ?? ""
+        block = try file.integer("blocksize", in: any)
+        shape = try (file.numbers("shape") ?? []).map { size in
+            guard let size = Int(exactly: size) else { throw file.invalid("shape", "\(size) is no whole number") }
+            return size
+        }
+        nestedBlock = try file.optionalInteger("nested_blocksize", in: any)
+        nestedOffset = try file.optionalNumber("nested_offset").map { Float($0) }
+    }
 }
 
 /// The 4-bit formats of bitsandbytes: a codebook of 16 values, and a scale for each block of the flat array, which may
@@ -26,13 +38,13 @@ extension CheckpointReader {
             throw CheckpointError.missingTensor(file: place.file, key: place.key, similar: [])
         }
         let state = try state(description, input: input, output: output)
-        let count = input * output, blocks = (count + state.blocksize - 1) / state.blocksize
+        let count = input * output, blocks = (count + state.block - 1) / state.block
         let codes = try read("\(name).weight.quant_map", shape: [16])
         let scales = try blockScales("\(name).weight", state, blocks: blocks, described: description.name)
         let flat = try flatCodes("\(name).weight", count: count)
         return .codebook(
             .packedFlat(flat, input: input, output: output), codes: CompressedBytes(floats: codes),
-            block: state.blocksize, scales: scales)
+            block: state.block, scales: scales)
     }
 
     private func state(_ description: (name: String, kind: String), input: Int, output: Int) throws -> FourBitState {
@@ -44,16 +56,16 @@ extension CheckpointReader {
         let text = try readBytes(name, shape: shape, type: .uint8)
         let state: FourBitState
         do {
-            state = try JSONDecoder().decode(FourBitState.self, from: Data(text))
-        } catch let error as DecodingError {
-            throw damaged(name, CheckpointError(error, file: place.file).reasonInConfiguration)
+            state = try FourBitState(ConfigurationReader(Data(text), file: place.file))
+        } catch let error as CheckpointError {
+            throw damaged(name, error.reasonInConfiguration)
         }
-        guard state.quant_type == kind else { throw damaged(name, "its JSON says \"\(state.quant_type)\"") }
+        guard state.type == kind else { throw damaged(name, "its JSON says \"\(state.type)\"") }
         guard state.shape == [output, input] else {
             throw CheckpointError.wrongShape(
                 file: place.file, key: place.key, expected: [output, input], found: state.shape)
         }
-        try checkBlock(state.blocksize, name)
+        try checkBlock(state.block, name)
         return state
     }
 
@@ -69,7 +81,7 @@ extension CheckpointReader {
         guard storedType(of: "\(weight).absmax") == .uint8 else {
             return .plain(CompressedBytes(floats: try read("\(weight).absmax", shape: [blocks])))
         }
-        guard let size = state.nested_blocksize, let offset = state.nested_offset else {
+        guard let size = state.nestedBlock, let offset = state.nestedOffset else {
             throw damaged(name, "its scales are quantised, and it lacks nested_blocksize or nested_offset")
         }
         try checkBlock(size, name)

@@ -3,7 +3,7 @@ import Foundation
 /// What the `quantization_config` of a `config.json` says about the weights.
 ///
 /// The keys of the tensors tell how to read them; this tells early, and by name, what cannot be read at all.
-public struct QuantizationConfiguration: Decodable, Equatable, Sendable {
+public struct QuantizationConfiguration: Equatable, Sendable {
     /// The library: `bitsandbytes`, `awq`.
     public var method: String?
     /// Bits per weight, where the library has a choice.
@@ -13,43 +13,24 @@ public struct QuantizationConfiguration: Decodable, Equatable, Sendable {
     /// Inputs that share a scale; -1 for all.
     public var groupSize: Int?
 
-    private enum CodingKeys: String, CodingKey {
-        case quant_method, bits, version, format, group_size, load_in_4bit, load_in_8bit
+    /// Reads the object.
+    init(_ file: ConfigurationReader) throws {
+        let isEarly = try file.flag("load_in_4bit", default: false) || file.flag("load_in_8bit", default: false)
+        method = try file.optionalString("quant_method")?.lowercased() ?? (isEarly ? "bitsandbytes" : nil)
+        bits = try file.optionalInteger("bits", in: Self.anyNumber)
+        // AutoAWQ says "version"; later libraries say "format".
+        layout = try file.optionalString("version", "format")?.lowercased()
+        groupSize = try file.optionalInteger("group_size", in: Self.anyNumber)
     }
 
-    /// Decodes the object.
-    public init(from decoder: any Decoder) throws {
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        method = try values.decodeIfPresent(String.self, forKey: .quant_method)?.lowercased()
-        bits = try values.decodeIfPresent(Int.self, forKey: .bits)
-        // AutoAWQ says "version"; later libraries say "format".
-        layout =
-            try values.decodeIfPresent(String.self, forKey: .version)?.lowercased()
-            ?? values.decodeIfPresent(String.self, forKey: .format)?.lowercased()
-        groupSize = try values.decodeIfPresent(Int.self, forKey: .group_size)
-        let isEarly =
-            try values.decodeIfPresent(Bool.self, forKey: .load_in_4bit) == true
-            || values.decodeIfPresent(Bool.self, forKey: .load_in_8bit) == true
-        if method == nil, isEarly { method = "bitsandbytes" }
-    }
+    private static let anyNumber = Int.min...Int.max
 
     /// The object of a `config.json`; nil where it has none.
     ///
     /// - Throws: ``CheckpointError/unreadable(file:reason:)`` or
     ///   ``CheckpointError/invalidConfiguration(file:path:reason:)``.
     public static func read(from url: URL) throws -> QuantizationConfiguration? {
-        struct Whole: Decodable { var quantization_config: QuantizationConfiguration? }
-        let data: Data
-        do {
-            data = try Data(contentsOf: url)
-        } catch {
-            throw CheckpointError.unreadable(file: url.path, reason: "it cannot be opened as a file")
-        }
-        do {
-            return try JSONDecoder().decode(Whole.self, from: data).quantization_config
-        } catch let error as DecodingError {
-            throw CheckpointError(error, file: url.path)
-        }
+        try ConfigurationReader(url).object("quantization_config").map { try QuantizationConfiguration($0) }
     }
 
     /// Refuses what cannot be read.
