@@ -36,11 +36,14 @@ struct TokenizerFolder {
     /// Nil where there is no such file.
     func contents(_ name: String) throws -> [UInt8]? {
         guard FileManager.default.fileExists(atPath: path(name)) else { return nil }
+        let contents: [UInt8]
         do {
-            return [UInt8](try Data(contentsOf: folder.appendingPathComponent(name)))
+            contents = [UInt8](try Data(contentsOf: folder.appendingPathComponent(name)))
         } catch {
             throw TokenizerError.unreadable(file: path(name), reason: error.localizedDescription)
         }
+        guard !LargeFilePointer.isRecognized(contents) else { throw TokenizerError.pointer(file: path(name)) }
+        return contents
     }
 
     /// Nil where there is no such file.

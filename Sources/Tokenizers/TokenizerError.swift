@@ -7,6 +7,8 @@ public enum TokenizerError: Error, Equatable, Sendable {
     case noTokenizer(folder: String)
     /// A file exists but could not be read.
     case unreadable(file: String, reason: String)
+    /// A pointer of git-lfs stands in place of a file.
+    case pointer(file: String)
     /// A file is not the JSON or the list of merges that it should be; `place` is a line or a byte offset.
     case malformed(file: String, place: String, reason: String)
     /// A file asks for something that this tokenizer does not implement.
@@ -30,6 +32,7 @@ extension TokenizerError: CustomStringConvertible, LocalizedError {
                 + "vocab.txt, or a SentencePiece model."
         case .unreadable(let file, let reason):
             "Cannot read \(file): \(reason). Check that it exists and that you may read it."
+        case .pointer(let file): LargeFilePointer.sentence(file: file) + "."
         case .malformed(let file, let place, let reason):
             "\(file) is damaged at \(place): \(reason). Fetch the file again."
         case .unsupported(let file, let component, let value):

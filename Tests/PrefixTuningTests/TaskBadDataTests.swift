@@ -41,6 +41,10 @@ import Testing
         (.dart, #"{"tripleset":[["a","b","c"]]}"#, "no \"references\""),
         (.dart, "", "is empty; name a file with at least one example"),
         (.jsonl, " \n\t\r\n", "is empty"),
+        (
+            .jsonl, "version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 12345\n",
+            "is a git-lfs pointer, not the file itself; run `git lfs pull`"
+        ),
     ])
     func refuses(_ kind: TaskKind, _ text: String, says: String) throws {
         let error = try #require(try taskFailure(kind, Data(text.utf8)), "accepted")

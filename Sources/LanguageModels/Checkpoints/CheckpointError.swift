@@ -1,4 +1,5 @@
 import Foundation
+import Tokenizers
 
 /// What can be wrong with the files of a model, when reading or writing them.
 ///
@@ -6,6 +7,8 @@ import Foundation
 public enum CheckpointError: Error, Equatable, Sendable {
     /// The file cannot be opened, read or mapped.
     case unreadable(file: String, reason: String)
+    /// A pointer of git-lfs stands in place of the file.
+    case pointer(file: String)
     /// The file is no safetensors file, or a damaged one. Nothing of it was used.
     case malformed(file: String, problem: String)
     /// The file is no file of `torch.save`, or a damaged one. Nothing of it was used.
@@ -16,6 +19,8 @@ public enum CheckpointError: Error, Equatable, Sendable {
     case malformedTensor(file: String, key: String, problem: String)
     /// A tensor that the model needs is not in the file.
     case missingTensor(file: String, key: String, similar: [String])
+    /// A matrix is not in the file, and the configuration says that the token embedding does not stand in for it.
+    case missingUntied(file: String, key: String)
     /// A tensor has another shape than the model's configuration asks for.
     case wrongShape(file: String, key: String, expected: [Int], found: [Int])
     /// A tensor is stored in a number format that cannot be converted to float32.
@@ -40,6 +45,7 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
         switch self {
         case .unreadable(let file, let reason):
             "cannot read \(file): \(reason)"
+        case .pointer(let file): LargeFilePointer.sentence(file: file)
         case .malformed(let file, let problem):
             "\(file) is not a valid safetensors file: \(problem); fetch or export the file again"
         case .malformedArchive(let file, let problem):
@@ -52,6 +58,10 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
         case .missingTensor(let file, let key, let similar):
             "\(file) has no tensor \"\(key)\"\(Self.suggestion(similar)); "
                 + "check that the file belongs to this config.json"
+        case .missingUntied(let file, let key):
+            "\(file) has no tensor \"\(key)\", and \"tie_word_embeddings\" of its config.json is false or missing, so that "
+                + "the token embedding does not stand in for it; set the key to true where it should, else fetch a "
+                + "checkpoint that has the tensor"
         case .wrongShape(let file, let key, let expected, let found):
             "tensor \"\(key)\" of \(file) has shape \(found), but the configuration asks for \(expected); "
                 + "check that the file belongs to this config.json"

@@ -1,4 +1,5 @@
 import Foundation
+import Tokenizers
 
 /// A regular file mapped into memory, read-only.
 ///
@@ -27,6 +28,7 @@ final class MappedFile: Sendable {
             throw unreadable("it cannot be mapped into memory: " + String(cString: strerror(errno)))
         }
         bytes = UnsafeRawBufferPointer(start: start, count: size)
+        if LargeFilePointer.isRecognized(bytes) { throw .pointer(file: url.path) }
     }
 
     deinit {
