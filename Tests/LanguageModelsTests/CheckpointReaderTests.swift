@@ -106,4 +106,15 @@ import Testing
             try reader.finish(ignoring: ["h.*", "oth*r"])
         }
     }
+
+    /// Names come from files: a long one must neither recurse nor be gone through again and again.
+    @Test func matchesLongNames() throws {
+        let name = String(repeating: ".rotary_emb.inv_fre", count: 100_000)
+        let source = TensorsInMemory([name: ([1], [0]), name + "q": ([1], [0])])
+        #expect(throws: CheckpointError.unexpectedTensors(file: "the initial weights", keys: [name])) {
+            try CheckpointReader(source).finish(ignoring: ["*.rotary_emb.inv_freq"])
+        }
+        try CheckpointReader(source).finish(ignoring: ["*.rotary*inv_fre*"])
+        #expect(throws: CheckpointError.self) { try CheckpointReader(source).finish(ignoring: ["*rotary*x*"]) }
+    }
 }

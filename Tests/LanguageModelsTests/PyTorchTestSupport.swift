@@ -34,7 +34,7 @@ extension PyTorchFile {
 func pyTorchFailure(_ bytes: Data) -> CheckpointError? {
     bytes.withUnsafeBytes { bytes in
         do throws(CheckpointError) {
-            for layout in try PyTorchContents(file: "weights.pt", bytes: bytes).layouts().values {
+            for layout in try PyTorchContents(file: "weights.pt", bytes: bytes).layouts().tensors.values {
                 let target = UnsafeMutableRawPointer.allocate(byteCount: max(1, layout.count * 8), alignment: 16)
                 defer { target.deallocate() }
                 layout.copyBytes(from: bytes, to: target)

@@ -116,6 +116,23 @@ import Testing
         #expect(error?.description.contains("\"\(refused.name == "awq" ? "a" : refused.name)") == true)
     }
 
+    /// Files of PyTorch say by a text how a matrix of 8 bits is laid out.
+    @Test(arguments: ["row", "col_turing", "col_ampere"])
+    func readsTheLayoutThatATextNames(_ layout: String) throws {
+        let file = try PyTorchFile(pyTorchGoldens.appendingPathComponent("int8-\(layout).bin"))
+        func matrix() throws -> CompressedMatrix? {
+            try CheckpointReader(file).quantizedMatrix("a", input: 8, output: 4, bias: nil, inputScales: nil)
+        }
+        guard layout != "row" else {
+            let found = try matrix()
+            #expect(found != nil)
+            return
+        }
+        let error = #expect(throws: CheckpointError.self) { try matrix() }
+        #expect(error?.description.contains("layout \(layout) of a GPU") == true, "\(error?.description ?? "")")
+        #expect(error?.description.contains("\"a.weight\"") == true)
+    }
+
     /// A configuration that asks for other sizes, of any kind of matrix.
     @Test(arguments: ["nf4", "int8", "awq"])
     func refusesOtherSizes(name: String) throws {
@@ -147,7 +164,7 @@ import Testing
 
     @Test func readsTheConfiguration() throws {
         func configuration(_ text: String) throws -> QuantizationConfiguration {
-            try JSONDecoder().decode(QuantizationConfiguration.self, from: Data(text.utf8))
+            try QuantizationConfiguration(ConfigurationReader(Data(text.utf8), file: "config.json"))
         }
         for text in [
             #"{"quant_method": "bitsandbytes", "load_in_4bit": true, "bnb_4bit_quant_type": "nf4"}"#,

@@ -2,7 +2,7 @@ import Foundation
 @testable import LanguageModels
 
 func readPyTorchFile(_ bytes: UnsafeRawBufferPointer) throws {
-    for layout in try PyTorchContents(file: "fuzz.pt", bytes: bytes).layouts().values {
+    for layout in try PyTorchContents(file: "fuzz.pt", bytes: bytes).layouts().tensors.values {
         try copy(layout, from: bytes)
     }
 }

@@ -66,6 +66,9 @@ public struct CheckpointReader: Sendable {
     /// How a tensor is stored, or nil where there is none of this name in this scope.
     public func storedType(of name: String) -> StoredType? { source.storedType(of: scope + name) }
 
+    /// A text that says how a tensor is laid out, or nil where there is none of this name in this scope.
+    func format(of name: String) -> String? { source.format(of: scope + name) }
+
     /// A tensor as float32, row-major.
     ///
     /// - Throws: ``CheckpointError`` where it is missing, has another shape, was taken before, is stored in another
@@ -160,15 +163,23 @@ public struct CheckpointReader: Sendable {
         }
     }
 
-    private func check(_ name: String, shape: [Int], type: StoredType? = nil) throws -> String {
-        let key = scope + name
-        let file = source.file(of: key)
+    /// Checks that a tensor is there and has a shape, which is the configuration's: before memory of that size is asked for.
+    ///
+    /// - Throws: ``CheckpointError/missingTensor(file:key:similar:)`` or
+    ///   ``CheckpointError/wrongShape(file:key:expected:found:)``.
+    func expect(_ name: String, shape: [Int]) throws {
+        let key = scope + name, file = source.file(of: key)
         guard let found = source.shape(of: key) else {
             throw CheckpointError.missingTensor(file: file, key: key, similar: similarNames(to: key))
         }
         guard found == shape else {
             throw CheckpointError.wrongShape(file: file, key: key, expected: shape, found: found)
         }
+    }
+
+    private func check(_ name: String, shape: [Int], type: StoredType? = nil) throws -> String {
+        try expect(name, shape: shape)
+        let key = scope + name, file = source.file(of: key)
         if let type, let found = source.storedType(of: key), found != type {
             throw CheckpointError.malformedTensor(
                 file: file, key: key,
@@ -195,13 +206,24 @@ public struct CheckpointReader: Sendable {
         return []
     }
 
-    /// Whether `name` is what `pattern` describes, where `*` stands for any text.
+    /// Whether `name` is what `pattern` describes, where `*` stands for any text. Names come from files and may be long: no
+    /// recursion, and of the stars only the last one is ever gone back to.
     private static func matches(_ name: ArraySlice<UInt8>, _ pattern: ArraySlice<UInt8>) -> Bool {
-        guard let first = pattern.first else { return name.isEmpty }
-        if first == UInt8(ascii: "*") {
-            let rest = pattern.dropFirst()
-            return matches(name, rest) || (!name.isEmpty && matches(name.dropFirst(), pattern))
+        var n = name.startIndex, p = pattern.startIndex
+        var star: (pattern: Int, name: Int)?
+        while n < name.endIndex {
+            if p < pattern.endIndex, pattern[p] == UInt8(ascii: "*") {
+                star = (p, n)
+                p += 1
+            } else if p < pattern.endIndex, pattern[p] == name[n] {
+                (n, p) = (n + 1, p + 1)
+            } else if let last = star {
+                star = (last.pattern, last.name + 1)
+                (n, p) = (last.name + 1, last.pattern + 1)
+            } else {
+                return false
+            }
         }
-        return name.first == first && matches(name.dropFirst(), pattern.dropFirst())
+        return pattern[p...].allSatisfy { $0 == UInt8(ascii: "*") }
     }
 }

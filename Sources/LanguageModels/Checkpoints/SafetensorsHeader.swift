@@ -57,6 +57,8 @@ struct SafetensorsHeader {
         func malformed(_ problem: String) -> CheckpointError {
             .malformedTensor(file: file, key: tensor.key, problem: problem)
         }
+        /// A file may claim millions of dimensions.
+        var shape: String { tensor.shape.count > 16 ? "of \(tensor.shape.count) dimensions" : "\(tensor.shape)" }
         guard let type = StoredType(rawValue: tensor.type) else {
             throw malformed("its number format \"\(tensor.type)\" is unknown")
         }
@@ -68,12 +70,12 @@ struct SafetensorsHeader {
         var size = type.size
         for dimension in tensor.shape {
             let (product, overflow) = size.multipliedReportingOverflow(by: dimension)
-            guard !overflow else { throw malformed("its shape \(tensor.shape) has more elements than can be counted") }
+            guard !overflow else { throw malformed("its shape \(shape) has more elements than can be counted") }
             size = product
         }
         guard size == end - start else {
             throw malformed(
-                "shape \(tensor.shape) of \(type.rawValue) needs \(size) bytes, but its data has \(end - start)")
+                "shape \(shape) of \(type.rawValue) needs \(size) bytes, but its data has \(end - start)")
         }
         return Entry(type: type, shape: tensor.shape, range: dataStart + start..<dataStart + end)
     }

@@ -4,13 +4,10 @@ import Foundation
 public struct ShardedCheckpoint: TensorSource {
     private let index: String
     private let fileOfName: [String: any TensorSource]
+    private let files: [any TensorSource]
 
     /// The keys of all tensors, sorted.
     public let names: [String]
-
-    private struct Index: Decodable {
-        var weight_map: [String: String]
-    }
 
     /// Opens every file of an index; they lie in its folder. A name that ends in `.safetensors` is a file of that format,
     /// any other one of PyTorch.
@@ -18,13 +15,9 @@ public struct ShardedCheckpoint: TensorSource {
     /// - Throws: ``CheckpointError`` where the index or a file is missing or damaged, or where they contradict each
     ///   other.
     public init(index url: URL) throws {
-        let map: [String: String]
-        do {
-            map = try JSONDecoder().decode(Index.self, from: Data(contentsOf: url)).weight_map
-        } catch let error as DecodingError {
-            throw CheckpointError(error, file: url.path)
-        } catch {
-            throw CheckpointError.unreadable(file: url.path, reason: "it cannot be opened as a file")
+        guard let map = try ConfigurationReader(url).object("weight_map")?.texts() else {
+            throw CheckpointError.invalidConfiguration(
+                file: url.path, path: "weight_map", reason: "the key is missing; it names the file of each tensor")
         }
 
         let folder = url.deletingLastPathComponent()
@@ -41,6 +34,7 @@ public struct ShardedCheckpoint: TensorSource {
         index = url.path
         names = map.keys.sorted()
         fileOfName = map.compactMapValues { files[$0] }
+        self.files = files.sorted { $0.key < $1.key }.map(\.value)
         for (key, file) in fileOfName where file.shape(of: key) == nil {
             throw CheckpointError.missingTensor(file: file.file(of: key), key: key, similar: [])
         }
@@ -61,6 +55,9 @@ public struct ShardedCheckpoint: TensorSource {
 
     /// How a tensor is stored, or nil where there is no such tensor.
     public func storedType(of name: String) -> StoredType? { fileOfName[name]?.storedType(of: name) }
+
+    /// A text beside the tensors of any of the files, which the index does not list; see ``TensorSource``.
+    public func format(of name: String) -> String? { files.lazy.compactMap { $0.format(of: name) }.first }
 
     /// Copies a tensor, converted to float32; see ``TensorSource``.
     public func copy(

@@ -14,6 +14,10 @@ public protocol TensorSource: Sendable {
     /// How a tensor is stored, or nil where there is no such tensor.
     func storedType(of name: String) -> StoredType?
 
+    /// A text that is kept beside the tensors to say how one of them is laid out (`…weight_format` of bitsandbytes), or nil
+    /// where there is none of this name.
+    func format(of name: String) -> String?
+
     /// Copies a tensor, converted to float32, in row-major order.
     ///
     /// - Parameters:
@@ -43,6 +47,9 @@ public protocol TensorSource: Sendable {
 }
 
 extension TensorSource {
+    /// None: most formats hold tensors only.
+    public func format(of name: String) -> String? { nil }
+
     /// By way of the whole tensor: for sources that lie in memory.
     public func copy(
         _ name: String, rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool

@@ -305,16 +305,21 @@ def refused():
     yield "key is a tuple", archive(dump({(1,): tensor(floats(), 0, (4,), (1,))}), block), "no text or integer"
     yield "list in itself", archive(b"\x80\x02]q\x00h\x00a."), "nested deeper"
     yield "dictionary in itself", archive(b"\x80\x02}q\x00K\x01h\x00s."), "nested deeper"
-    deep = 300_000
+    deep = 100_000
     before, middle, after = archive(b"\x80\x02" + b"(" * deep + b"t" * deep + b".").partition(b"(" * deep + b"t" * deep)
-    yield "nested 300,000 deep", [before, (b"(", deep), (b"t", deep), after], "nested deeper"
+    yield "nested 100,000 deep", [before, (b"(", deep), (b"t", deep), after], "nested deeper"
     before, middle, after = archive(b"\x80\x02" + b"]" * deep + b"a" * (deep - 1) + b".").partition(b"]" * deep + b"a" * (deep - 1))
-    yield "lists 300,000 deep", [before, (b"]", deep), (b"a", deep - 1), after], "nested deeper"
+    yield "lists 100,000 deep", [before, (b"]", deep), (b"a", deep - 1), after], "nested deeper"
     marks = 5_000_000
     before, middle, after = archive(b"\x80\x02" + b"(" * marks).partition(b"(" * marks)
-    yield "5,000,000 marks", [before, (b"(", marks), after], "more than 4194304 values"
+    yield "5,000,000 marks", [before, (b"(", marks), after], "too many for its size"
     before, middle, after = archive(b"\x80\x02" + b"}" * marks).partition(b"}" * marks)
-    yield "5,000,000 dictionaries", [before, (b"}", marks), after], "more than 4194304 values"
+    yield "5,000,000 dictionaries", [before, (b"}", marks), after], "too many for its size"
+    # Bombs of a few megabytes: what was once copied for each level, gone through again for each use, or compared with all before.
+    before, middle, after = archive(b"\x80\x02]q\x00(h\x00" + b"N" * 4_000_000 + b"e.").partition(b"N" * 4_000_000)
+    yield "a long list in itself", [before, (b"N", 4_000_000), after], "too many for its size"
+    marks = archive(b"\x80\x02}q\x00(" + b"NN" * 90_000 + b"u" + b"ctorch.nn.modules.container\nParameterList\n)\x81h\x00b" * 1000 + b".")
+    yield "a long state handed on 1,000 times", marks, "too many for its size"
     doubled = b"".join(b"](h%ch%ceq%c" % (i, i, i + 1) for i in range(28))
     yield "doubled 28 times", archive(b"\x80\x02(]q\x00" + doubled + b"t."), "too many times"
     yield "empty archive", b"PK\x05\x06" + bytes(18), "neither as a zip archive"
@@ -425,6 +430,11 @@ def main():
     index = {"metadata": {"total_size": 60}, "weight_map": {"wte": names[0], "h.0.w": names[0], "h.1.w": names[1]}}
     (shards / "pytorch_model.bin.index.json").write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
     save_file(weights, HERE / "shards.safetensors")
+
+    # How bitsandbytes said before its files were safetensors that a matrix is laid out for one kind of GPU: by a text.
+    int8 = {"weight": (pattern(32) * 4).to(torch.int8).reshape(4, 8), "SCB": pattern(4).float().abs() + 1}
+    for name in ("row", "col_turing", "col_ampere"):
+        (HERE / f"int8-{name}.bin").write_bytes(saved({f"a.{k}": v for k, v in int8.items()} | {"a.weight_format": name}))
 
     rows = []
     for name, data, says in refused():

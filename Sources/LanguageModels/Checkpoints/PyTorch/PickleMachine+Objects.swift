@@ -53,6 +53,7 @@ extension PickleMachine {
             guard case .dictionary(let index) = arguments[named] else {
                 throw failure("a tensor's marks are no dictionary")
             }
+            try reserve(heap.dictionaries[index].count)
             for (_, value) in heap.dictionaries[index] {
                 guard case .bool(false) = value else {
                     throw failure("a tensor is marked as negated or conjugated: save its resolve_neg()")

@@ -4,12 +4,13 @@ import Foundation
 ///
 /// A pickle is a program for a machine with a stack and a memo. This one carries out the instructions that build
 /// numbers, texts, lists, dictionaries and tensors, knows the few classes of ``PickleGlobal``, and ends with an error at
-/// anything else. Stack, memo and heap are bounded, nothing is allocated by a size that the file merely claims, and
-/// nothing recurses.
+/// anything else. What stack, memo and heap hold together is bounded by the size of the file, no step looks at more than
+/// it is charged for, nothing is allocated by a size that the file merely claims, and nothing recurses.
 struct PickleMachine {
-    /// How many values the stack, the memo and the containers may hold: several times what a checkpoint of 100,000
-    /// tensors needs.
-    static let largestCount = 1 << 22
+    /// How many values the stack, the memo and the containers of a file may hold together. PyTorch writes about 30 values
+    /// in over 200 bytes for a tensor, besides its numbers; a value takes up to about 100 bytes of memory here.
+    static func largestCount(fileSize: Int) -> Int { min(1 << 22, 1 << 18 + fileSize / 8) }
+
     /// The longest pickle: the numbers of a checkpoint are not in it.
     static let largestSize = 1 << 27
 
@@ -22,14 +23,18 @@ struct PickleMachine {
     private var stack: [PickleValue] = []
     private var marks: [Int] = []
     private var memo: [Int: PickleValue] = [:]
-    /// How many values the containers hold.
+    /// How many values the containers hold, those counted again that were gone through.
     private var slots = 0
-    private var knownStorages: [String: [Int]] = [:]
+    private let largestCount: Int
+    private var knownStorages: [PickleStorage: Int] = [:]
     /// Parameter lists, as dictionaries, that wait for their state.
     private var parameterLists: Set<Int> = []
 
     /// A machine for the pickle that begins at byte `position` of `bytes`.
-    init(_ bytes: UnsafeRawBufferPointer, at position: Int = 0) {
+    ///
+    /// - Parameter fileSize: Bytes of the whole file, by which the work is bounded.
+    init(_ bytes: UnsafeRawBufferPointer, at position: Int = 0, fileSize: Int) {
+        largestCount = Self.largestCount(fileSize: fileSize)
         self.bytes = UnsafeRawBufferPointer(rebasing: bytes[..<min(bytes.count, position + Self.largestSize)])
         self.position = position
     }
@@ -60,7 +65,7 @@ struct PickleMachine {
             guard (2...5).contains(version) else { throw failure("it is of protocol \(version), not of 2 to 5") }
         case .frame: _ = try take(8)
         case .mark:
-            guard marks.count < Self.largestCount else { throw tooLarge }
+            try checkSize()
             marks.append(stack.count)
 
         case .none: try push(.none)
@@ -118,7 +123,11 @@ struct PickleMachine {
 extension PickleMachine {
     func failure(_ problem: String) -> PickleFailure { .malformed(position: position, problem: problem) }
 
-    private var tooLarge: PickleFailure { failure("it holds more than \(Self.largestCount) values") }
+    private func checkSize() throws(PickleFailure) {
+        guard stack.count + marks.count + memo.count + slots <= largestCount else {
+            throw failure("it holds more than \(largestCount) values, which is too many for its size")
+        }
+    }
 
     private mutating func take(_ count: Int) throws(PickleFailure) -> UnsafeRawBufferPointer {
         guard count <= bytes.count - position else {
@@ -163,7 +172,7 @@ extension PickleMachine {
 
 extension PickleMachine {
     private mutating func push(_ value: PickleValue) throws(PickleFailure) {
-        guard stack.count < Self.largestCount else { throw tooLarge }
+        try checkSize()
         stack.append(value)
     }
 
@@ -183,7 +192,7 @@ extension PickleMachine {
 
     private mutating func memorize(_ index: Int) throws(PickleFailure) {
         guard let value = stack.last else { throw failure("its stack is empty") }
-        guard memo.count < Self.largestCount else { throw tooLarge }
+        try checkSize()
         memo[index] = value
     }
 
@@ -192,10 +201,11 @@ extension PickleMachine {
         try push(value)
     }
 
-    /// Counts values that go into containers, and the containers themselves.
-    private mutating func reserve(_ count: Int) throws(PickleFailure) {
+    /// Counts values that go into containers, and the containers themselves; also values that are gone through again, as
+    /// one long container could be named many times.
+    mutating func reserve(_ count: Int) throws(PickleFailure) {
         slots += count
-        guard slots <= Self.largestCount else { throw tooLarge }
+        try checkSize()
     }
 }
 
@@ -251,6 +261,7 @@ extension PickleMachine {
         }
         guard parameterLists.remove(index) != nil else { return }
         guard case .dictionary(let members) = state else { throw failure("the state of a parameter list is none") }
+        try reserve(heap.dictionaries[members].count)
         for (key, value) in heap.dictionaries[members] {
             guard case .text("_parameters") = key, case .dictionary(let parameters) = value else { continue }
             let items = heap.dictionaries[parameters]
@@ -284,11 +295,10 @@ extension PickleMachine {
 
     mutating func add(_ storage: PickleStorage) throws(PickleFailure) -> PickleValue {
         // Tensors that share a storage describe it once each; another description of the same key is another storage.
-        for index in knownStorages[storage.key] ?? [] where heap.storages[index] == storage { return .storage(index) }
+        if let index = knownStorages[storage] { return .storage(index) }
         try reserve(1)
         heap.storages.append(storage)
-        let index = heap.storages.count - 1
-        knownStorages[storage.key, default: []].append(index)
-        return .storage(index)
+        knownStorages[storage] = heap.storages.count - 1
+        return .storage(heap.storages.count - 1)
     }
 }

@@ -34,7 +34,7 @@ struct PickleHeap {
 }
 
 /// A block of numbers that tensors look into, as the pickle describes it: the file must still show that it is there.
-struct PickleStorage: Equatable {
+struct PickleStorage: Hashable {
     /// Names the block within the file.
     var key: String
     /// The type of its elements; nil where it is said to hold bytes.

@@ -36,16 +36,17 @@ struct PyTorchContents {
     /// Whether one tensor was saved, without a container around it.
     var isBareTensor: Bool { if case .tensor = value { true } else { false } }
 
-    /// Every tensor by its name (see ``TensorNames``), with the place of its elements.
-    func layouts() throws(CheckpointError) -> [String: TensorLayout] {
-        let names: [String: Int]
+    /// Every tensor by its name (see ``TensorNames``), with the place of its elements; and the texts that say how a matrix
+    /// is laid out.
+    func layouts() throws(CheckpointError) -> (tensors: [String: TensorLayout], formats: [String: String]) {
+        let names: TensorNames
         do {
-            names = try TensorNames(value, in: heap, alone: PyTorchFile.nameOfBareTensor).tensors
+            names = try TensorNames(value, in: heap, alone: PyTorchFile.nameOfBareTensor, fileSize: size)
         } catch {
             throw .malformedArchive(file: file, problem: error.problem)
         }
         var layouts: [String: TensorLayout] = [:]
-        for (name, index) in names {
+        for (name, index) in names.tensors {
             let tensor = heap.tensors[index]
             do {
                 layouts[name] = try TensorLayout(tensor, storage: storages[tensor.storage], fileSize: size)
@@ -53,7 +54,7 @@ struct PyTorchContents {
                 throw .malformedTensor(file: file, key: name, problem: error.problem)
             }
         }
-        return layouts
+        return (layouts, names.formats)
     }
 
     /// What the forms have in common; a block is the place of a storage's bytes.
@@ -93,7 +94,7 @@ struct PyTorchContents {
         guard range.count <= PickleMachine.largestSize else {
             throw Failure(problem: "its description has \(range.count) bytes, more than \(PickleMachine.largestSize)")
         }
-        var machine = PickleMachine(UnsafeRawBufferPointer(rebasing: bytes[range]))
+        var machine = PickleMachine(UnsafeRawBufferPointer(rebasing: bytes[range]), fileSize: bytes.count)
         let value = try machine.run()
         let prefix = folder + "data/"
         var blocks: [String: Range<Int>] = [:]
@@ -111,7 +112,7 @@ struct PyTorchContents {
     private static func legacy(_ bytes: UnsafeRawBufferPointer) throws -> Parts {
         var position = 0
         func next() throws -> (PickleValue, PickleHeap) {
-            var machine = PickleMachine(bytes, at: position)
+            var machine = PickleMachine(bytes, at: position, fileSize: bytes.count)
             let value = try machine.run()
             position = machine.position
             return (value, machine.heap)

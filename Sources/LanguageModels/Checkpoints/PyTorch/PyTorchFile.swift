@@ -21,6 +21,7 @@ public final class PyTorchFile: TensorSource {
 
     private let mapping: MappedFile
     private let layouts: [String: TensorLayout]
+    private let formats: [String: String]
 
     /// The keys of all tensors, sorted.
     public let names: [String]
@@ -37,7 +38,7 @@ public final class PyTorchFile: TensorSource {
     public init(_ url: URL) throws {
         let mapping = try MappedFile(url)
         let contents = try PyTorchContents(file: mapping.path, bytes: mapping.bytes)
-        layouts = try contents.layouts()
+        (layouts, formats) = try contents.layouts()
         isBareTensor = contents.isBareTensor
         self.mapping = mapping
         names = layouts.keys.sorted()
@@ -51,6 +52,9 @@ public final class PyTorchFile: TensorSource {
 
     /// How a tensor is stored, or nil where there is no such tensor.
     public func storedType(of name: String) -> StoredType? { layouts[name]?.type }
+
+    /// A text `weight_format` beside the tensors, or nil where there is none of this name.
+    public func format(of name: String) -> String? { formats[name] }
 
     /// Copies a tensor, converted to float32, in row-major order; see ``TensorSource``.
     public func copy(

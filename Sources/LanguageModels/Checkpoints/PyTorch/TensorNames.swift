@@ -5,6 +5,8 @@
 struct TensorNames {
     /// Names and indices into ``PickleHeap/tensors``.
     private(set) var tensors: [String: Int] = [:]
+    /// Texts under a key `weight_format`, by which bitsandbytes says how the matrix beside it is laid out.
+    private(set) var formats: [String: String] = [:]
 
     struct Failure: Error {
         var problem: String
@@ -12,58 +14,76 @@ struct TensorNames {
 
     /// Deeper than any real checkpoint. A container that holds itself ends here.
     private static let largestDepth = 32
-    /// Values looked at, and bytes of names: a few containers that hold each other many times over end here.
-    private static let largestVisits = 1 << 22, largestText = 1 << 26
+    /// What a named tensor counts for among the values looked at: its name and its place are kept.
+    private static let weightOfTensor = 8
 
+    /// A container on the way, and its next item. Nothing is copied: a container may be on the way many times.
     private struct Level {
-        var items: [(key: PickleValue, value: PickleValue)]
+        var container: PickleValue
         var next = 0
         /// Nil where a key on the way is neither a text nor an integer.
         var prefix: String?
     }
 
-    /// - Parameter alone: the name of a tensor that is not in a container.
-    init(_ value: PickleValue, in heap: PickleHeap, alone: String) throws(Failure) {
+    /// - Parameters:
+    ///   - alone: the name of a tensor that is not in a container.
+    ///   - fileSize: bytes. The values looked at, and the bytes of names, are bounded by it: a few containers that hold
+    ///     each other many times over end there.
+    init(_ value: PickleValue, in heap: PickleHeap, alone: String, fileSize: Int) throws(Failure) {
         if case .tensor(let index) = value {
             tensors[alone] = index
             return
         }
-        var levels: [Level] = []
-        if let items = Self.items(of: value, heap) { levels.append(Level(items: items, prefix: "")) }
+        let largestVisits = PickleMachine.largestCount(fileSize: fileSize), largestText = 1 << 24 + 2 * fileSize
+        var levels = Self.isContainer(value) ? [Level(container: value, prefix: "")] : []
         var visits = 0, text = 0
         while let level = levels.last {
-            guard level.next < level.items.count else {
+            guard let (key, value) = Self.item(level.next, of: level.container, heap) else {
                 levels.removeLast()
                 continue
             }
-            let (key, value) = level.items[level.next]
             levels[levels.count - 1].next += 1
             visits += 1
             var name: String?
             if let prefix = level.prefix, let part = Self.text(of: key) { name = prefix + part }
             text += name?.utf8.count ?? 0
-            guard visits <= Self.largestVisits, text <= Self.largestText else {
-                throw Failure(problem: "its containers hold each other too many times, or its keys are too long")
-            }
             if case .tensor(let index) = value {
                 guard let name else { throw Failure(problem: "a tensor lies under a key that is no text or integer") }
                 guard tensors.updateValue(index, forKey: name) == nil else {
                     throw Failure(problem: "two tensors have the name \"\(name)\"")
                 }
-            } else if let items = Self.items(of: value, heap) {
+                visits += Self.weightOfTensor
+            } else if case .text(let format) = value, let name, name.hasSuffix("weight_format") {
+                formats[name] = format
+                visits += Self.weightOfTensor
+            } else if Self.isContainer(value) {
                 guard levels.count < Self.largestDepth else {
                     throw Failure(problem: "its containers are nested deeper than \(Self.largestDepth)")
                 }
-                levels.append(Level(items: items, prefix: name.map { $0 + "." }))
+                levels.append(Level(container: value, prefix: name.map { $0 + "." }))
+            }
+            guard visits <= largestVisits, text <= largestText else {
+                throw Failure(problem: "its containers hold each other too many times, or its keys are too long")
             }
         }
     }
 
-    private static func items(of value: PickleValue, _ heap: PickleHeap) -> [(key: PickleValue, value: PickleValue)]? {
+    private static func isContainer(_ value: PickleValue) -> Bool {
         switch value {
-        case .dictionary(let index): heap.dictionaries[index]
+        case .dictionary, .list, .tuple: true
+        default: false
+        }
+    }
+
+    /// An item of a container; nil behind the last one.
+    private static func item(
+        _ number: Int, of container: PickleValue, _ heap: PickleHeap
+    ) -> (key: PickleValue, value: PickleValue)? {
+        switch container {
+        case .dictionary(let index):
+            number < heap.dictionaries[index].count ? heap.dictionaries[index][number] : nil
         case .list(let index), .tuple(let index):
-            heap.sequences[index].enumerated().map { (PickleValue.integer($0.offset), $0.element) }
+            number < heap.sequences[index].count ? (.integer(number), heap.sequences[index][number]) : nil
         default: nil
         }
     }

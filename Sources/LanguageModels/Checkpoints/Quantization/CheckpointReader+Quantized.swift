@@ -69,22 +69,25 @@ extension CheckpointReader {
 
     /// LLM.int8(): w = q · SCB / 127, a scale per output.
     private func eightBitWeights(_ name: String, input: Int, output: Int) throws -> CompressedWeights {
-        let format = "\(name).weight_format"
-        if let shape = shape(of: format) {
-            guard shape.reduce(1, *) == 1 else {
-                throw damaged(format, "it is no single number but has shape \(shape)")
-            }
-            let code = Int(try readBytes(format, shape: shape, type: .uint8)[0])
-            let names = ["row", "col32", "col_turing", "col_ampere"]
-            guard code == 0 else {
-                let place = place(of: "\(name).weight"), layout = names.indices.contains(code) ? names[code] : "\(code)"
-                throw CheckpointError.unsupportedType(
-                    file: place.file, key: place.key, type: "8-bit integers in the layout \(layout) of a GPU")
-            }
+        let layout = try eightBitLayout("\(name).weight_format")
+        guard layout == "row" else {
+            let place = place(of: "\(name).weight")
+            throw CheckpointError.unsupportedType(
+                file: place.file, key: place.key, type: "8-bit integers in the layout \(layout) of a GPU")
         }
         let scales = try read("\(name).SCB", shape: [output])
         let weights = try bytes("\(name).weight", shape: [output, input], type: .int8)
         return .int8(weights, scales: CompressedBytes(floats: scales.map { $0 / 127 }))
+    }
+
+    /// How an 8-bit matrix is laid out: said by a number, in pickles also by its name, or by nothing.
+    private func eightBitLayout(_ name: String) throws -> String {
+        if let text = format(of: name) { return text }
+        guard let shape = shape(of: name) else { return "row" }
+        guard shape.reduce(1, *) == 1 else { throw damaged(name, "it is no single number but has shape \(shape)") }
+        let code = Int(try readBytes(name, shape: shape, type: .uint8)[0])
+        let names = ["row", "col32", "col_turing", "col_ampere"]
+        return names.indices.contains(code) ? names[code] : "\(code)"
     }
 
     /// The elements of a tensor as they are stored.

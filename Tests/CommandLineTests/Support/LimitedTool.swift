@@ -1,0 +1,39 @@
+import Foundation
+
+/// The tool under limits of the system: what goes beyond them ends by a signal or without memory.
+enum LimitedTool {
+    /// Runs the tool.
+    ///
+    /// - Parameters:
+    ///   - megabytes: The most address space.
+    ///   - seconds: The most time of all processors.
+    static func run(
+        _ arguments: [String], in workspace: Workspace, megabytes: Int, seconds: Int
+    ) throws -> Tool.Result {
+        let process = Process(), output = workspace.unusedLog("out"), errors = workspace.unusedLog("err")
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments =
+            [
+                "-c", "ulimit -v \(megabytes * 1024) && ulimit -t \(seconds) && exec \"$0\" \"$@\"",
+                try Tool.binary().path,
+            ]
+            + arguments
+        process.currentDirectoryURL = workspace.folder
+        process.standardInput = FileHandle.nullDevice
+        var environment = ProcessInfo.processInfo.environment
+        environment["GOMP_SPINCOUNT"] = "0"
+        environment["OMP_NUM_THREADS"] = "2"
+        // One arena of malloc, so that address space is asked for as it is used.
+        environment["MALLOC_ARENA_MAX"] = "1"
+        process.environment = environment
+        for file in [output, errors] { try Data().write(to: file) }
+        process.standardOutput = try FileHandle(forWritingTo: output)
+        process.standardError = try FileHandle(forWritingTo: errors)
+        try process.run()
+        process.waitUntilExit()
+        func text(_ file: URL) throws -> String { String(decoding: try Data(contentsOf: file), as: UTF8.self) }
+        return Tool.Result(
+            code: process.terminationStatus, wasKilled: process.terminationReason == .uncaughtSignal,
+            output: try text(output), errors: try text(errors))
+    }
+}
