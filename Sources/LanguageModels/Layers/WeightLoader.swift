@@ -74,6 +74,15 @@ public struct WeightLoader {
         WeightLoader(reader.scoped(name), of: self, scope: "\(scope)\(name).")
     }
 
+    /// The same where some checkpoints leave `name` out, as those do that were saved from a model without its head: the
+    /// tensors go by their full names all the same, for adapters, for training and for saving.
+    ///
+    /// - Parameter probe: A tensor below `name` that every checkpoint has.
+    public func scoped(_ name: String, orBare probe: String) -> WeightLoader {
+        let bare = !reader.scoped(name).contains(probe) && contains(probe)
+        return WeightLoader(bare ? reader : reader.scoped(name), of: self, scope: "\(scope)\(name).")
+    }
+
     private init(_ reader: CheckpointReader, of parent: WeightLoader, scope: String) {
         self.reader = reader
         use = parent.use
@@ -88,6 +97,7 @@ public struct WeightLoader {
 
     /// A vector, or a small table.
     public func tensor(_ name: String, shape: [Int]) throws -> Tensor {
+        try reader.expect(name, shape: shape)
         guard case .trainable(let tape, let isTrained) = use else {
             let tensor = Tensor(shape: shape)
             try tensor.withMutableValues { try reader.read(name, shape: shape, into: $0) }
@@ -117,15 +127,22 @@ public struct WeightLoader {
     }
 
     /// The output head: its own matrix where the checkpoint has one, whatever `config.json` says of tying (that is often
-    /// a leftover); else the token table.
+    /// a leftover); else the token table, where it says so.
     ///
-    /// - Parameter bias: Added to the logits.
-    public func head(_ name: String, tiedTo table: TokenTable, bias: Tensor? = nil) throws -> any LinearMap {
-        if contains("\(name).weight") {
+    /// - Parameters:
+    ///   - ties: Whether the token table may be the head (`tie_word_embeddings`).
+    ///   - bias: Added to the logits.
+    /// - Throws: ``CheckpointError/missingUntied(file:key:)`` where there is none, which `transformers` would fill with random
+    ///   numbers; otherwise as ``matrix(_:input:output:orientation:hasBias:inputScales:)``.
+    public func head(
+        _ name: String, tiedTo table: TokenTable, ties: Bool, bias: Tensor? = nil
+    ) throws -> any LinearMap {
+        if contains("\(name).weight") || reader.isQuantized(name) {
             return try matrix(
                 name, input: table.width, output: table.count, orientation: .outputByInput, bias: bias,
                 inputScales: nil)
         }
+        guard ties else { throw untied("\(name).weight") }
         switch (table, use) {
         case (.plain(let table), .trainable):
             return TrainableMatrix(weight: table, orientation: .outputByInput, bias: bias)
@@ -133,6 +150,12 @@ public struct WeightLoader {
         case (.compressed(let matrix), _): return matrix.withBias(bias)
         case (.quantized(let matrix), _): return matrix.withBias(bias)
         }
+    }
+
+    /// The error for a tensor that is not there, where the token table does not stand in for it.
+    func untied(_ name: String) -> CheckpointError {
+        let place = reader.place(of: name)
+        return .missingUntied(file: place.file, key: place.key)
     }
 
     /// A matrix with an optional bias: `name`.weight and `name`.bias.
@@ -189,6 +212,7 @@ extension WeightLoader {
         _ parts: [(name: String, output: Int)], input: Int, hasBias: Bool, differentiable: Bool
     ) throws -> any LinearMap {
         let output = parts.reduce(0) { $0 + $1.output }
+        for part in parts { try reader.expect("\(part.name).weight", shape: [part.output, input]) }
         let values = Tensor(shape: [output, input]), bias = hasBias ? Tensor(shape: [output]) : nil
         var row = 0
         for part in parts {
@@ -240,6 +264,7 @@ extension WeightLoader {
                     input: input, output: output, bias: bias, width: bits, backward: backward, reading: $0)
             }
         }
+        try reader.expect("\(name).weight", shape: shape)
         // Not `tensor`: the plain copy lives only until it is re-laid.
         let values = Tensor(shape: shape)
         return try values.withMutableValues { buffer in

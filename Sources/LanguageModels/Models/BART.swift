@@ -20,18 +20,20 @@ public final class BART: EncoderDecoderModel {
     /// - Throws: ``CheckpointError`` where tensors are missing, left over, mis-shaped or not finite.
     public init(_ configuration: BARTConfiguration, _ all: WeightLoader) throws {
         self.configuration = configuration
-        let root = all.contains("model.shared.weight") ? all.scoped("model") : all
+        let root = all.scoped("model", orBare: "shared.weight")
         let size = configuration.vocabularySize, width = configuration.width
         let shared = try root.tokenTable("shared.weight", rows: size, width: width)
         func table(_ name: String) throws -> TokenTable {
-            let isOwn = !configuration.tiesWordEmbeddings && root.contains("\(name).embed_tokens.weight")
-            return isOwn ? try root.tokenTable("\(name).embed_tokens.weight", rows: size, width: width) : shared
+            if configuration.tiesWordEmbeddings { return shared }
+            guard root.contains("\(name).embed_tokens.weight") else { throw root.untied("\(name).embed_tokens.weight") }
+            return try root.tokenTable("\(name).embed_tokens.weight", rows: size, width: width)
         }
         encoder = try Encoder(configuration, root.scoped("encoder"), table: table("encoder"))
         decoder = try Decoder(configuration, root.scoped("decoder"), table: table("decoder"))
         let bias =
             all.contains("final_logits_bias") ? try all.tensor("final_logits_bias", shape: [1, size]) : nil
-        head = try all.head("lm_head", tiedTo: shared, bias: bias)
+        head = try all.head(
+            "lm_head", tiedTo: shared, ties: configuration.tiesWordEmbeddings, bias: bias)
         // Copies of the shared table, which files carry or not.
         try all.finish(
             ignoring: configuration.tiesWordEmbeddings

@@ -34,7 +34,7 @@ public final class GPT2: CausalModel {
             try Block(configuration, layer: $0, weights.scoped("h").scoped("\($0)"))
         }
         finalNorm = try LayerNorm(weights.scoped("ln_f"), width: d, epsilon: configuration.layerNormEpsilon)
-        head = try all.head("lm_head", tiedTo: tokenTable)
+        head = try all.head("lm_head", tiedTo: tokenTable, ties: configuration.tiesWordEmbeddings)
         // Causal masks, which old checkpoints carry as tensors.
         try all.finish(ignoring: ["*attn.bias", "*attn.masked_bias"])
         parameters = all.registry.parameters.map { (Self.savedName($0.name), $0.value) }

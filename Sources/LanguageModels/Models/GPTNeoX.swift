@@ -16,19 +16,21 @@ public final class GPTNeoX: CausalModel {
     private let blocks: [Block]
     private let finalNorm: LayerNorm
 
-    /// Takes the weights of a checkpoint.
+    /// Takes the weights of a checkpoint, whose keys begin with `gpt_neox.` or not.
     ///
     /// - Throws: ``CheckpointError`` where tensors are missing, left over, mis-shaped or not finite.
     public init(_ configuration: GPTNeoXConfiguration, _ all: WeightLoader) throws {
         self.configuration = configuration
-        let weights = all.scoped("gpt_neox"), d = configuration.width
+        let weights = all.scoped("gpt_neox", orBare: "embed_in.weight"), d = configuration.width
         tokenTable = try weights.tokenTable("embed_in.weight", rows: configuration.vocabularySize, width: d)
         blocks = try (0..<configuration.layerCount).map {
             try Block(configuration, layer: $0, weights.scoped("layers").scoped("\($0)"))
         }
         finalNorm = try LayerNorm(
             weights.scoped("final_layer_norm"), width: d, epsilon: configuration.layerNormEpsilon)
-        head = try all.head("embed_out", tiedTo: tokenTable)
+        // The head's name before version 5 of `transformers`, and the one since.
+        let head = all.contains("lm_head.weight") ? "lm_head" : "embed_out"
+        self.head = try all.head(head, tiedTo: tokenTable, ties: configuration.tiesWordEmbeddings)
         // Causal masks and angles, which old checkpoints carry as tensors.
         try all.finish(ignoring: ["*.attention.bias", "*.attention.masked_bias", "*.rotary_emb.inv_freq"])
         parameters = all.registry.parameters

@@ -17,18 +17,18 @@ public final class Llama: CausalModel {
     private let blocks: [Block]
     private let finalNorm: RMSNorm
 
-    /// Takes the weights of a checkpoint.
+    /// Takes the weights of a checkpoint, whose keys begin with `model.` or not.
     ///
     /// - Throws: ``CheckpointError`` where tensors are missing, left over, mis-shaped or not finite.
     public init(_ configuration: LlamaConfiguration, _ all: WeightLoader) throws {
         self.configuration = configuration
-        let weights = all.scoped("model"), d = configuration.width
+        let weights = all.scoped("model", orBare: "embed_tokens.weight"), d = configuration.width
         tokenTable = try weights.tokenTable("embed_tokens.weight", rows: configuration.vocabularySize, width: d)
         blocks = try (0..<configuration.layerCount).map {
             try Block(configuration, layer: $0, weights.scoped("layers").scoped("\($0)"))
         }
         finalNorm = try RMSNorm(weights.scoped("norm"), width: d, epsilon: configuration.normEpsilon)
-        head = try all.head("lm_head", tiedTo: tokenTable)
+        head = try all.head("lm_head", tiedTo: tokenTable, ties: configuration.tiesWordEmbeddings)
         try all.finish(ignoring: ["*.rotary_emb.inv_freq"])
         parameters = all.registry.parameters
     }

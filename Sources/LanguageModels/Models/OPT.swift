@@ -28,8 +28,7 @@ public final class OPT: CausalModel {
     public init(_ configuration: OPTConfiguration, _ all: WeightLoader) throws {
         self.configuration = configuration
         let d = configuration.width, embedding = configuration.embeddingWidth, size = configuration.vocabularySize
-        let root = all.contains("decoder.embed_tokens.weight") ? all : all.scoped("model")
-        let weights = root.scoped("decoder")
+        let weights = all.scoped("model", orBare: "decoder.embed_tokens.weight").scoped("decoder")
         tokenTable = try weights.tokenTable("embed_tokens.weight", rows: size, width: embedding)
         positionTable = try weights.table(
             "embed_positions.weight", rows: configuration.positionCount + Int(Self.positionOffset), width: d)
@@ -50,7 +49,7 @@ public final class OPT: CausalModel {
             isProjected
             ? try weights.matrix(
                 "project_out", input: d, output: embedding, orientation: .outputByInput, hasBias: false) : nil
-        head = try all.head("lm_head", tiedTo: tokenTable)
+        head = try all.head("lm_head", tiedTo: tokenTable, ties: configuration.tiesWordEmbeddings)
         try all.finish()
         parameters = all.registry.parameters
     }
