@@ -17,7 +17,20 @@ import Testing
             #""hidden_size":64,"num_attention_heads":4,"rope_parameters":{"rope_theta":-1}"#, "rope_parameters"
         ),
         (
-            #""hidden_size":64,"num_attention_heads":4,"rope_scaling":{"type":"yarn"}"#, "rope_scaling.type"
+            #""hidden_size":64,"num_attention_heads":4,"rope_scaling":{"type":"yarn"}"#, "rope_scaling.factor"
+        ),
+        (#""hidden_size":64,"num_attention_heads":4,"rope_scaling":{"type":"su"}"#, "rope_scaling.type"),
+        (
+            #""hidden_size":64,"num_attention_heads":4,"rope_scaling":{"type":"dynamic","factor":-1}"#,
+            "rope_scaling.factor"
+        ),
+        (
+            #""hidden_size":64,"num_attention_heads":4,"rope_scaling":{"type":"longrope","short_factor":[1]}"#,
+            "rope_scaling.short_factor"
+        ),
+        (
+            #""hidden_size":64,"num_attention_heads":4,"rope_scaling":{"rope_type":"llama3","factor":8}"#,
+            "rope_scaling.low_freq_factor"
         ),
     ])
     func refuses(_ entries: String, key: String) throws {

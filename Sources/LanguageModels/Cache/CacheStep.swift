@@ -4,7 +4,7 @@ import Tensors
 public final class CacheStep {
     /// The position of each new token.
     public let positions: [Int32]
-    private let ranges: [Range<Int>]
+    let ranges: [Range<Int>]
     private let wanted: [Range<Int>]
     private let lastLayer: Int
     private let past: [[KeyValues]]

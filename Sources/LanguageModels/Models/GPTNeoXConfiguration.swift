@@ -12,7 +12,7 @@ public struct GPTNeoXConfiguration: ModelConfiguration {
     public let headCount: Int
     /// Width of the MLP's hidden layer (`intermediate_size`).
     public let innerWidth: Int
-    /// Longest sequence, prefix included (`max_position_embeddings`).
+    /// Longest sequence, prefix included: `max_position_embeddings`, or more where its positions are scaled by a factor.
     public let positionCount: Int
     /// Number of token ids (`vocab_size`).
     public let vocabularySize: Int
@@ -42,7 +42,8 @@ public struct GPTNeoXConfiguration: ModelConfiguration {
         layerCount = try file.integer("num_hidden_layers", in: 1...1 << 12, default: 44)
         headCount = try file.integer("num_attention_heads", in: 1...1 << 12, default: 64)
         innerWidth = try file.integer("intermediate_size", in: 1...1 << 20, default: 24576)
-        positionCount = try file.integer("max_position_embeddings", in: 1...1 << 22, default: 2048)
+        let positions = try file.integer("max_position_embeddings", in: 1...1 << 22, default: 2048)
+        positionCount = try RotaryEmbedding.reach(file, positions: positions)
         vocabularySize = try file.integer("vocab_size", default: 50432)
         layerNormEpsilon = Float(try file.positive("layer_norm_eps", default: 1e-5))
         activation = try file.activation("hidden_act", default: "gelu")
@@ -56,7 +57,9 @@ public struct GPTNeoXConfiguration: ModelConfiguration {
         guard width.isMultiple(of: headCount) else {
             throw file.invalid("num_attention_heads", "\(headCount) heads do not divide the width of \(width)")
         }
-        rotary = try RotaryEmbedding(file, headWidth: width / headCount, fraction: 0.25)
+        rotary = try RotaryEmbedding(
+            file, headWidth: width / headCount, positions: positions,
+            .init(baseKey: "rotary_emb_base", fraction: ("rotary_pct", 0.25)))
     }
 
     /// "GPT-NeoX".

@@ -18,7 +18,7 @@ public struct LlamaConfiguration: ModelConfiguration {
     public let headWidth: Int
     /// Width of the MLP's hidden layer (`intermediate_size`).
     public let innerWidth: Int
-    /// Longest sequence, prefix included (`max_position_embeddings`).
+    /// Longest sequence, prefix included: `max_position_embeddings`, or more where its positions are scaled by a factor.
     public let positionCount: Int
     /// Number of token ids (`vocab_size`).
     public let vocabularySize: Int
@@ -105,7 +105,8 @@ public struct LlamaConfiguration: ModelConfiguration {
             "head_dim", in: 1...1 << 14,
             default: file.has("head_dim") ? width / headCount : relative.headWidth ?? width / headCount)
         innerWidth = try file.integer("intermediate_size", in: 1...1 << 20, default: relative.inner)
-        positionCount = try file.integer("max_position_embeddings", in: 1...1 << 24, default: relative.positions)
+        let positions = try file.integer("max_position_embeddings", in: 1...1 << 24, default: relative.positions)
+        positionCount = try RotaryEmbedding.reach(file, positions: positions)
         vocabularySize = try file.integer("vocab_size", default: relative.vocabulary)
         normEpsilon = Float(try file.positive("rms_norm_eps", default: relative.epsilon))
         activation = try file.activation("hidden_act", default: "silu")
@@ -125,7 +126,7 @@ public struct LlamaConfiguration: ModelConfiguration {
         guard headWidth > 0, headWidth.isMultiple(of: 2) else {
             throw file.invalid("head_dim", "a head of width \(headWidth) cannot be turned; an even width is needed")
         }
-        rotary = try RotaryEmbedding(file, headWidth: headWidth)
+        rotary = try RotaryEmbedding(file, headWidth: headWidth, positions: positions)
         (slidingWindow, slidingLayers) = try Self.sliding(file, architecture: relative.name, layerCount: layerCount)
     }
 

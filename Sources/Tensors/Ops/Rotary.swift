@@ -18,16 +18,32 @@ extension Tensor {
     public func rotated(
         positions: [Int32], heads: Int, headWidth: Int, rotaryWidth: Int, frequencies: [Float], scale: Float = 1
     ) -> Tensor {
-        precondition(positions.count == rows, "\(positions.count) positions for \(shape)")
+        rotated(
+            positions: positions, heads: heads, headWidth: headWidth, rotaryWidth: rotaryWidth,
+            frequencies: [frequencies], ofRows: [positions.count], scale: scale)
+    }
+
+    /// The same where runs of rows have frequencies of their own: sequences of a batch, where frequencies depend on length.
+    ///
+    /// - Parameters:
+    ///   - frequencies: rotaryWidth/2 angles per position for each run.
+    ///   - counts: How many rows each run has.
+    public func rotated(
+        positions: [Int32], heads: Int, headWidth: Int, rotaryWidth: Int, frequencies: [[Float]], ofRows counts: [Int],
+        scale: Float = 1
+    ) -> Tensor {
+        precondition(
+            positions.count == rows && frequencies.count == counts.count && counts.reduce(0, +) == rows,
+            "\(positions.count) positions and runs of \(counts) for \(shape)")
         precondition(
             heads >= 0 && heads * headWidth <= width && rotaryWidth <= headWidth
-                && frequencies.count * 2 == rotaryWidth,
-            "\(heads) heads of \(headWidth), turned by \(frequencies.count) angles in \(rotaryWidth) columns of \(shape)"
-        )
+                && frequencies.allSatisfy { $0.count * 2 == rotaryWidth },
+            "\(heads) heads of \(headWidth), turned in \(rotaryWidth) columns of \(shape)")
         let tape = Tape.recording(gradient)
         let y = Tensor(shape: shape, tape: tape), rows = rows, width = width
         let angles = RotaryAngles(
-            positions: positions, heads: heads, headWidth: headWidth, frequencies: frequencies, scale: scale)
+            positions: positions, heads: heads, headWidth: headWidth, half: rotaryWidth / 2, frequencies: frequencies,
+            ofRows: counts, scale: scale)
         backend.rotate(floats, by: angles, rows: rows, width: width, into: y.floats)
         if let tape, let dx = gradient, let dy = y.gradient {
             tape.record {
@@ -52,19 +68,40 @@ struct RotaryAngles {
     let headWidth: Int
     let half: Int
 
-    init(positions: [Int32], heads: Int, headWidth: Int, frequencies: [Float], scale: Float) {
+    init(
+        positions: [Int32], heads: Int, headWidth: Int, half: Int, frequencies: [[Float]], ofRows counts: [Int],
+        scale: Float
+    ) {
         self.heads = heads
         self.headWidth = headWidth
-        half = frequencies.count
-        var distinct: [Int32] = [], entryOf: [Int32: Int32] = [:]
-        entries = positions.map { position in
-            if let entry = entryOf[position] { return entry }
-            let entry = Int32(distinct.count)
-            entryOf[position] = entry
-            distinct.append(position)
-            return entry
+        self.half = half
+        // Equal frequencies share their entries, whichever rows they belong to.
+        var sets: [(frequencies: [Float], distinct: [Int32], entryOf: [Int32: Int32], first: Int32)] = []
+        var row = 0, local: [(set: Int, entry: Int32)] = []
+        for (frequencies, count) in zip(frequencies, counts) {
+            let set = sets.firstIndex { $0.frequencies == frequencies } ?? sets.count
+            if set == sets.count { sets.append((frequencies, [], [:], 0)) }
+            for position in positions[row..<row + count] {
+                let entry = sets[set].entryOf[position] ?? Int32(sets[set].distinct.count)
+                if entry == sets[set].distinct.count {
+                    sets[set].entryOf[position] = entry
+                    sets[set].distinct.append(position)
+                }
+                local.append((set, entry))
+            }
+            row += count
         }
-        table = Tensor(shape: [distinct.count * 2 * half])
-        backend.rotaryTable(distinct, frequencies: frequencies, scale: scale, into: table.floats)
+        var total: Int32 = 0
+        for set in sets.indices {
+            sets[set].first = total
+            total += Int32(sets[set].distinct.count)
+        }
+        entries = local.map { sets[$0.set].first + $0.entry }
+        table = Tensor(shape: [Int(total) * 2 * half])
+        for set in sets where !set.distinct.isEmpty {
+            backend.rotaryTable(
+                set.distinct, frequencies: set.frequencies, scale: scale,
+                into: table.floats + Int(set.first) * 2 * half)
+        }
     }
 }
