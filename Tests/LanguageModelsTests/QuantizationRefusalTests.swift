@@ -119,7 +119,7 @@ import Testing
     /// Files of PyTorch say by a text how a matrix of 8 bits is laid out.
     @Test(arguments: ["row", "col_turing", "col_ampere"])
     func readsTheLayoutThatATextNames(_ layout: String) throws {
-        let file = try PyTorchFile(pyTorchGoldens.appendingPathComponent("int8-\(layout).bin"))
+        let file = try PyTorchFile(pyTorchGoldens.appendingPathComponent("int8/\(layout).bin"))
         func matrix() throws -> CompressedMatrix? {
             try CheckpointReader(file).quantizedMatrix("a", input: 8, output: 4, bias: nil, inputScales: nil)
         }

@@ -433,8 +433,9 @@ def main():
 
     # How bitsandbytes said before its files were safetensors that a matrix is laid out for one kind of GPU: by a text.
     int8 = {"weight": (pattern(32) * 4).to(torch.int8).reshape(4, 8), "SCB": pattern(4).float().abs() + 1}
+    (HERE / "int8").mkdir(exist_ok=True)
     for name in ("row", "col_turing", "col_ampere"):
-        (HERE / f"int8-{name}.bin").write_bytes(saved({f"a.{k}": v for k, v in int8.items()} | {"a.weight_format": name}))
+        (HERE / "int8" / f"{name}.bin").write_bytes(saved({f"a.{k}": v for k, v in int8.items()} | {"a.weight_format": name}))
 
     rows = []
     for name, data, says in refused():
