@@ -8,14 +8,14 @@ func readPyTorchFile(_ bytes: UnsafeRawBufferPointer) throws {
 }
 
 func readPickle(_ bytes: UnsafeRawBufferPointer) throws {
-    var machine = PickleMachine(bytes)
+    var machine = PickleMachine(bytes, fileSize: bytes.count)
     let value: PickleValue
     do {
         value = try machine.run()
     } catch {
         throw CheckpointError(error, file: "fuzz.pkl")
     }
-    let names = try TensorNames(value, in: machine.heap, alone: "tensor").tensors
+    let names = try TensorNames(value, in: machine.heap, alone: "tensor", fileSize: bytes.count).tensors
     let storage = 0..<bytes.count
     for index in names.values {
         try copy(TensorLayout(machine.heap.tensors[index], storage: storage, fileSize: bytes.count), from: bytes)
