@@ -35,7 +35,8 @@ import Testing
         (.dart, "[{}", "it ends in entry 1"),
         (.dart, #"[{"tripleset":[["a","b","c"]],"annotations":[]},]"#, "entry 2: found invalid JSON"),
         (.dart, #"[{"tripleset":[["a","b","c"]],"annotations":[]}] x"#, "there is text behind the list"),
-        (.webnlg, #"{"entries":[{"1":{"modifiedtripleset":[],"lexicalisations":[]}}"#, "entry 1: found triples"),
+        (.webnlg, #"{"entries":[{"1":{"modifiedtripleset":[],"lexicalisations":[]}}]}"#, "entry 1: found triples"),
+        (.webnlg, #"{"entries":[{"1":{"modifiedtripleset":[],"lexicalisations":[]}}"#, "it ends in entry 1"),
         (.webnlg, #"{"entries":[]"#, "what follows entry 0 is not valid JSON"),
         (.webnlg, #"{"entries":{}}"#, "it does not begin like that"),
         (.dart, #"{"tripleset":[["a","b","c"]]}"#, "no \"references\""),
@@ -43,7 +44,7 @@ import Testing
         (.jsonl, " \n\t\r\n", "is empty"),
         (
             .jsonl, "version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 12345\n",
-            "is a git-lfs pointer, not the file itself; run `git lfs pull`"
+            "is a git-lfs pointer, not the data; run git lfs pull"
         ),
     ])
     func refuses(_ kind: TaskKind, _ text: String, says: String) throws {

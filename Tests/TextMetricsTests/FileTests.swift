@@ -57,7 +57,8 @@ import Testing
         #expect(message { try ReferenceFile(contentsOf: none) }.hasPrefix(none.path + ":1: no reference"))
         let latin = try file("latin", [0x61, 0x0A, 0xE9, 0x0A])
         #expect(
-            message { try PredictionFile(contentsOf: latin) }.hasPrefix(latin.path + ":2: the line is not valid UTF-8"))
+            message { try PredictionFile(contentsOf: latin) }.hasPrefix(
+                latin.path + ", line 2: the text is not UTF-8"))
         #expect(message { try PredictionFile(contentsOf: folder.appendingPathComponent("absent")) }.contains("absent"))
         let short = try file("short", "a\n")
         #expect(message { try ReferenceFile(parallel: [gap, short]) }.contains("has 1 lines but"))

@@ -26,7 +26,7 @@ package enum JSONLines {
 
     private static func describe(_ error: DecodingError, line: ArraySlice<UInt8>) -> String {
         func place(_ context: DecodingError.Context) -> String {
-            let path = context.codingPath.map { $0.intValue.map { "item \($0 + 1)" } ?? "\"\($0.stringValue)\"" }
+            let path = context.codingPath.map(step)
             return path.isEmpty ? "" : " at " + path.joined(separator: ", ")
         }
         let text = String(validating: line, as: UTF8.self).map { DataError.excerpt($0) } ?? "bytes that are not UTF-8"
@@ -36,5 +36,11 @@ package enum JSONLines {
             "a value of another type\(place(context)) in \(text)"
         default: "invalid JSON: \(text)"
         }
+    }
+
+    /// A step of a path. Dictionaries give keys such as "1" a number too; the names of list entries begin with "Index".
+    private static func step(_ key: any CodingKey) -> String {
+        if let index = key.intValue, key.stringValue.hasPrefix("Index ") { return "item \(index + 1)" }
+        return "\"\(key.stringValue)\""
     }
 }
