@@ -83,7 +83,7 @@ import Tokenizers
         var waiting: [Int: Generation] = [:], next = 0
         while let step = try run.next() {
             if Interrupt.isRequested { throw CommandError.interrupted }
-            for (prompt, generation) in step.finished { waiting[prompt] = generation }
+            for (prompt, _, generation) in step.finished { waiting[prompt] = generation }
             while let generation = waiting.removeValue(forKey: next) {
                 try receive(answer(next, generation))
                 next += 1
@@ -99,7 +99,7 @@ import Tokenizers
         var decoder = loaded.model.tokenizer.streamingDecoder(skippingSpecialTokens: true)
         while let step = try run.next() {
             if Interrupt.isRequested { throw CommandError.interrupted }
-            for (_, token) in step.tokens where !options.endTokens.contains(token) { try piece(decoder.append(token)) }
+            for (_, _, token) in step.tokens where !options.endTokens.contains(token) { try piece(decoder.append(token)) }
         }
         try piece(decoder.finish())
     }

@@ -62,17 +62,15 @@ private struct SharpModel {
             let step = try scores.withUnsafeMutableBufferPointer { buffer in
                 try search.advance(try #require(buffer.baseAddress))
             }
-            switch step {
-            case .finished(let generation): return generation
-            case .next(let next): rows = next.map { rows[$0.row] + [$0.token] }
-            }
+            if let (_, generation) = step.finished.first { return generation }
+            rows = step.next.map { rows[$0.row] + [$0.token] }
         }
     }
 
     /// The algorithm of `transformers` 5, step by step as written there.
     func plainBeamSearch(_ prompt: [Int32], _ options: DecodingOptions) -> (tokens: [Int32], score: Float) {
         typealias Slot = (score: Float, tokens: [Int32], isDone: Bool)
-        let width = options.beamCount, hopeless: Float = -1e9
+        let width = options.width, hopeless: Float = -1e9
         var running = (0..<width).map { (score: $0 == 0 ? 0 : hopeless, tokens: prompt) }
         var finished = [Slot](repeating: (hopeless, prompt, false), count: width)
         var length = 0, isImprovable = true

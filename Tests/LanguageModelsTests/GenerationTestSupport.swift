@@ -48,12 +48,13 @@ struct GenerationGolden {
 
 /// Settings under the names of `transformers`.
 struct Settings: Decodable, CustomStringConvertible {
-    var num_beams: Int?
+    var num_beams, num_return_sequences: Int?
     var length_penalty: Double?
     var early_stopping: EarlyStopping?
     var no_repeat_ngram_size: Int?
     var suppress_tokens: [Int32]?
     var bad_words_ids: [[Int32]]?
+    var stop_strings: [String]?
     var repetition_penalty: Double?
     var min_new_tokens: Int?
     var prefix: Bool?
@@ -81,6 +82,8 @@ struct Settings: Decodable, CustomStringConvertible {
         var options = DecodingOptions(
             num_beams.map { .beam(width: $0) } ?? .sample, maxNewTokens: maxNewTokens,
             endTokens: endToken.map { [$0] } ?? [])
+        options.answerCount = num_return_sequences ?? 1
+        options.stopTexts = stop_strings ?? []
         options.lengthPenalty = length_penalty ?? 1
         options.earlyStopping = early_stopping?.value ?? .no
         options.noRepeatNGramSize = no_repeat_ngram_size ?? 0

@@ -8,7 +8,15 @@ extension DecodingOptions {
         ) throws(GenerationError) {
             if !isValid { throw .invalidOption(name: name, value: "\(value)", requirement: requirement) }
         }
-        try require((1...256).contains(beamCount), "the number of beams", beamCount, "between 1 and 256")
+        try require(beams.map { (1...256).contains($0) } ?? true, "the number of beams", beams ?? 1, "between 1 and 256")
+        try require((1...256).contains(answerCount), "answerCount", answerCount, "between 1 and 256")
+        try require(
+            answerCount == 1 || strategy == .sample || answerCount <= beams ?? 1, "answerCount", answerCount,
+            "at most the number of beams, unless answers are drawn at random")
+        try require(stopTexts.allSatisfy { !$0.isEmpty }, "stopTexts", stopTexts, "without an empty text")
+        try require(
+            logProbabilities.map { (0...100).contains($0) } ?? true, "logProbabilities", logProbabilities ?? 0,
+            "between 0 and 100")
         try require(maxNewTokens >= 1, "maxNewTokens", maxNewTokens, "1 or more")
         try require(
             (0...maxNewTokens).contains(minNewTokens), "minNewTokens", minNewTokens, "between 0 and \(maxNewTokens)")
@@ -17,6 +25,9 @@ extension DecodingOptions {
         try require(
             repetitionPenalty > 0 && repetitionPenalty.isFinite, "repetitionPenalty", repetitionPenalty,
             "greater than 0 (1 is off)")
+        for (name, value) in [("presencePenalty", presencePenalty), ("frequencyPenalty", frequencyPenalty)] {
+            try require((-2...2).contains(value), name, value, "between -2 and 2 (0 is off)")
+        }
         try require(
             forbiddenSequences.allSatisfy { !$0.isEmpty }, "forbiddenSequences", forbiddenSequences,
             "without an empty sequence")
@@ -28,6 +39,8 @@ extension DecodingOptions {
         try require(topP > 0 && topP <= 1, "topP", topP, "greater than 0 and at most 1 (off)")
         try require((0...1).contains(minP), "minP", minP, "between 0 (off) and 1")
     }
+
+    private var beams: Int? { if case .beam(let width) = strategy { width } else { nil } }
 
     /// Checks that every token that the options name is one of the model's.
     func validate(vocabularySize: Int) throws(GenerationError) {

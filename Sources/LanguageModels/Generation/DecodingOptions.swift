@@ -26,12 +26,20 @@ public struct DecodingOptions: Equatable, Sendable {
 
     /// How the next token is chosen.
     public var strategy: Strategy
+    /// How many answers a prompt gets (`num_return_sequences`): drawn independently, or the best of a beam search, which
+    /// must be at least as wide.
+    public var answerCount = 1
     /// The greatest number of tokens of an answer, its end token included.
     public var maxNewTokens: Int
     /// No end token is chosen before the answer has this many tokens.
     public var minNewTokens = 0
     /// Tokens that end an answer, and belong to it.
     public var endTokens: [Int32]
+    /// Texts that end an answer as soon as it contains one (`stop_strings`), wherever the borders of its tokens are.
+    ///
+    /// The tokens up to there belong to the answer, as in `transformers`; its text ends before the stop text
+    /// (``AnswerText``). What the prompt says does not count, and ``minNewTokens`` does not put off a stop.
+    public var stopTexts: [String] = []
 
     /// The only token that an answer may begin with (`forced_bos_token_id`); nil for any.
     public var forcedFirstToken: Int32?
@@ -47,6 +55,14 @@ public struct DecodingOptions: Equatable, Sendable {
     public var noRepeatNGramSize = 0
     /// Divides positive scores, and multiplies negative ones, of tokens that occurred; 1 changes nothing.
     public var repetitionPenalty = 1.0
+    /// Taken from the score of every token that the answer already has; 0 changes nothing.
+    ///
+    /// With ``frequencyPenalty`` this is OpenAI's definition, as vLLM and llama.cpp have it: the score of a token that
+    /// occurs n times among the generated tokens becomes score − n · frequency − (n > 0 ? presence : 0), after the
+    /// repetition penalty and before the temperature. The prompt does not count.
+    public var presencePenalty = 0.0
+    /// Taken from the score of a token once for each time that the answer has it; 0 changes nothing.
+    public var frequencyPenalty = 0.0
     /// Tokens that are never chosen, end tokens included.
     public var forbiddenTokens: [Int32] = []
     /// Sequences that never occur: their last token is not chosen after the others. A single end token is ignored.
@@ -60,8 +76,16 @@ public struct DecodingOptions: Equatable, Sendable {
     public var topP = 1.0
     /// Sampling: only tokens with at least this fraction of the greatest probability.
     public var minP = 0.0
-    /// Sampling: fixes the draws. The i-th prompt of a call has draws of its own, whatever is decoded beside it.
+    /// Sampling: fixes the draws. The i-th prompt of a call has draws of its own for each of its answers, whatever is
+    /// decoded beside it.
     public var seed: UInt64 = 0
+
+    /// Whether answers tell the log-probability of each of their tokens, and of how many most probable tokens beside it;
+    /// nil for neither.
+    ///
+    /// They are the model's own: of softmax over its scores, before temperature, penalties and everything else that these
+    /// options change.
+    public var logProbabilities: Int?
 
     /// Options; the others have values that change nothing.
     public init(_ strategy: Strategy = .greedy, maxNewTokens: Int = 100, endTokens: [Int32] = []) {
@@ -95,40 +119,25 @@ public struct DecodingOptions: Equatable, Sendable {
         return options
     }
 
-    /// Width of the search: rows of a step per prompt.
-    var beamCount: Int { if case .beam(let width) = strategy { width } else { 1 } }
-}
-
-extension DecodingOptions: Codable {
-    private enum CodingKeys: String, CodingKey {
-        case strategy, maxNewTokens, minNewTokens, endTokens, forcedFirstToken, forcedLastToken, lengthPenalty,
-            earlyStopping, noRepeatNGramSize
-        case repetitionPenalty, forbiddenTokens, forbiddenSequences, temperature, topK, topP, minP, seed
+    /// Options for a call that leaves out the first prompts of another one: with them, the others have the same draws.
+    public func continuing(afterPrompts count: Int) -> DecodingOptions {
+        var options = self
+        options.seed = Sampler.seed(self, prompt: count, answer: 0)
+        return options
     }
 
-    /// Reads options; those that are not named keep their defaults.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        func read<Value: Decodable>(_ key: CodingKeys, _ path: WritableKeyPath<Self, Value>) throws {
-            if let value = try values.decodeIfPresent(Value.self, forKey: key) { self[keyPath: path] = value }
-        }
-        try read(.strategy, \.strategy)
-        try read(.maxNewTokens, \.maxNewTokens)
-        try read(.minNewTokens, \.minNewTokens)
-        try read(.endTokens, \.endTokens)
-        forcedFirstToken = try values.decodeIfPresent(Int32.self, forKey: .forcedFirstToken)
-        forcedLastToken = try values.decodeIfPresent(Int32.self, forKey: .forcedLastToken)
-        try read(.lengthPenalty, \.lengthPenalty)
-        try read(.earlyStopping, \.earlyStopping)
-        try read(.noRepeatNGramSize, \.noRepeatNGramSize)
-        try read(.repetitionPenalty, \.repetitionPenalty)
-        try read(.forbiddenTokens, \.forbiddenTokens)
-        try read(.forbiddenSequences, \.forbiddenSequences)
-        try read(.temperature, \.temperature)
-        try read(.topK, \.topK)
-        try read(.topP, \.topP)
-        try read(.minP, \.minP)
-        try read(.seed, \.seed)
+    /// Whether answers are compared as wholes, side by side.
+    var isBeamSearch: Bool { if case .beam(let width) = strategy { width > 1 } else { false } }
+
+    /// Rows of a step per prompt.
+    var width: Int { if case .beam(let width) = strategy { width } else { answerCount } }
+}
+
+// Reading is in a file of its own; writing is the compiler's.
+extension DecodingOptions: Codable {
+    enum CodingKeys: String, CodingKey {
+        case strategy, answerCount, maxNewTokens, minNewTokens, endTokens, stopTexts, forcedFirstToken, forcedLastToken
+        case lengthPenalty, earlyStopping, noRepeatNGramSize, repetitionPenalty, presencePenalty, frequencyPenalty
+        case forbiddenTokens, forbiddenSequences, temperature, topK, topP, minP, seed, logProbabilities
     }
 }

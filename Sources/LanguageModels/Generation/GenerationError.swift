@@ -14,6 +14,8 @@ public enum GenerationError: Error, Equatable, Sendable {
     case tooLong(index: Int, prefix: Int, prompt: Int, newTokens: Int, positions: Int)
     /// A source has more tokens than the encoder has positions for.
     case sourceTooLong(index: Int, source: Int, positions: Int)
+    /// Stop texts are found in text, and nothing can read the tokens.
+    case stopTextsWithoutTokenizer([String])
     /// Neither one prefix per prompt nor one for all.
     case prefixCount(prompts: Int, prefixes: Int)
     /// The model's scores are not numbers.
@@ -38,6 +40,8 @@ extension GenerationError: CustomStringConvertible, LocalizedError {
                     ? "ask for at most \(positions - prefix - prompt + 1) new tokens" : "shorten the prompt")
         case .sourceTooLong(let index, let source, let positions):
             "prompt \(index) is too long: it has \(source) tokens, but the encoder has room for \(positions); shorten it"
+        case .stopTextsWithoutTokenizer(let texts):
+            "the options name \(texts.count) stop texts, which only a tokenizer can find in tokens; give the model's"
         case .prefixCount(let prompts, let prefixes):
             "\(prompts) prompts came with \(prefixes) prefixes; give one per prompt"
         case .notFinite(let index):

@@ -1,23 +1,25 @@
 import Tensors
+import Tokenizers
 
 /// The steps of generating answers to many prompts over one model: in each, all rows of all live prompts go through
 /// the model as one batch.
 ///
 /// Prompts join as long as there is room and leave when they are answered, so that a long answer does not keep others
 /// waiting. The beams of a prompt share the keys and values of its prefix and its tokens; to continue one beam rather
-/// than another copies row numbers only.
+/// than another copies row numbers only. The answers drawn for a prompt share them as well.
 public final class GenerationRun {
     /// What one step brought.
     public struct Step: Sendable {
-        /// Greedy search and sampling: the token chosen for each prompt. Beam search: those of the finished answers.
-        public internal(set) var tokens: [(prompt: Int, token: Int32)] = []
-        /// The prompts answered in this step.
-        public internal(set) var finished: [(prompt: Int, generation: Generation)] = []
+        /// Greedy search and sampling: the token chosen for each answer. Beam search: those of the finished answers.
+        public internal(set) var tokens: [(prompt: Int, answer: Int, token: Int32)] = []
+        /// The answers complete with this step. Those to a prompt are numbered from 0; in beam search they come in one
+        /// step, the best first.
+        public internal(set) var finished: [(prompt: Int, answer: Int, generation: Generation)] = []
     }
 
     /// How much goes through the model at once.
     public struct Limits: Sendable {
-        /// Rows (prompts × beams) of a step; one prompt may take more.
+        /// Rows (prompts × beams, or prompts × answers) of a step; one prompt may take more.
         public var rows: Int
         /// Tokens of the prompts that join in one step; one prompt may have more.
         public var promptTokens: Int
@@ -42,6 +44,7 @@ public final class GenerationRun {
     private let options: DecodingOptions
     private let limits: Limits
     private let rules: TokenRules
+    private let tokenizer: Tokenizer?
     private let tapes: [Tape]
     private var live: [Live] = []
     private var inputs: [[Int32]] = []  // the next tokens of each sequence of the cache
@@ -55,13 +58,15 @@ public final class GenerationRun {
     ///   - prefixes: What each prompt comes after; as many as prompts.
     ///   - options: How answers are chosen.
     ///   - limits: How much goes through the model at once.
+    ///   - tokenizer: The model's; needed where ``DecodingOptions/stopTexts`` has any.
     /// - Throws: ``GenerationError`` where an option or a prompt is not valid.
     public init(
         _ model: any CausalModel, prompts: [[Int32]], after prefixes: [InitialKeyValues?], options: DecodingOptions,
-        limits: Limits = Limits()
+        limits: Limits = Limits(), tokenizer: Tokenizer? = nil
     ) throws(GenerationError) {
         let shape = model.shape
         try options.validate()
+        if tokenizer == nil, !options.stopTexts.isEmpty { throw .stopTextsWithoutTokenizer(options.stopTexts) }
         try options.validate(vocabularySize: shape.vocabularySize)
         guard prompts.count == prefixes.count else {
             throw .prefixCount(prompts: prompts.count, prefixes: prefixes.count)
@@ -74,6 +79,7 @@ public final class GenerationRun {
         self.prefixes = prefixes
         self.options = options
         self.limits = limits
+        self.tokenizer = tokenizer
         rules = TokenRules(options, vocabularySize: shape.vocabularySize)
         cache = KVCache(shape: shape, sequences: [], keepsTokens: true)
         tapes = Self.tapes(of: model, prefixes)
@@ -91,9 +97,9 @@ public final class GenerationRun {
 
     /// Lets further prompts in while there is room for all their beams.
     private func admit() {
-        var rows = live.reduce(0) { $0 + $1.search.width }, tokens = 0, last = joined
+        var rows = live.count * options.width, tokens = 0, last = joined
         while last < prompts.count {
-            rows += options.beamCount
+            rows += options.width
             tokens += prompts[last].count
             let isFirst = live.isEmpty && last == joined
             guard rows <= limits.rows || isFirst, tokens <= limits.promptTokens || tokens == prompts[last].count
@@ -122,9 +128,11 @@ public final class GenerationRun {
 
     private func search(_ prompt: [Int32]) -> any PromptSearch {
         let size = model.shape.vocabularySize
-        return options.beamCount > 1
-            ? BeamSearch(prompt, index: joined, options: options, rules: rules, vocabularySize: size)
-            : TokenSearch(prompt, index: joined, options: options, rules: rules, vocabularySize: size)
+        return options.isBeamSearch
+            ? BeamSearch(
+                prompt, index: joined, options: options, rules: rules, vocabularySize: size, tokenizer: tokenizer)
+            : TokenSearch(
+                prompt, index: joined, options: options, rules: rules, vocabularySize: size, tokenizer: tokenizer)
     }
 
     /// [rows × vocabulary]: log-probabilities for beams, else logits, of the token after each sequence.
@@ -132,7 +140,7 @@ public final class GenerationRun {
         withoutRecording {
             let batch = TokenBatch(inputs, wanting: inputs.map { _ in 1 })
             let last = model.hiddenStates(batch, cache: cache, dropout: nil)
-            return options.beamCount > 1 ? logProbabilities(last, head: model.head) : model.head(last)
+            return options.isBeamSearch ? logProbabilities(last, head: model.head) : model.head(last)
         }
     }
 
@@ -149,22 +157,16 @@ public final class GenerationRun {
         try scores.withMutableValues { buffer in
             guard let base = buffer.baseAddress else { return }
             for var entry in live {
-                switch try entry.search.advance(base + row * scores.width) {
-                case .next(let rows):
-                    for next in rows {
-                        sequences.append(cache.sequences[row + next.row])
-                        inputs.append([next.token])
-                    }
-                    if options.beamCount == 1 { step.tokens.append((entry.prompt, rows[0].token)) }
-                    row += entry.rows
-                    entry.rows = rows.count
-                    remaining.append(entry)
-                case .finished(let generation):
-                    row += entry.rows
-                    let new = options.beamCount == 1 ? generation.lastToken : generation.tokenIds
-                    step.tokens += new.map { (entry.prompt, $0) }
-                    step.finished.append((entry.prompt, generation))
+                let found = try entry.search.advance(base + row * scores.width)
+                step.tokens += found.tokens.map { (entry.prompt, $0.answer, $0.token) }
+                step.finished += found.finished.map { (entry.prompt, $0.answer, $0.generation) }
+                for next in found.next {
+                    sequences.append(cache.sequences[row + next.row])
+                    inputs.append([next.token])
                 }
+                row += entry.rows
+                entry.rows = found.next.count
+                if entry.rows > 0 { remaining.append(entry) }
             }
         }
         cache.sequences = sequences
@@ -209,9 +211,4 @@ extension GenerationRun {
         for gradient in gradients { found[ObjectIdentifier(gradient.tape)] = gradient.tape }
         return Array(found.values)
     }
-}
-
-extension Generation {
-    /// The token that the last step added, if it added one.
-    fileprivate var lastToken: [Int32] { finishReason == .noTokenAllowed ? [] : Array(tokenIds.suffix(1)) }
 }

@@ -1,4 +1,5 @@
 import Tensors
+import Tokenizers
 
 /// Answers prompts with a model: tokens in, tokens out.
 @Compute public final class Generator {
@@ -6,14 +7,19 @@ import Tensors
     public let model: any CausalModel
     /// How much goes through the model at once.
     public var limits: GenerationRun.Limits
+    private let tokenizer: Tokenizer?
 
     /// A generator over `model`.
     ///
     /// - Parameters:
     ///   - model: Predicts the tokens.
     ///   - limits: How much goes through the model at once; bounds the memory of `generate`.
-    public init(_ model: any CausalModel, limits: GenerationRun.Limits = GenerationRun.Limits()) {
+    ///   - tokenizer: The model's; needed where ``DecodingOptions/stopTexts`` has any.
+    public init(
+        _ model: any CausalModel, limits: GenerationRun.Limits = GenerationRun.Limits(), tokenizer: Tokenizer? = nil
+    ) {
         self.model = model
+        self.tokenizer = tokenizer
         self.limits = limits
     }
 
@@ -23,8 +29,8 @@ import Tensors
     ///   - prompts: At least one token each: what is continued, or the sources of an encoder–decoder model.
     ///   - prefix: What all prompts come after.
     ///   - options: How answers are chosen.
-    ///   - onToken: Told of every token and its prompt: as it is chosen, or in beam search when the answer is found.
-    /// - Returns: The answers in the order of the prompts.
+    ///   - onToken: Told of every token of a prompt's first answer: as it is chosen, or in beam search when it is found.
+    /// - Returns: The answers in the order of the prompts; of each prompt as many as ``DecodingOptions/answerCount`` says.
     /// - Throws: ``GenerationError``; `CancellationError` where the task is cancelled.
     public func generate(
         _ prompts: [[Int32]], after prefix: InitialKeyValues? = nil, options: DecodingOptions,
@@ -39,24 +45,42 @@ import Tensors
     ///   - prompts: At least one token each: what is continued, or the sources of an encoder–decoder model.
     ///   - prefixes: What each prompt comes after.
     ///   - options: How answers are chosen.
-    ///   - onToken: Told of every token and its prompt: as it is chosen, or in beam search when the answer is found.
-    /// - Returns: The answers in the order of the prompts.
+    ///   - onToken: Told of every token of a prompt's first answer: as it is chosen, or in beam search when it is found.
+    /// - Returns: The answers in the order of the prompts; of each prompt as many as ``DecodingOptions/answerCount`` says.
     /// - Throws: ``GenerationError``; `CancellationError` where the task is cancelled.
     public func generate(
         _ prompts: [[Int32]], after prefixes: [InitialKeyValues?], options: DecodingOptions,
         onToken: ((_ prompt: Int, _ token: Int32) -> Void)? = nil
     ) throws -> [Generation] {
-        let run = try GenerationRun(model, prompts: prompts, after: prefixes, options: options, limits: limits)
-        var answers: [Int: Generation] = [:]
-        while let step = try run.next() {
-            try Task.checkCancellation()
-            if let onToken { for (prompt, token) in step.tokens { onToken(prompt, token) } }
-            for (prompt, generation) in step.finished { answers[prompt] = generation }
-        }
-        return prompts.indices.compactMap { answers[$0] }
+        try answers(to: prompts, after: prefixes, options: options, onToken: onToken).flatMap(\.self)
     }
 
-    /// The tokens of the answer to one prompt as they are chosen (in beam search: when it is found), the end token
+    /// Answers many prompts, each after its own prefix or none, in common batches.
+    ///
+    /// - Parameters:
+    ///   - prompts: At least one token each: what is continued, or the sources of an encoder–decoder model.
+    ///   - prefixes: What each prompt comes after.
+    ///   - options: How answers are chosen.
+    ///   - onToken: Told of every token of a prompt's first answer: as it is chosen, or in beam search when it is found.
+    /// - Returns: For each prompt its answers, in beam search the best first: ``DecodingOptions/answerCount`` of them, or
+    ///   fewer in beam search where the options forbid all others.
+    /// - Throws: ``GenerationError``; `CancellationError` where the task is cancelled.
+    public func answers(
+        to prompts: [[Int32]], after prefixes: [InitialKeyValues?], options: DecodingOptions,
+        onToken: ((_ prompt: Int, _ token: Int32) -> Void)? = nil
+    ) throws -> [[Generation]] {
+        let run = try GenerationRun(
+            model, prompts: prompts, after: prefixes, options: options, limits: limits, tokenizer: tokenizer)
+        var answers = prompts.map { _ in [Int: Generation]() }
+        while let step = try run.next() {
+            try Task.checkCancellation()
+            if let onToken { for (prompt, answer, token) in step.tokens where answer == 0 { onToken(prompt, token) } }
+            for (prompt, answer, generation) in step.finished { answers[prompt][answer] = generation }
+        }
+        return answers.map { answers in answers.sorted { $0.key < $1.key }.map(\.value) }
+    }
+
+    /// The tokens of the first answer to one prompt as they are chosen (in beam search: when it is found), the end token
     /// included.
     ///
     /// Between tokens other work may use the compute thread. Generation stops when the stream is let go or the task
@@ -71,12 +95,13 @@ import Tensors
     public func stream(
         _ prompt: [Int32], after prefix: InitialKeyValues? = nil, options: DecodingOptions
     ) throws -> AsyncThrowingStream<Int32, any Error> {
-        let run = try GenerationRun(model, prompts: [prompt], after: [prefix], options: options, limits: limits)
+        let run = try GenerationRun(
+            model, prompts: [prompt], after: [prefix], options: options, limits: limits, tokenizer: tokenizer)
         let (stream, continuation) = AsyncThrowingStream<Int32, any Error>.makeStream()
         let task = Task { @Compute in
             do {
                 while !Task.isCancelled, let step = try run.next() {
-                    for (_, token) in step.tokens { continuation.yield(token) }
+                    for (_, answer, token) in step.tokens where answer == 0 { continuation.yield(token) }
                     await Task.yield()
                 }
                 continuation.finish()

@@ -1,10 +1,7 @@
-/// The search for the answer to one prompt, apart from the model: it is given scores and says what to read next.
+/// The search for the answers to one prompt, apart from the model: it is given scores and says what to read next.
 ///
 /// A search occupies rows of the model's batch, one in its first step (the prompt), later one per candidate answer.
 protocol PromptSearch: AnyObject {
-    /// The greatest number of rows it will occupy.
-    var width: Int { get }
-
     /// Chooses what follows.
     ///
     /// - Parameter scores: For each of its rows, the scores [vocabulary] of the next token; overwritten.
@@ -13,9 +10,12 @@ protocol PromptSearch: AnyObject {
 }
 
 /// What a search decided in one step.
-enum SearchStep {
-    /// The rows of the next step: which of the present rows each continues, and with which token.
-    case next([(row: Int, token: Int32)])
-    /// The search is over.
-    case finished(Generation)
+struct SearchStep {
+    /// The rows of the next step: which of the present rows each continues, and with which token. The search is over
+    /// where there are none.
+    var next: [(row: Int, token: Int32)] = []
+    /// Tokens that are now certain, and the answer that each belongs to.
+    var tokens: [(answer: Int, token: Int32)] = []
+    /// Answers that are complete; numbered from 0, in beam search the best first.
+    var finished: [(answer: Int, generation: Generation)] = []
 }

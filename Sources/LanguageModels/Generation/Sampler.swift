@@ -15,10 +15,14 @@ struct Sampler {
     private let options: DecodingOptions
     private var generator: SeededGenerator
 
-    /// A sampler for the `prompt`-th prompt of a call: its draws depend on the seed and this number alone.
-    init(_ options: DecodingOptions, prompt: Int) {
+    /// A sampler for an answer to the `prompt`-th prompt of a call: its draws depend on the seed and these numbers alone.
+    init(_ options: DecodingOptions, prompt: Int, answer: Int = 0) {
         self.options = options
-        generator = SeededGenerator(seed: options.seed &+ UInt64(prompt) &* 0xd134_2543_de82_ef95)
+        generator = SeededGenerator(seed: Self.seed(options, prompt: prompt, answer: answer))
+    }
+
+    static func seed(_ options: DecodingOptions, prompt: Int, answer: Int) -> UInt64 {
+        options.seed &+ UInt64(prompt) &* 0xd134_2543_de82_ef95 &+ UInt64(answer) &* 0xa076_1d64_78bd_642f
     }
 
     /// A token, or nil where all scores are −∞ or one is no number.

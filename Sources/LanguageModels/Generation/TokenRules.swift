@@ -1,11 +1,13 @@
-/// The options that change the scores of single tokens, whatever the strategy: repetition penalty, n-grams that must
-/// not repeat, forbidden tokens and sequences, the least length, forced tokens.
+/// The options that change the scores of single tokens, whatever the strategy: penalties, n-grams that must not repeat,
+/// forbidden tokens and sequences, the least length, forced tokens.
 ///
 /// They are applied in the order of `transformers`: to logits in greedy search and sampling, to log-probabilities
 /// (which are not normalised again) in beam search.
 struct TokenRules {
     private let vocabularySize: Int
     private let penalty: Float
+    private let presencePenalty: Float
+    private let frequencyPenalty: Float
     private let nGramSize: Int
     private let minNewTokens: Int
     private let maxNewTokens: Int
@@ -18,6 +20,8 @@ struct TokenRules {
     init(_ options: DecodingOptions, vocabularySize: Int) {
         self.vocabularySize = vocabularySize
         penalty = Float(options.repetitionPenalty)
+        presencePenalty = Float(options.presencePenalty)
+        frequencyPenalty = Float(options.frequencyPenalty)
         nGramSize = options.noRepeatNGramSize
         minNewTokens = options.minNewTokens
         maxNewTokens = options.maxNewTokens
@@ -33,6 +37,7 @@ struct TokenRules {
     func apply(to scores: UnsafeMutablePointer<Float>, after tokens: [Int32], newTokens: Int) {
         tokens.withUnsafeBufferPointer { tokens in
             if penalty != 1 { penalize(scores, tokens) }
+            if presencePenalty != 0 || frequencyPenalty != 0 { penalizeUse(scores, tokens.suffix(newTokens)) }
             if nGramSize > 0 { forbidRepeats(scores, tokens) }
             for sequence in forbiddenSequences { forbidEnd(of: sequence, scores, tokens) }
         }
@@ -57,6 +62,12 @@ struct TokenRules {
                 scores[Int(token)] = before[index] < 0 ? before[index] * penalty : before[index] / penalty
             }
         }
+    }
+
+    /// s − n · frequency − presence for each token that the answer has n times.
+    private func penalizeUse(_ scores: UnsafeMutablePointer<Float>, _ answer: Slice<UnsafeBufferPointer<Int32>>) {
+        let counts = answer.reduce(into: [Int32: Int]()) { $0[$1, default: 0] += 1 }
+        for (token, count) in counts { scores[Int(token)] -= Float(count) * frequencyPenalty + presencePenalty }
     }
 
     /// Forbids what followed an earlier occurrence of the last n − 1 tokens.

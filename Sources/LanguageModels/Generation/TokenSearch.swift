@@ -1,37 +1,71 @@
-/// Greedy search and sampling: one answer, token by token.
+import Tokenizers
+
+/// Greedy search and sampling: answers that grow token by token, each by itself.
 final class TokenSearch: PromptSearch {
-    let width = 1
+    /// An answer that is not complete: its number, the row that predicts its next token, its draws.
+    private struct Branch {
+        let answer: Int
+        var row = 0
+        var draft: Draft
+        var sampler: Sampler?
+    }
+
     private let options: DecodingOptions
     private let rules: TokenRules
     private let index: Int
-    private let promptLength: Int
     private let vocabularySize: Int
-    private var tokens: [Int32]
-    private var sampler: Sampler?
+    private var branches: [Branch]
 
     /// A search from `prompt`, the `index`-th of its call.
-    init(_ prompt: [Int32], index: Int, options: DecodingOptions, rules: TokenRules, vocabularySize: Int) {
-        tokens = prompt
-        promptLength = prompt.count
+    ///
+    /// - Parameter tokenizer: Reads the answers where there are stop texts.
+    init(
+        _ prompt: [Int32], index: Int, options: DecodingOptions, rules: TokenRules, vocabularySize: Int,
+        tokenizer: Tokenizer? = nil
+    ) {
         self.options = options
         self.rules = rules
         self.index = index
         self.vocabularySize = vocabularySize
-        if options.strategy == .sample { sampler = Sampler(options, prompt: index) }
+        let draft = Draft(prompt, options: options, tokenizer: tokenizer)
+        branches = (0..<options.answerCount).map { answer in
+            Branch(
+                answer: answer, draft: draft,
+                sampler: options.strategy == .sample ? Sampler(options, prompt: index, answer: answer) : nil)
+        }
     }
 
     func advance(_ scores: UnsafeMutablePointer<Float>) throws(GenerationError) -> SearchStep {
-        rules.apply(to: scores, after: tokens, newTokens: tokens.count - promptLength)
-        let chosen =
-            sampler == nil ? mostProbable(scores) : sampler?.draw(scores, count: vocabularySize)
-        guard let token = chosen else {
-            if rules.containsNaN(scores) { throw .notFinite(index: index) }
-            return .finished(generation(.noTokenAllowed))
+        var step = SearchStep(), remaining: [Branch] = [], distribution: Distribution?, last: Int?
+        for var branch in branches {
+            let row = scores + branch.row * vocabularySize
+            // In the first step all read the one row of the prompt.
+            if branch.row != last {
+                distribution = options.logProbabilities.map {
+                    Distribution(row, vocabularySize: vocabularySize, best: $0)
+                }
+                rules.apply(to: row, after: branch.draft.tokens, newTokens: branch.draft.count)
+                last = branch.row
+            }
+            let chosen =
+                branch.sampler == nil ? mostProbable(row) : branch.sampler?.draw(row, count: vocabularySize)
+            guard let token = chosen else {
+                if rules.containsNaN(row) { throw .notFinite(index: index) }
+                step.finished.append((branch.answer, branch.draft.generation(.noTokenAllowed)))
+                continue
+            }
+            branch.draft.append(token, of: distribution)
+            step.tokens.append((branch.answer, token))
+            if let reason = branch.draft.end {
+                step.finished.append((branch.answer, branch.draft.generation(reason)))
+            } else {
+                step.next.append((branch.row, token))
+                branch.row = remaining.count
+                remaining.append(branch)
+            }
         }
-        tokens.append(token)
-        if options.endTokens.contains(token) { return .finished(generation(.endToken)) }
-        if tokens.count - promptLength == options.maxNewTokens { return .finished(generation(.length)) }
-        return .next([(0, token)])
+        branches = remaining
+        return step
     }
 
     /// The first of the greatest scores, unless all are −∞.
@@ -42,9 +76,5 @@ final class TokenSearch: PromptSearch {
             token = Int32(candidate)
         }
         return token
-    }
-
-    private func generation(_ reason: Generation.FinishReason) -> Generation {
-        Generation(tokenIds: Array(tokens[promptLength...]), finishReason: reason)
     }
 }

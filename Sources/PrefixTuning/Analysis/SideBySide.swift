@@ -1,5 +1,6 @@
 import LanguageModels
 import Tensors
+import Tokenizers
 
 /// The same inputs answered after several prefixes, and without one, over one resident model.
 ///
@@ -9,8 +10,9 @@ import Tensors
     private let model: any CausalModel
     private let starts: [InitialKeyValues?]
     private let prompts: [[Int32]]
-    private let options: DecodingOptions
+    private var options: DecodingOptions
     private let limits: GenerationRun.Limits
+    private let tokenizer: Tokenizer?
 
     /// A comparison that has not begun.
     ///
@@ -20,15 +22,18 @@ import Tensors
     ///   - prompts: At least one token each: what is continued, or the sources of an encoder–decoder model.
     ///   - options: How answers are chosen. Where they are drawn at random, every answer has draws of its own.
     ///   - limits: How much goes through the model at once, over all starts.
+    ///   - tokenizer: The model's; needed where the options have stop texts.
     public init(
         _ model: any CausalModel, after starts: [InitialKeyValues?], prompts: [[Int32]], options: DecodingOptions,
-        limits: GenerationRun.Limits = GenerationRun.Limits()
+        limits: GenerationRun.Limits = GenerationRun.Limits(), tokenizer: Tokenizer? = nil
     ) {
         self.model = model
         self.starts = starts
         self.prompts = prompts
         self.options = options
+        self.options.answerCount = 1
         self.limits = limits
+        self.tokenizer = tokenizer
     }
 
     /// Answers all prompts.
@@ -45,12 +50,12 @@ import Tensors
         let count = starts.count
         let run = try GenerationRun(
             model, prompts: prompts.flatMap { prompt in starts.map { _ in prompt } },
-            after: prompts.flatMap { _ in starts }, options: options, limits: limits)
+            after: prompts.flatMap { _ in starts }, options: options, limits: limits, tokenizer: tokenizer)
         var found: [Int: Generation] = [:], next = 0
         while true {
             try willStep()
             guard let step = try run.next() else { break }
-            for (row, generation) in step.finished { found[row] = generation }
+            for (row, _, generation) in step.finished { found[row] = generation }
             while next < prompts.count {
                 let answers = (next * count..<(next + 1) * count).compactMap { found[$0] }
                 guard answers.count == count, count > 0 else { break }

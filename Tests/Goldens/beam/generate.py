@@ -1,4 +1,5 @@
-"""Generation goldens: transformers' greedy and beam search, without and with a PEFT prefix, and the samplers' distributions.
+"""Generation goldens: transformers' greedy and beam search, without and with a PEFT prefix, the samplers' distributions, and
+several answers, stop strings and log-probabilities (answers.py).
 
 Run: python Tests/Goldens/beam/generate.py   (after the generators of gpt2 and prefix)
 """
@@ -10,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "gpt2"))
 
 import torch
+from answers import write_answers
 from golden_support import GOLDENS, load_model, random_sequence, write_json, write_manifest
 from peft import PeftModel
 from transformers import GenerationConfig
@@ -153,11 +155,15 @@ if __name__ == "__main__":
     source = torch.Generator().manual_seed(SEED)
     write_beams(source)
     write_samplers(source)
+    write_answers(torch.Generator().manual_seed(SEED + 1), variants(), 64, END, rounded)
     write_manifest(HERE, SEED, {
         "beams.json": "transformers generate (with PEFT's generate where options.prefix) on ../gpt2/tied, ../prefix/adapter-flat; one prompt "
                       "at a time, defaults for options not named (length_penalty 1.0, early_stopping false); token_ids: generated ids with "
                       "the end token, without padding; scores: sequences_scores of float64 runs; num_beams 1 is greedy. Only prompts whose "
                       "answers do not depend on float32 rounding are kept",
+        "answers.json": "the same for num_return_sequences and stop_strings (over tokenizer/, which is made for this); answers: for each "
+                        "prompt every sequence with its score; logprobs: log-softmax of the raw logits (output_logits) of each token; best: "
+                        "the three most probable ids of each step and theirs",
         "samplers.json": "softmax after transformers' logits processors, top_k 0 (off) unless named; histories: ids that count for "
                          "repetition_penalty and no_repeat_ngram_size",
     })

@@ -1,0 +1,60 @@
+import Foundation
+
+/// How probable the model found a token of an answer, and what it found most probable there.
+public struct TokenLogProbability: Equatable, Sendable, Codable {
+    /// A token that could have been chosen.
+    public struct Candidate: Equatable, Sendable, Codable {
+        /// Its id.
+        public var token: Int32
+        /// ln p.
+        public var logProbability: Float
+
+        /// A candidate.
+        public init(token: Int32, logProbability: Float) {
+            self.token = token
+            self.logProbability = logProbability
+        }
+    }
+
+    /// ln p of the chosen token, given everything before it.
+    public var logProbability: Float
+    /// The most probable tokens, best first: as many as ``DecodingOptions/logProbabilities`` says. The chosen one need not be
+    /// among them.
+    public var best: [Candidate]
+
+    /// What is known of a token.
+    public init(logProbability: Float, best: [Candidate]) {
+        self.logProbability = logProbability
+        self.best = best
+    }
+}
+
+/// The model's distribution over the next token of a row, kept before options change its scores.
+struct Distribution {
+    /// What stands for ln 0 where a token was forced that the model finds impossible, as in OpenAI's interface: JSON has no
+    /// infinity.
+    static let impossible: Float = -9999
+
+    private let scores: [Float]
+    private let logTotal: Double
+    private let best: [TokenLogProbability.Candidate]
+
+    /// - Parameters:
+    ///   - scores: Logits or log-probabilities [vocabulary].
+    ///   - count: How many of the most probable tokens are wanted.
+    init(_ scores: UnsafePointer<Float>, vocabularySize: Int, best count: Int) {
+        self.scores = Array(UnsafeBufferPointer(start: scores, count: vocabularySize))
+        let greatest = Double(self.scores.max() ?? 0)
+        let total = greatest + log(self.scores.reduce(0) { $0 + exp(Double($1) - greatest) })
+        logTotal = total
+        var top = TopCandidates(capacity: count)
+        if count > 0 { top.offer(scores, count: vocabularySize, plus: 0, row: 0) }
+        best = top.best.map { .init(token: $0.token, logProbability: Float(Double($0.score) - total)) }
+    }
+
+    /// What is told of `token`, chosen here.
+    func choosing(_ token: Int32) -> TokenLogProbability {
+        let value = Float(Double(scores[Int(token)]) - logTotal)
+        return TokenLogProbability(logProbability: max(value, Self.impossible), best: best)
+    }
+}
