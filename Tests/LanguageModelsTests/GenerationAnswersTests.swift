@@ -80,7 +80,9 @@ import Tokenizers
         }
         let found = try Generator(golden.model).answers(to: prompts, after: nils, options: options)
         options.answerCount = 2
-        #expect(try Generator(golden.model).answers(to: prompts, after: nils, options: options) == found.map { Array($0.prefix(2)) })
+        #expect(
+            try Generator(golden.model).answers(to: prompts, after: nils, options: options)
+                == found.map { Array($0.prefix(2)) })
         // A call that leaves out the first three prompts.
         options = options.continuing(afterPrompts: 3)
         let rest = try Generator(golden.model).answers(to: Array(prompts[3...]), after: [nil, nil], options: options)
@@ -147,13 +149,16 @@ import Tokenizers
         }
         let most = "at most the number of beams, unless answers are drawn at random"
         #expect(error { $0.answerCount = 2 } == "answerCount is 2, but must be \(most)")
-        #expect(error { ($0.strategy, $0.answerCount) = (.beam(width: 3), 4) } == "answerCount is 4, but must be \(most)")
+        #expect(
+            error { ($0.strategy, $0.answerCount) = (.beam(width: 3), 4) } == "answerCount is 4, but must be \(most)")
         #expect(error { ($0.strategy, $0.answerCount) = (.beam(width: 3), 3) } == nil)
         #expect(error { ($0.strategy, $0.answerCount) = (.sample, 256) } == nil)
-        #expect(error { ($0.strategy, $0.answerCount) = (.sample, 0) } == "answerCount is 0, but must be between 1 and 256")
+        #expect(
+            error { ($0.strategy, $0.answerCount) = (.sample, 0) } == "answerCount is 0, but must be between 1 and 256")
         #expect(error { $0.stopTexts = ["a", ""] } != nil)
         #expect(error { $0.logProbabilities = -1 } == "logProbabilities is -1, but must be between 0 and 100")
-        #expect(error { $0.presencePenalty = .nan } == "presencePenalty is nan, but must be between -2 and 2 (0 is off)")
+        #expect(
+            error { $0.presencePenalty = .nan } == "presencePenalty is nan, but must be between -2 and 2 (0 is off)")
         #expect(error { $0.frequencyPenalty = 2.1 } != nil)
         let golden = try GenerationGolden()
         var options = golden.options(.greedy)

@@ -8,7 +8,8 @@ extension DecodingOptions {
         ) throws(GenerationError) {
             if !isValid { throw .invalidOption(name: name, value: "\(value)", requirement: requirement) }
         }
-        try require(beams.map { (1...256).contains($0) } ?? true, "the number of beams", beams ?? 1, "between 1 and 256")
+        try require(
+            beams.map { (1...256).contains($0) } ?? true, "the number of beams", beams ?? 1, "between 1 and 256")
         try require((1...256).contains(answerCount), "answerCount", answerCount, "between 1 and 256")
         try require(
             answerCount == 1 || strategy == .sample || answerCount <= beams ?? 1, "answerCount", answerCount,

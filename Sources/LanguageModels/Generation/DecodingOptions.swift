@@ -126,11 +126,11 @@ public struct DecodingOptions: Equatable, Sendable {
         return options
     }
 
-    /// Whether answers are compared as wholes, side by side.
-    var isBeamSearch: Bool { if case .beam(let width) = strategy { width > 1 } else { false } }
+    /// Whether answers are compared as wholes, side by side; else the tokens of an answer are certain one by one.
+    public var isBeamSearch: Bool { if case .beam(let width) = strategy { width > 1 } else { false } }
 
-    /// Rows of a step per prompt.
-    var width: Int { if case .beam(let width) = strategy { width } else { answerCount } }
+    /// Rows of a step per prompt: beams, or answers.
+    public var width: Int { if case .beam(let width) = strategy { width } else { answerCount } }
 }
 
 // Reading is in a file of its own; writing is the compiler's.

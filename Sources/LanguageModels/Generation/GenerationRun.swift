@@ -15,6 +15,8 @@ public final class GenerationRun {
         /// The answers complete with this step. Those to a prompt are numbered from 0; in beam search they come in one
         /// step, the best first.
         public internal(set) var finished: [(prompt: Int, answer: Int, generation: Generation)] = []
+        /// The prompts whose last answer is complete.
+        public internal(set) var answered: [Int] = []
     }
 
     /// How much goes through the model at once.
@@ -166,7 +168,7 @@ public final class GenerationRun {
                 }
                 row += entry.rows
                 entry.rows = found.next.count
-                if entry.rows > 0 { remaining.append(entry) }
+                if entry.rows > 0 { remaining.append(entry) } else { step.answered.append(entry.prompt) }
             }
         }
         cache.sequences = sequences

@@ -95,6 +95,9 @@ import Tokenizers
     public func stream(
         _ prompt: [Int32], after prefix: InitialKeyValues? = nil, options: DecodingOptions
     ) throws -> AsyncThrowingStream<Int32, any Error> {
+        try options.validate()
+        var options = options
+        options.answerCount = 1  // No other is told.
         let run = try GenerationRun(
             model, prompts: [prompt], after: [prefix], options: options, limits: limits, tokenizer: tokenizer)
         let (stream, continuation) = AsyncThrowingStream<Int32, any Error>.makeStream()

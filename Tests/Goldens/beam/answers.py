@@ -70,7 +70,16 @@ def answers(model, prompt, options, end, words):
     return rows
 
 
-def write_answers(generator, variants, vocabulary, end, rounded):
+def rounded(value):
+    """Seven significant digits: float32 runs are compared, at 2e-5."""
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return {key: rounded(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def write_answers(generator, variants, vocabulary, end):
     words = tokenizer(end)
     (HERE / "tokenizer").mkdir(exist_ok=True)
     words.backend_tokenizer.save(str(HERE / "tokenizer" / "tokenizer.json"), pretty=False)

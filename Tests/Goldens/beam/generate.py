@@ -155,7 +155,7 @@ if __name__ == "__main__":
     source = torch.Generator().manual_seed(SEED)
     write_beams(source)
     write_samplers(source)
-    write_answers(torch.Generator().manual_seed(SEED + 1), variants(), 64, END, rounded)
+    write_answers(torch.Generator().manual_seed(SEED + 1), variants(), 64, END)
     write_manifest(HERE, SEED, {
         "beams.json": "transformers generate (with PEFT's generate where options.prefix) on ../gpt2/tied, ../prefix/adapter-flat; one prompt "
                       "at a time, defaults for options not named (length_penalty 1.0, early_stopping false); token_ids: generated ids with "
