@@ -85,6 +85,9 @@ import Tokenizers
         var conventions = conventions ?? GenerationConventions(endTokens: configuration.endTokens)
         if conventions.endTokens.isEmpty, let end = tokenizer.endOfText { conventions.endTokens = [end] }
         let size = configuration.shape.vocabularySize
+        if conventions.beginToken == nil {
+            conventions.beginToken = tokenizer.beginningOfText.flatMap { Int($0) < size ? $0 : nil }
+        }
         guard let end = conventions.endTokens.first, Int(end) < size else {
             throw CheckpointError.invalidConfiguration(
                 file: name, path: "eos_token_id", reason: "no end-of-text token lies within the vocabulary of \(size)")

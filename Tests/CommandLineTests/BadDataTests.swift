@@ -36,10 +36,6 @@ import Testing
                 "FILE, line 1: there is no text to learn; add one (\"completion\", \"references\", \"summary\", or the "
                 + ".target file of a .source file)"),
         Case(
-            name: "empty prompt", contents: "\(good)\n{\"prompt\": \"\", \"completion\": \"b\"}\n",
-            message: "FILE, line 2: the prompt is empty; give at least one character, because the first token of the "
-                + "completion is predicted from the token before it"),
-        Case(
             name: "too long", contents: "\(good)\n{\"prompt\": \"a\", \"completion\": \"\(long)\"}\n",
             message: "FILE, line 2: the example has "),
         Case(

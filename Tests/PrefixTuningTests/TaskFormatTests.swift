@@ -90,6 +90,16 @@ import Testing
         #expect(throws: DataError.emptyPrompt(.init(file: "f", line: 3))) {
             try TaskFormat.plain.tokens(for: example("", "a"), endOfText: end, limit: 9, tokenize: characters)
         }
+        // Unless something is read before it: the completion is learnt from there.
+        for (prompt, before) in [("", [Int32(7)]), ("", [7, 8]), ("b", [7])] {
+            let found = try TaskFormat.plain.tokens(for: example(prompt, "a"), endOfText: end, limit: 4) {
+                before + $0
+            } tokenize: {
+                characters($0)
+            }
+            let prompt = before + characters(prompt)
+            #expect(found == TokenizedExample(tokens: prompt + [97, end], targetStart: prompt.count))
+        }
         #expect(throws: DataError.missingCompletion(.init(file: "f", line: 3))) {
             try TaskFormat.plain.tokens(for: example("a", nil), endOfText: end, limit: 9, tokenize: characters)
         }

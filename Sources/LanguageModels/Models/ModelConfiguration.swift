@@ -19,6 +19,8 @@ public protocol ModelConfiguration: Sendable {
     var parameterCount: Int { get }
     /// The tokens that end a text, the first of which is written where one is needed.
     var endTokens: [Int32] { get }
+    /// The token that begins a text where `config.json` names none; nil where that is for the file or the tokenizer to say.
+    var beginToken: Int32? { get }
     /// Dropout in training on what a layer adds to the residual stream.
     var residualDropout: Float { get }
     /// Dropout in training on the probabilities of attention.
@@ -30,6 +32,11 @@ public protocol ModelConfiguration: Sendable {
     ///
     /// - Throws: ``CheckpointError`` where tensors are missing, left over, mis-shaped or not finite.
     func network(_ weights: WeightLoader) throws -> any CausalModel
+}
+
+extension ModelConfiguration {
+    /// Nil: most families leave it to the file.
+    public var beginToken: Int32? { nil }
 }
 
 /// Finds out which architecture a `config.json` describes.

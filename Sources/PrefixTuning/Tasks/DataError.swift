@@ -73,8 +73,8 @@ extension DataError: CustomStringConvertible, LocalizedError {
             "\(location): the prompt alone has \(promptTokens) tokens and \(limit) fit (the model's positions less "
                 + "the prefix), so that nothing of the text to learn is left; shorten or remove the example"
         case .emptyPrompt(let location):
-            "\(location): the prompt is empty; give at least one character, because the first token of the "
-                + "completion is predicted from the token before it"
+            "\(location): the prompt is empty, and the model names no token that begins a text (bos_token_id); give at least "
+                + "one character, because the first token of the completion is predicted from the token before it"
         }
     }
 

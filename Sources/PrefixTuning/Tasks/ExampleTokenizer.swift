@@ -5,7 +5,8 @@ import Tokenizers
 /// Turns the examples of a task into what a model reads, whether it is decoder-only or has an encoder.
 ///
 /// A decoder-only model reads prompt and completion as one sequence, joined as the ``TaskFormat`` says, after the tokens
-/// that its tokenizer puts before every text (`</s>` for OPT, `<s>` for Llama, none for GPT-2). In an
+/// that its tokenizer puts before every text (`</s>` for OPT, `<s>` for Llama, none for GPT-2), or after the token that
+/// begins texts where the prompt would be empty. In an
 /// encoder–decoder model the prompt goes to the encoder and the completion to the decoder, after its start token, each
 /// with the special tokens that the tokenizer puts around a text.
 @Compute public struct ExampleTokenizer {
@@ -31,8 +32,8 @@ import Tokenizers
         if model.network.startToken != nil {
             tokens = try surrounded(example.prompt, limit: format.sourceLimit, in: example, skipping: false) ?? []
         } else {
-            tokens = format.promptTokens(for: example, endOfText: model.endOfText) { model.tokenizer.encode($0) }
-            if !tokens.isEmpty { tokens = model.tokenizer.specialTokensAround.before + tokens }
+            tokens = model.beginning(
+                format.promptTokens(for: example, endOfText: model.endOfText) { model.tokenizer.encode($0) })
         }
         guard !tokens.isEmpty else { throw DataError.emptyPrompt(example.location) }
         return tokens
@@ -44,13 +45,9 @@ import Tokenizers
     /// - Throws: ``DataError`` with file and line.
     public func example(_ example: Example) throws -> TokenizedExample? {
         guard let start = model.network.startToken else {
-            let before = model.tokenizer.specialTokensAround.before
-            let tokenized = try format.tokens(
-                for: example, endOfText: model.endOfText, limit: positions - before.count
+            return try format.tokens(
+                for: example, endOfText: model.endOfText, limit: positions, beginning: model.beginning
             ) { model.tokenizer.encode($0) }
-            return tokenized.map {
-                TokenizedExample(tokens: before + $0.tokens, targetStart: before.count + $0.targetStart)
-            }
         }
         guard let completion = example.completion else { throw DataError.missingCompletion(example.location) }
         guard let source = try surrounded(example.prompt, limit: format.sourceLimit, in: example),

@@ -41,14 +41,16 @@ extension TaskFormat {
     ///   - example: a training example (see `forTraining()`).
     ///   - endOfText: the end-of-text token's id.
     ///   - limit: the most tokens that fit: the model's positions less the prefix's.
+    ///   - beginning: a prompt's tokens, which may be none, with what the model reads before them.
     ///   - tokenize: text to ids, without special tokens added.
     /// - Returns: the tokens, or nil where the example is to be skipped.
     /// - Throws: ``DataError`` with file and line, and what `tokenize` throws.
     public func tokens(
-        for example: Example, endOfText: Int32, limit: Int, tokenize: (String) throws -> [Int32]
+        for example: Example, endOfText: Int32, limit: Int, beginning: ([Int32]) -> [Int32] = { $0 },
+        tokenize: (String) throws -> [Int32]
     ) throws -> TokenizedExample? {
         guard example.completion != nil else { throw DataError.missingCompletion(example.location) }
-        let prompt = try promptTokens(for: example, endOfText: endOfText, tokenize: tokenize)
+        let prompt = beginning(try promptTokens(for: example, endOfText: endOfText, tokenize: tokenize))
         guard !prompt.isEmpty else { throw DataError.emptyPrompt(example.location) }
         let completion = try render(completionPieces, example, endOfText: endOfText, tokenize: tokenize)
         var tokens =
