@@ -5,6 +5,12 @@ import PrefixTuning
 enum CommandError: Error, Equatable {
     /// Ctrl-C or SIGTERM before the results were complete.
     case interrupted
+    /// The same in a run whose first answers are kept.
+    case interruptedAnswers(done: Int, count: Int, partial: String)
+    /// An output would be written over what is read, or over another output.
+    case outputIsInput(option: String, path: String, input: String)
+    /// A prompt from standard input is not text.
+    case promptNotUTF8
     /// Results cannot be written to standard output or to a device.
     case cannotPrint(to: String, reason: String)
     /// Prefix, prompt and answer need more positions than the model has.
@@ -33,6 +39,13 @@ extension CommandError: CustomStringConvertible {
             "the data set \(dataSet) lies in files; give their folder with --data-folder, or take --data embedded"
         case .interrupted:
             "interrupted before the results were complete; run the command again"
+        case .interruptedAnswers(let done, let count, let partial):
+            "interrupted after \(done) of \(count) prompts; their answers are in \(partial), and the same command with --resume "
+                + "goes on after them"
+        case .outputIsInput(let option, let path, let input):
+            "\(option) is \(path), which \(input) names as well and which would be overwritten; name another place to write to"
+        case .promptNotUTF8:
+            "the prompt on standard input is not UTF-8 text; convert it"
         case .cannotPrint(let place, let reason):
             "cannot write the results to \(place): \(reason); give a file with --output"
         case .promptTooLong(let location, let tokens, let newTokens, let positions):

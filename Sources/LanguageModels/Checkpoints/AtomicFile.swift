@@ -41,14 +41,6 @@ public enum AtomicFile {
         synchronize(folder: folder)
     }
 
-    /// Whether something other than a file or a folder has this name: a device or a pipe. It is written to, not replaced:
-    /// an administrator's `--output /dev/null` must not turn that into a file.
-    private static func isDevice(_ target: URL) -> Bool {
-        var status = stat()
-        guard stat(target.path, &status) == 0 else { return false }
-        return status.st_mode & S_IFMT != S_IFREG && status.st_mode & S_IFMT != S_IFDIR
-    }
-
     private static func writeThrough(to target: URL, _ body: (inout Output) throws -> Void) throws {
         let descriptor = open(target.path, O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Output.failure(errno, file: target.path) }
@@ -63,6 +55,21 @@ public enum AtomicFile {
     /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``.
     public static func write(_ bytes: some Sequence<UInt8>, to url: URL) throws {
         try write(to: url) { try $0.write(bytes) }
+    }
+
+    /// What to throw where the system refused to write to a file, with its reason and what to do.
+    ///
+    /// - Parameter code: `errno`.
+    public static func failure(_ code: Int32, writing path: String) -> CheckpointError {
+        Output.failure(code, file: path)
+    }
+
+    /// Whether something other than a file or a folder has this name: a device or a pipe. It is written to, not replaced:
+    /// an administrator's `--output /dev/null` must not turn that into a file.
+    public static func isDevice(_ url: URL) -> Bool {
+        var status = stat()
+        guard stat(url.path, &status) == 0 else { return false }
+        return status.st_mode & S_IFMT != S_IFREG && status.st_mode & S_IFMT != S_IFDIR
     }
 
     /// Removes what a process that was killed in the middle of writing left in a folder.

@@ -37,9 +37,7 @@ struct Combine: AsyncParsableCommand {
         var prefixes: [Prefix] = []
         for input in [first, second] {
             let url = try await input.located(quiet: common.quiet)
-            guard url.standardizedFileURL != output.standardizedFileURL else {
-                throw ConvertError.sameFile(path: output.path)
-            }
+            try Convert.check(output, against: ["a prefix": [url], "--model": [model?.file]])
             let file = try PrefixFile(url)
             guard let shape = known?.shape ?? file.modelShape else {
                 throw ConvertError.unknownSizes(path: url.path, dialect: file.dialect.title)

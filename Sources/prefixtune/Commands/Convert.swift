@@ -37,14 +37,12 @@ struct Convert: AsyncParsableCommand {
     @Compute private func runOnComputeThread() async throws {
         common.apply()
         let input = try await input.located(quiet: common.quiet)
+        try Self.check(output, against: ["the prefix": [input], "--model": [model?.file]])
         let folder = try await model?.folder(quiet: common.quiet)
         let file = try PrefixFile(input)
         let known = try model?.resolved(folder)
         guard let shape = known?.shape ?? file.modelShape else {
             throw ConvertError.unknownSizes(path: input.path, dialect: file.dialect.title)
-        }
-        guard output.standardizedFileURL != input.standardizedFileURL else {
-            throw ConvertError.sameFile(path: output.path)
         }
         let prefix: Prefix
         switch try file.contents(for: shape) {
@@ -63,14 +61,22 @@ struct Convert: AsyncParsableCommand {
     }
 }
 
+extension Convert {
+    /// Refuses a place to write a prefix to, where that or a file that may be written in it is read.
+    static func check(_ output: URL, against inputs: KeyValuePairs<String, [URL?]>) throws {
+        let names = ["adapter_model.safetensors", "adapter.safetensors", "adapter_config.json", "pytorch_model.bin"]
+        for place in [output] + names.map(output.appendingPathComponent) {
+            try ResultOutput.check(["the place to write to": place], against: inputs)
+        }
+    }
+}
+
 extension PrefixTarget: ExpressibleByArgument {}
 
 /// What can go wrong in converting, beside what the library says.
 enum ConvertError: Error, Equatable {
     /// The file does not say which model it is for.
     case unknownSizes(path: String, dialect: String)
-    /// The prefix would be written over itself.
-    case sameFile(path: String)
 }
 
 extension ConvertError: CustomStringConvertible {
@@ -80,8 +86,6 @@ extension ConvertError: CustomStringConvertible {
         case .unknownSizes(let path, let dialect):
             "\(path) (\(dialect)) does not say how many layers and heads its model has; name the model with --model, or "
                 + "give its sizes, as --model layers=12,heads=12,head-width=64"
-        case .sameFile(let path):
-            "\(path) is the prefix to be read; name another place to write to"
         }
     }
 }
@@ -120,6 +124,9 @@ struct ModelSizes: ExpressibleByArgument {
                     AttentionStack(layerCount: $0, keyHeadCount: heads, headWidth: headWidth)
                 }))
     }
+
+    /// The model's folder, where it is local.
+    var file: URL? { if case .model(let reference) = source { reference.file } else { nil } }
 
     /// The model's folder, fetched where it is not here yet; nil where sizes were given.
     func folder(quiet: Bool) async throws -> URL? {

@@ -33,6 +33,8 @@ struct Score: AsyncParsableCommand {
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
+        try ResultOutput.check(
+            ["--output": output], against: ["--data": [data.url], "the model": model.inputs.map(\.value)])
         let examples = try task.readForTraining([data.url])
         let loaded = try await model.load(common)
         let reserved = loaded.model.network.shape.positionCount - loaded.positions

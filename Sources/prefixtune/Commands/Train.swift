@@ -48,6 +48,8 @@ struct Train: AsyncParsableCommand {
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
+        try ResultOutput.check(
+            ["--output": output], against: ["--model": [model.file], "--init": [prefix.initialization?.file]])
         let (paper, length) = TrainingSettings.paper(task, others.known(method))
         let settings = training.settings(over: paper)
         let folder = try await model.located(quiet: common.quiet)

@@ -37,11 +37,16 @@ struct ModelOptions: ParsableArguments {
         let model = try LanguageModel.load(
             folder, precision: precision, adapters: adapters,
             trained: bottleneck.map { TrainedAdapters(bottleneck: $0) }, name: model.description)
+        let sources = ["model": folder, "prefix": prefix, "lora": lora, "adapter": adapterFolder].compactMapValues(
+            \.self)
         let positions = model.network.shape.positionCount
-        guard let prefix else { return LoadedModel(model: model, start: nil, positions: positions) }
+        guard let prefix else {
+            return LoadedModel(model: model, start: nil, positions: positions, sources: sources)
+        }
         if InfixFile.isInfix(prefix) {
             let start = InitialKeyValues(afterPrompt: try InfixFile(prefix).infix(for: model))
-            return LoadedModel(model: model, start: start, positions: positions - start.decoderPositions)
+            return LoadedModel(
+                model: model, start: start, positions: positions - start.decoderPositions, sources: sources)
         }
         let file = try PrefixFile(prefix), loaded = try file.prefix(for: model)
         if common.verbose {
@@ -52,7 +57,26 @@ struct ModelOptions: ParsableArguments {
         let taken = loaded.textPosition == .afterPrefix ? loaded.length : 0
         return LoadedModel(
             model: model, start: try loaded.keyValues(for: model.network.shape), positions: positions - taken,
-            prefix: loaded)
+            prefix: loaded, sources: sources)
+    }
+
+    /// What is loaded, as text by name: its fingerprints, and how it is used.
+    @Compute func settings(_ loaded: LoadedModel) -> [String: String] {
+        var settings: [String: String] = [:]
+        for (name, url) in loaded.sources {
+            var fingerprint = Fingerprint()
+            fingerprint.add(url)
+            settings["fingerprint of the \(name)"] = fingerprint.text
+        }
+        settings["precision"] = "\(precision)"
+        if lora != nil { settings["lora"] = "alpha \(loraAlpha ?? 32)\(mergeLora ? ", merged" : "")" }
+        return settings
+    }
+
+    /// What an output must not be written over.
+    var inputs: [String: URL] {
+        let references = ["--model": model, "--prefix": prefix, "--lora": lora, "--adapter": adapter]
+        return references.compactMapValues { $0?.file }
     }
 }
 
@@ -65,4 +89,6 @@ struct ModelOptions: ParsableArguments {
     let positions: Int
     /// The prefix that ``start`` is made of.
     var prefix: Prefix?
+    /// Where its parts were read from: model, prefix, lora, adapter.
+    var sources: [String: URL] = [:]
 }

@@ -59,6 +59,9 @@ enum ModelReference: ExpressibleByArgument, CustomStringConvertible {
         }
     }
 
+    /// The folder or file, where it is local.
+    var file: URL? { if case .local(let url) = self { url } else { nil } }
+
     /// What is recorded as the model's name: the hub's name, or the folder's path.
     var description: String {
         switch self {

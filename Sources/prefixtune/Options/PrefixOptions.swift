@@ -65,6 +65,9 @@ struct PrefixOptions: ParsableArguments {
             }
         }
 
+        /// The adapter's folder, where it is local.
+        var file: URL? { if case .adapter(let reference) = self { reference.file } else { nil } }
+
         /// With the adapter's folder, fetched where it is not here yet.
         func located(quiet: Bool) async throws -> PrefixInitialization {
             switch self {
