@@ -6,15 +6,8 @@ import Tokenizers
 
 /// Answers the sources of a task in common batches, in their order.
 @Compute struct AnswerRun {
-    /// A line of the output.
-    struct Answer: Encodable {
-        let prompt: String
-        let text: String
-        let token_ids: [Int32]
-    }
-
     /// How answers are chosen.
-    let options: DecodingOptions
+    var options: DecodingOptions
     /// What was changed to make the prompt fit, for people.
     private(set) var note: String?
     /// What the model is given, one for each example.
@@ -22,7 +15,7 @@ import Tokenizers
     private let examples: [Example]
     private let task: TaskKind
     private let loaded: LoadedModel
-    private let limits: GenerationRun.Limits
+    private let batchSize: Int?
 
     /// - Parameters:
     ///   - format: How prompts are made of the examples.
@@ -33,6 +26,7 @@ import Tokenizers
         batchSize: Int?, fits: Bool
     ) throws {
         self.examples = examples
+        self.batchSize = batchSize
         self.task = task
         self.loaded = loaded
         let model = loaded.model
@@ -63,29 +57,56 @@ import Tokenizers
             throw CommandError.promptTooLong(
                 example.location, tokens: length(prompt), newTokens: options.maxNewTokens, positions: loaded.positions)
         }
+        options.forbiddenSequences += model.sequences(ofWords: flags.badWords)
         self.options = options
-        var limits = GenerationRun.Limits()
-        if let batchSize {
-            let beams = if case .beam(let width) = options.strategy { width } else { 1 }
-            limits.rows = batchSize * beams
-        }
-        self.limits = limits
     }
 
-    /// Number of answers to come.
+    /// Number of prompts.
     var count: Int { prompts.count }
 
-    /// Answers all prompts.
+    /// What the answers depend on but for the model and what adapts it, as text by name.
+    func settings() throws -> [String: String] {
+        let values = try JSONSerialization.jsonObject(with: JSONEncoder().encode(options)) as? [String: Any] ?? [:]
+        var settings = values.mapValues { "\($0)" }, prompts = Fingerprint()
+        for (example, tokens) in zip(examples, self.prompts) {
+            prompts.add(example.prompt)
+            prompts.add("\(tokens)")
+        }
+        settings["task"] = task.rawValue
+        settings["fingerprint of the prompts"] = prompts.text
+        return settings
+    }
+
+    /// Whether bytes are the line of a prompt.
     ///
-    /// - Parameter receive: Given the answers in the order of the prompts, each as soon as those before it are there.
-    func answers(receive: (Answer) throws -> Void) throws {
-        let run = try begin()
-        var waiting: [Int: Generation] = [:], next = 0
+    /// - Throws: ``PartialOutputError`` where they are that of another one.
+    func isWhole(_ index: Int, _ bytes: Data) throws -> Bool {
+        guard let line = try? JSONDecoder().decode(AnswerLine.self, from: bytes), index < count else { return false }
+        guard line.prompt == examples[index].prompt else {
+            throw PartialOutputError.otherPrompt(
+                line: index + 1, found: String(line.prompt.prefix(60)),
+                expected: String(examples[index].prompt.prefix(60)))
+        }
+        return true
+    }
+
+    /// Answers the prompts.
+    ///
+    /// - Parameters:
+    ///   - first: Number of the first prompt to be answered.
+    ///   - receive: Given the answers in the order of the prompts, each as soon as those before it are there.
+    func answers(from first: Int = 0, receive: (AnswerLine) throws -> Void) throws {
+        let run = try begin(from: first)
+        var waiting: [Int: [(answer: Int, generation: Generation)]] = [:], done: Set<Int> = [], next = 0
         while let step = try run.next() {
             if Interrupt.isRequested { throw CommandError.interrupted }
-            for (prompt, _, generation) in step.finished { waiting[prompt] = generation }
-            while let generation = waiting.removeValue(forKey: next) {
-                try receive(answer(next, generation))
+            for (prompt, answer, generation) in step.finished {
+                waiting[prompt, default: []].append((answer, generation))
+            }
+            done.formUnion(step.answered)
+            while done.remove(next) != nil {
+                let found = waiting.removeValue(forKey: next)?.sorted { $0.answer < $1.answer } ?? []
+                try receive(line(first + next, found.map(\.generation)))
                 next += 1
             }
         }
@@ -96,27 +117,28 @@ import Tokenizers
     /// - Parameter piece: Given the text as it grows, whole characters at a time.
     func stream(piece: (String) throws -> Void) throws {
         let run = try begin()
-        var decoder = loaded.model.tokenizer.streamingDecoder(skippingSpecialTokens: true)
+        var answer = AnswerText(loaded.model.tokenizer, options: options)
         while let step = try run.next() {
             if Interrupt.isRequested { throw CommandError.interrupted }
-            for (_, _, token) in step.tokens where !options.endTokens.contains(token) { try piece(decoder.append(token)) }
+            for (_, _, token) in step.tokens { try piece(answer.append(token)) }
         }
-        try piece(decoder.finish())
+        try piece(answer.finish())
     }
 
-    private func begin() throws -> GenerationRun {
-        try GenerationRun(
-            loaded.model.network, prompts: prompts, after: prompts.map { _ in loaded.start }, options: options,
-            limits: limits)
+    private func begin(from first: Int = 0) throws -> GenerationRun {
+        var limits = GenerationRun.Limits()
+        if let batchSize { limits.rows = batchSize * options.width }
+        let rest = Array(prompts[first...])
+        return try GenerationRun(
+            loaded.model.network, prompts: rest, after: rest.map { _ in loaded.start },
+            options: options.continuing(afterPrompts: first), limits: limits, tokenizer: loaded.model.tokenizer)
     }
 
-    /// The answer to an example.
-    func answer(_ index: Int, _ generation: Generation) -> Answer {
-        let text = generation.finishReason == .endToken ? generation.tokenIds.dropLast() : generation.tokenIds[...]
-        return Answer(
-            prompt: examples[index].prompt,
-            text: task.text(
-                ofAnswer: loaded.model.tokenizer.decode(text, skippingSpecialTokens: true)),
-            token_ids: generation.tokenIds)
+    /// The answers to an example.
+    func line(_ index: Int, _ generations: [Generation]) -> AnswerLine {
+        let answers = generations.map {
+            AnswerLine.Answer($0, task: task, tokenizer: loaded.model.tokenizer, options: options)
+        }
+        return AnswerLine(prompt: examples[index].prompt, answers[0], others: Array(answers.dropFirst()))
     }
 }

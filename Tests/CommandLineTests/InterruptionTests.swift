@@ -133,27 +133,4 @@ import Testing
         #expect(score.errors.hasPrefix("perplexity "))
         #expect(try await Tool.run(["inspect", "run"], in: workspace).output.contains(", not finished\n"))
     }
-
-    @Test func generationThatIsInterruptedLeavesNothing() async throws {
-        let workspace = try Workspace()
-        // Enough for a minute: the signal must come first, however late this test is woken.
-        try workspace.write(String(repeating: Workspace.data, count: 12_000), to: "many.jsonl")
-        try workspace.write("what was there before", to: "texts.jsonl")
-        let before = try workspace.snapshot()
-        let running = try Tool.start(
-            [
-                "generate", "--model", "model", "--input", "many.jsonl", "--max-new-tokens", "40", "--output",
-                "texts.jsonl",
-            ],
-            in: workspace)
-        while running.process.isRunning, try workspace.snapshot().keys.count == before.keys.count {
-            try await Task.sleep(for: .milliseconds(1))
-        }
-        kill(running.process.processIdentifier, SIGINT)
-        let result = try await running.result()
-        #expect(result.code == 1 && !result.wasKilled)
-        #expect(
-            result.errors.hasSuffix("Error: interrupted before the results were complete; run the command again\n"))
-        #expect(try workspace.snapshot() == before)
-    }
 }

@@ -44,12 +44,15 @@ import Testing
 
     @Test func aFolderWhereAFileIsAsked() async throws {
         let workspace = try Workspace()
+        try FileManager.default.createDirectory(at: workspace["folder"], withIntermediateDirectories: true)
         let before = try workspace.snapshot()
-        let result = try await Tool.run(
-            ["score", "--model", "model", "--data", "data.jsonl", "--output", "model"], in: workspace)
-        #expect(result.code == 1)
-        #expect(result.errors.contains("cannot write \(workspace["model"].path): Is a directory"), "\(result.errors)")
-        #expect(try workspace.snapshot() == before)
+        for command in Self.commands("folder", workspace).dropFirst() {
+            let result = try await Tool.run(command, in: workspace)
+            #expect(result.code == 1)
+            #expect(
+                result.errors.contains("cannot write \(workspace["folder"].path): Is a directory"), "\(result.errors)")
+            #expect(try workspace.snapshot() == before)
+        }
     }
 
     @Test(.enabled(if: SmallDisk.isPossible, "this process may not mount file systems"))

@@ -76,6 +76,22 @@ import Testing
             line: "generate \(model) --prompt x --sample --top-p 1.5",
             message: "--top-p is 1.5, but must be greater than 0 and at most 1 (off)."),
         Case(
+            line: "generate \(model) --prompt x --presence-penalty -3",
+            message: "--presence-penalty is -3.0, but must be between -2 and 2 (0 is off)."),
+        Case(
+            line: "generate \(model) --prompt x --answers 2",
+            message: "--answers is 2, but must be at most the number of beams, unless answers are drawn at random."),
+        Case(
+            line: "generate \(model) --prompt x --beams 3 --answers 4",
+            message: "--answers is 4, but must be at most the number of beams, unless answers are drawn at random."),
+        Case(line: "generate \(model) --prompt x --logprobs 2", message: "--logprobs are written as JSON; add --json."),
+        Case(
+            line: "generate \(model) --input data.jsonl --logprobs 101",
+            message: "--logprobs is 101, but must be between 0 and 100."),
+        Case(
+            line: "generate \(model) --input data.jsonl --resume",
+            message: "--resume goes on in a file; give --input FILE and --output FILE."),
+        Case(
             line: "generate \(model) --input data.jsonl --batch-size 0",
             message: "--batch-size is 0, but at least 1 is needed."),
         Case(

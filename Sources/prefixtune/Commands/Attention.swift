@@ -19,7 +19,7 @@ struct Attention: AsyncParsableCommand {
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions
-    @Option(help: "A text to read.") var prompt: String?
+    @Option(help: "A text to read; - reads it from standard input.") var prompt: String?
     @Option(help: "What follows the prompt.") var completion: String?
     @Option(help: "A file of prompts, with or without completions, plain or gzip-compressed; - for standard input.")
     var input: InputFile?
@@ -53,9 +53,12 @@ struct Attention: AsyncParsableCommand {
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
+        try ResultOutput.check(
+            ["--report": report], against: ["--input": [input], "the model": model.inputs.map(\.value)])
         var examples = [
             Example(
-                prompt: prompt ?? "", completion: completion, location: DataLocation(file: "--prompt", line: 1))
+                prompt: try PromptText.read(prompt ?? ""), completion: completion,
+                location: DataLocation(file: "--prompt", line: 1))
         ]
         if let input { examples = try task.read(input.url) }
         if let limit { examples = Array(examples.prefix(limit)) }

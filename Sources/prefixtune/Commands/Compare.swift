@@ -22,7 +22,7 @@ struct Compare: AsyncParsableCommand {
     var prefixes: [ModelReference]
     @Flag(help: "Answer without a prefix, too.") var base = false
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
-    @Option(help: "The text to continue.") var prompt: String?
+    @Option(help: "The text to continue; - reads it from standard input.") var prompt: String?
     @Option(help: "A file of prompts, plain or gzip-compressed; - for standard input.")
     var input: InputFile?
     @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
@@ -72,6 +72,9 @@ struct Compare: AsyncParsableCommand {
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
+        try ResultOutput.check(
+            ["--output": output, "--report": report],
+            against: ["--input": [input], "--model": [self.model.file], "--prefixes": prefixes.map(\.file)])
         let model = try LanguageModel.load(
             await self.model.located(quiet: common.quiet), precision: precision, name: self.model.description)
         let shape = model.network.shape
@@ -90,17 +93,20 @@ struct Compare: AsyncParsableCommand {
         if let note = run.note { common.note(note) }
         var size = GenerationRun.Limits()
         if let batchSize {
-            let beams = if case .beam(let width) = run.options.strategy { width } else { 1 }
-            size.rows = batchSize * beams * count
+            size.rows = batchSize * run.options.width * count
         }
         let comparison = SideBySide(
-            model.network, after: starts, prompts: run.prompts, options: run.options, limits: size)
+            model.network, after: starts, prompts: run.prompts, options: run.options, limits: size,
+            tokenizer: model.tokenizer)
         try write(comparison, run, examples)
     }
 
     private func examples() throws -> [Example] {
         guard let input else {
-            return [Example(prompt: prompt ?? "", location: DataLocation(file: "--prompt", line: 1))]
+            return [
+                Example(
+                    prompt: try PromptText.read(prompt ?? ""), location: DataLocation(file: "--prompt", line: 1))
+            ]
         }
         // As for generate: a table has one line per reference in its file.
         let all = try task.read(input.url), examples = task == .jsonl ? all : all.groupedBySource().examples
@@ -119,7 +125,7 @@ struct Compare: AsyncParsableCommand {
                 try comparison.run {
                     if Interrupt.isRequested { throw CommandError.interrupted }
                 } receive: { index, generations in
-                    let answers = generations.map { run.answer(index, $0) }
+                    let answers = generations.map { run.line(index, [$0]) }
                     try write(json ? try JSONText.line(line(names, answers)) : table(index, names, answers))
                     page.add(examples[index], outputs: answers.map(\.text), isTable: isTable)
                     let done = index + 1, seconds = Date().timeIntervalSince(begin)
@@ -134,13 +140,13 @@ struct Compare: AsyncParsableCommand {
         try ResultOutput.write(to: report) { try writeAll($0) }
     }
 
-    private func line(_ names: [String?], _ answers: [AnswerRun.Answer]) -> Line {
+    private func line(_ names: [String?], _ answers: [AnswerLine]) -> Line {
         Line(
             prompt: answers.first?.prompt ?? "",
             outputs: zip(names, answers).map { .init(prefix: $0, text: $1.text, token_ids: $1.token_ids) })
     }
 
-    private func table(_ index: Int, _ names: [String?], _ answers: [AnswerRun.Answer]) -> String {
+    private func table(_ index: Int, _ names: [String?], _ answers: [AnswerLine]) -> String {
         let width = output == nil ? TerminalText.columns : 100, names = names.map { $0 ?? "no prefix" }
         let indent = (names + ["prompt"]).reduce(0) { max($0, $1.count) } + 2
         let items = [("prompt", answers.first?.prompt ?? "")] + zip(names, answers.map(\.text))

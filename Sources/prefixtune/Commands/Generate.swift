@@ -10,7 +10,15 @@ struct Generate: AsyncParsableCommand {
         abstract: "Continue a prompt, or all prompts of a file.",
         discussion: """
             --prompt prints the text; on a terminal, as it is generated. --input takes JSON lines with "prompt" and \
-            writes JSON lines with "prompt", "text" and "token_ids". With --task e2e, webnlg or dart it takes the task's \
+            writes JSON lines with "prompt", "text" and "token_ids"; with --logprobs also "logprobs", one for each token, \
+            and "top_logprobs", for each token the most probable ones as {"token_id", "token", "logprob"}, best first; with \
+            --answers also "answers", which has all of them, the keys beside it being the first one's. token_ids end with \
+            the end token or the tokens of the stop text, the text ends before it. Log-probabilities are the model's own, \
+            before temperature, penalties and filters. The score of a token that occurs n times in the answer becomes \
+            score - n * frequency penalty - (n > 0) * presence penalty, as OpenAI defines it.
+
+            Answers to --input lie in OUTPUT.partial until all are there; where a run ended early, --resume goes on after \
+            them, to the same output. An output that is there is replaced once the new one is complete. With --task e2e, webnlg or dart it takes the task's \
             files, answers each different source once, in the order of the file, and prompts, searches (5 beams) and \
             cleans the text as the paper's authors do. With --task xsum it summarises documents (6 beams): a .source file, or \
             JSON lines with "document".
@@ -21,14 +29,25 @@ struct Generate: AsyncParsableCommand {
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions
-    @Option(help: "The text to continue.") var prompt: String?
+    @Option(help: "The text to continue, used as given; - reads it from standard input, the last line's end included.")
+    var prompt: String?
     @Option(help: "A file of prompts, plain or gzip-compressed; - for standard input.") var input: InputFile?
     @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
         .jsonl
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @OptionGroup(title: "Decoding") var decoding: DecodingFlags
+    @Option(help: ArgumentHelp("Answers to each prompt: drawn with --sample, or the best beams.", valueName: "n"))
+    var answers = 1
+    @Option(
+        help: ArgumentHelp(
+            "Write the log-probability of each token, and of the n most probable ones there; 0 for none of these.",
+            valueName: "n"))
+    var logprobs: Int?
     @Option(help: "Prompts that are answered at a time.") var batchSize: Int?
     @Option(help: "The file to write to; standard output by default.") var output: URL?
+    @Flag(help: "With --prompt: print a line of JSON as for --input.") var json = false
+    @Flag(help: "With --input and --output: go on after the answers that a run left that ended early.") var resume =
+        false
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {
@@ -38,6 +57,22 @@ struct Generate: AsyncParsableCommand {
         if let batchSize, batchSize < 1 {
             throw ValidationError("--batch-size is \(batchSize), but at least 1 is needed.")
         }
+        if logprobs != nil, input == nil, !json {
+            throw ValidationError("--logprobs are written as JSON; add --json.")
+        }
+        if resume, input == nil || output == nil {
+            throw ValidationError("--resume goes on in a file; give --input FILE and --output FILE.")
+        }
+        let options = counted(decoding.options(for: task, conventions: .init(endTokens: [0]), lineBreaks: []))
+        if let problem = DecodingFlags.problem(of: options) { throw ValidationError(problem) }
+    }
+
+    /// Options with the number of answers, and what is told of them.
+    private func counted(_ options: DecodingOptions) -> DecodingOptions {
+        var options = options
+        options.answerCount = answers
+        options.logProbabilities = logprobs
+        return options
     }
 
     func run() async throws {
@@ -47,20 +82,49 @@ struct Generate: AsyncParsableCommand {
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
+        try ResultOutput.check(
+            ["--output": output], against: ["--input": [input], "the model": model.inputs.map(\.value)])
         let examples: [Example]
         if let input {
             // JSON lines may repeat a prompt on purpose; a table has one line per reference in its file.
             let all = try task.read(input.url)
             examples = task == .jsonl ? all : all.groupedBySource().examples
         } else {
-            examples = [Example(prompt: prompt ?? "", location: DataLocation(file: "--prompt", line: 1))]
+            examples = [
+                Example(
+                    prompt: try PromptText.read(prompt ?? ""), location: DataLocation(file: "--prompt", line: 1))
+            ]
         }
         let loaded = try await model.load(common)
-        let run = try AnswerRun(
+        var run = try AnswerRun(
             examples, task: task, format: limits.format(of: task), loaded: loaded, flags: decoding,
             batchSize: batchSize, fits: input == nil)
         if let note = run.note { common.note(note) }
-        if input == nil { try answerPrompt(run) } else { try answerFile(run) }
+        run.options = counted(run.options)
+        if input == nil { return try answerPrompt(run) }
+        guard let output, !AtomicFile.isDevice(output) else {
+            return try ResultOutput.write(to: output) { write in try answerFile(run) { try write($0) } }
+        }
+        let settings = try run.settings().merging(model.settings(loaded)) { $1 }
+            .merging(["version of prefixtune": PrefixTune.configuration.version]) { $1 }
+        var lines = try PartialOutput(
+            output, settings: settings, isResumed: resume, isWhole: { try run.isWhole($0, $1) })
+        if lines.count > 0 {
+            common.note("going on after \(lines.count) of \(run.count) answers in \(lines.file.path)")
+        }
+        do {
+            try answerFile(run, from: lines.count) { try lines.append($0) }
+        } catch {
+            lines.abandon()
+            guard lines.count > 0 else { throw error }
+            if case CommandError.interrupted = error {
+                throw CommandError.interruptedAnswers(done: lines.count, count: run.count, partial: lines.file.path)
+            }
+            common.note(
+                "\(lines.count) of \(run.count) answers are kept in \(lines.file.path); --resume goes on after them")
+            throw error
+        }
+        try lines.finish()
     }
 
     /// The text of one answer, piece by piece where someone can watch and nothing is changed afterwards.
@@ -68,33 +132,30 @@ struct Generate: AsyncParsableCommand {
         let isWatched = output == nil && isatty(STDOUT_FILENO) != 0
         try ResultOutput.write(to: output) { write in
             func show(_ text: String) throws { try write(isWatched ? TerminalText.withoutControls(text) : text) }
-            if isWatched, task == .jsonl, run.options.isTokenByToken {
+            if json {
+                try run.answers { try write(try JSONText.line($0)) }
+            } else if isWatched, task == .jsonl, !run.options.isBeamSearch, answers == 1 {
                 try run.stream(piece: show)
                 try show("\n")
             } else {
-                try run.answers { try show($0.text + "\n") }
+                // An empty line between answers.
+                try run.answers { try show($0.texts.joined(separator: "\n\n") + "\n") }
             }
         }
     }
 
-    @Compute private func answerFile(_ run: AnswerRun) throws {
+    /// Lines for the prompts from `first` on.
+    @Compute private func answerFile(_ run: AnswerRun, from first: Int = 0, write: (String) throws -> Void) throws {
         var display = ProgressDisplay(quiet: common.quiet || output == nil, unit: "prompt"), done = 0, tokens = 0
         let begin = Date()
-        try ResultOutput.write(to: output) { write in
-            try run.answers { answer in
-                try write(try JSONText.line(answer))
-                done += 1
-                tokens += answer.token_ids.count
-                let seconds = Date().timeIntervalSince(begin)
-                display.update(
-                    done, of: run.count, facts: String(format: "%.0f tokens/s", Double(tokens) / seconds),
-                    secondsLeft: seconds / Double(done) * Double(run.count - done))
-            }
+        try run.answers(from: first) { answer in
+            try write(try JSONText.line(answer))
+            done += 1
+            tokens += answer.answers?.reduce(0) { $0 + $1.token_ids.count } ?? answer.token_ids.count
+            let seconds = Date().timeIntervalSince(begin)
+            display.update(
+                first + done, of: run.count, facts: String(format: "%.0f tokens/s", Double(tokens) / seconds),
+                secondsLeft: seconds / Double(done) * Double(run.count - first - done))
         }
     }
-}
-
-extension DecodingOptions {
-    /// Whether the tokens of an answer are certain one by one.
-    var isTokenByToken: Bool { if case .beam(let width) = strategy { width == 1 } else { true } }
 }

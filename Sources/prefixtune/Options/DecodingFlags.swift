@@ -18,6 +18,26 @@ struct DecodingFlags: ParsableArguments {
         DecodingOptions.EarlyStopping?
     @Option(help: "No run of this many tokens occurs twice.") var noRepeatNgramSize: Int?
     @Option(parsing: .upToNextOption, help: "Token ids that are never chosen.") var forbidIds: [Int32] = []
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "A word or text that is never said, alone or after a blank; may be given several times.", valueName: "text")
+    )
+    var badWords: [String] = []
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "End the answer before this text, wherever the tokens' borders are; may be given several times.",
+            valueName: "text"))
+    var stop: [String] = []
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Taken from the score of every token that the answer has; -2 to 2.", valueName: "x"))
+    var presencePenalty: Double?
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The same, once for each time that the answer has it; -2 to 2.", valueName: "x"))
+    var frequencyPenalty: Double?
     @Option(help: "Makes tokens that occurred less probable; above 1.") var repetitionPenalty: Double?
     @Flag(help: "Draw tokens at random instead of searching.") var sample = false
     @Option(help: "Sampling: below 1 favours probable tokens.") var temperature: Double?
@@ -44,6 +64,9 @@ struct DecodingFlags: ParsableArguments {
         }
         if let length = [maxLength, minLength].compactMap(\.self).min(), length < 2 {
             throw ValidationError("A length of \(length) with the start token leaves no token; give at least 2.")
+        }
+        if badWords.contains(where: \.isEmpty) {
+            throw ValidationError("--bad-words is empty, but a text is needed.")
         }
         if let problem = Self.problem(of: options(for: .jsonl, conventions: .init(endTokens: [0]), lineBreaks: [])) {
             throw ValidationError(problem)
@@ -78,6 +101,9 @@ struct DecodingFlags: ParsableArguments {
         options.noRepeatNGramSize = noRepeatNgramSize ?? options.noRepeatNGramSize
         options.repetitionPenalty = repetitionPenalty ?? options.repetitionPenalty
         options.forbiddenTokens += forbidIds
+        options.stopTexts = stop
+        options.presencePenalty = presencePenalty ?? options.presencePenalty
+        options.frequencyPenalty = frequencyPenalty ?? options.frequencyPenalty
         options.temperature = temperature ?? options.temperature
         options.topK = topK ?? options.topK
         options.topP = topP ?? options.topP
@@ -87,7 +113,7 @@ struct DecodingFlags: ParsableArguments {
     }
 
     /// What is wrong with options, in the words of the command line.
-    private static func problem(of options: DecodingOptions) -> String? {
+    static func problem(of options: DecodingOptions) -> String? {
         do {
             try options.validate()
             return nil
@@ -99,8 +125,11 @@ struct DecodingFlags: ParsableArguments {
 
     /// "maxNewTokens" → "--max-new-tokens".
     private static func flag(_ name: String) -> String {
-        if name == "the number of beams" { return "--beams" }
-        if name == "noRepeatNGramSize" { return "--no-repeat-ngram-size" }
+        let others = [
+            "the number of beams": "--beams", "noRepeatNGramSize": "--no-repeat-ngram-size", "answerCount": "--answers",
+            "logProbabilities": "--logprobs", "stopTexts": "--stop",
+        ]
+        if let other = others[name] { return other }
         return "--" + name.map { $0.isUppercase ? "-\($0.lowercased())" : "\($0)" }.joined()
     }
 }

@@ -38,17 +38,18 @@ enum Tool {
     /// Starts the tool.
     ///
     /// - Parameters:
+    ///   - input: What standard input is; nothing by default.
     ///   - output: Where standard output goes; a file of the workspace by default.
     ///   - more: Variables of the environment. The network is off unless they say otherwise.
     static func start(
-        _ arguments: [String], in workspace: Workspace, output: URL? = nil, environment more: [String: String] = [:],
-        executable: URL? = nil
+        _ arguments: [String], in workspace: Workspace, input: URL? = nil, output: URL? = nil,
+        environment more: [String: String] = [:], executable: URL? = nil
     ) throws -> Running {
         let process = Process()
         process.executableURL = try executable ?? binary()
         process.arguments = arguments
         process.currentDirectoryURL = workspace.folder
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = try input.map { try FileHandle(forReadingFrom: $0) } ?? FileHandle.nullDevice
         var environment = ProcessInfo.processInfo.environment
         // Many of these tests run at a time.
         environment["GOMP_SPINCOUNT"] = "0"

@@ -1,0 +1,14 @@
+import ArgumentParser
+import Foundation
+
+/// A prompt as an argument gives it: the text itself, or all of standard input where it is `-`.
+enum PromptText {
+    /// - Throws: ``CommandError/promptNotUTF8``.
+    static func read(_ argument: String) throws -> String {
+        guard argument == "-" else { return argument }
+        guard let text = String(validating: try FileHandle.standardInput.readToEnd() ?? Data(), as: UTF8.self) else {
+            throw CommandError.promptNotUTF8
+        }
+        return text
+    }
+}
