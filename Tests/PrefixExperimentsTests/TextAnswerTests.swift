@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import PrefixExperiments
 import PrefixTuning
 import Tensors
 import Testing
