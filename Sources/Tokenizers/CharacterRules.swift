@@ -8,6 +8,9 @@ struct CharacterRules {
     private static let deepest = 32
     /// In bytes; the longest that Unicode prescribes takes 33. Every character of a text could become this.
     private static let longestReplacement = 256
+    /// How many bytes may replace one, at most; Unicode prescribes 11 (U+FDFA, 3 bytes by 33). The library holds about 20
+    /// bytes for each byte of a normalised text, so that rules that blow a text up would fill the memory.
+    private static let greatestGrowth = 16
 
     private let units: [UInt32]
     private let damage: ProtobufReader.Damage
@@ -60,7 +63,7 @@ struct CharacterRules {
             guard base | 0xFF < units.count else { throw damage }
             if depths[place] == unseen {
                 depths[place] = open
-                if place != 0, endsRule(place) { try check(Int(units[base] & 0x7FFF_FFFF), in: replacements) }
+                if place != 0, endsRule(place) { _ = try length(of: value(of: place), in: replacements) }
                 for follower in followers[base] where depths[Int(follower)] < 0 {
                     // A follower that is still open lies above: the walk would be endless.
                     guard depths[Int(follower)] == unseen else { throw damage }
@@ -73,12 +76,40 @@ struct CharacterRules {
                 stack.removeLast()
             }
         }
+        try checkGrowth(followers, replacements)
     }
 
-    private func check(_ value: Int, in replacements: ArraySlice<UInt8>) throws {
+    /// Refuses rules that make much of little. Breadth first, so that each rule is seen with the fewest bytes it replaces.
+    private func checkGrowth(_ followers: [[Int32]], _ replacements: ArraySlice<UInt8>) throws {
+        var lengths = [Int](repeating: -1, count: units.count)
+        lengths[0] = 0
+        var queue = [0]
+        var head = 0
+        while head < queue.count {
+            let place = queue[head]
+            head += 1
+            if place != 0, endsRule(place) {
+                let length = try length(of: value(of: place), in: replacements)
+                guard length <= lengths[place] * Self.greatestGrowth else {
+                    throw damage.because("a rule for characters makes \(length) bytes of \(lengths[place])")
+                }
+            }
+            for follower in followers[base(of: place)] where lengths[Int(follower)] < 0 {
+                lengths[Int(follower)] = lengths[place] + 1
+                queue.append(Int(follower))
+            }
+        }
+    }
+
+    /// Where the replacement of a rule that ends at `place` begins.
+    private func value(of place: Int) -> Int { Int(units[base(of: place)] & 0x7FFF_FFFF) }
+
+    /// How long the replacement at `value` is.
+    private func length(of value: Int, in replacements: ArraySlice<UInt8>) throws -> Int {
         guard value < replacements.count else { throw damage }
         let start = replacements.startIndex + value
         let end = min(start + Self.longestReplacement, replacements.endIndex)
-        guard replacements[start..<end].contains(0) else { throw damage }
+        guard let zero = replacements[start..<end].firstIndex(of: 0) else { throw damage }
+        return zero - start
     }
 }

@@ -18,6 +18,13 @@ struct SentencePieceFile: Sendable {
         var type = PieceType.normal
     }
 
+    /// The library descends one call per byte when it builds its tables, so that long pieces overflow the stack (a piece of
+    /// 300 kB ends the process); and at every place of a text it may walk along the longest piece. Published models stay
+    /// below 100 bytes.
+    private static let longestPiece = 256
+    /// Of all pieces together, in bytes; models of 256,000 pieces have 3 MB.
+    private static let mostPieceBytes = 1 << 26
+
     /// In order of id.
     private(set) var pieces: [Piece] = []
     /// What stands for the unknown piece in decoded text.
@@ -66,6 +73,11 @@ struct SentencePieceFile: Sendable {
             }
         }
         // The library cuts pieces at a zero byte, and then finds them twice.
+        guard piece.spelling.count <= longestPiece else {
+            throw ProtobufReader.Damage(
+                offset: message.startIndex,
+                reason: "a piece has \(piece.spelling.count) bytes, more than \(longestPiece)")
+        }
         if piece.spelling.isEmpty || piece.spelling.contains(0) || !isUTF8(piece.spelling) {
             throw ProtobufReader.Damage(offset: message.startIndex, reason: "a piece is empty or no text")
         }
@@ -107,6 +119,9 @@ struct SentencePieceFile: Sendable {
     private func check() throws {
         let whole = ProtobufReader.Damage(offset: 0, reason: "")
         guard pieces.count(where: { $0.type == .unknown }) == 1 else { throw whole.because("not one unknown piece") }
+        guard pieces.reduce(0, { $0 + $1.spelling.count }) <= Self.mostPieceBytes else {
+            throw whole.because("its pieces have more than \(Self.mostPieceBytes) bytes together")
+        }
         guard pieces.contains(where: { $0.type == .normal }) else { throw whole.because("no pieces") }
         let byteCount = Set(pieces.filter { $0.type == .byte }.map(\.spelling)).count
         guard byteCount == (usesByteFallback ? 256 : 0) else { throw whole.because("the byte pieces are incomplete") }

@@ -98,6 +98,28 @@ final class SentencePieceDamageTests {
         #expect(try load(pieces + room).encode(String(repeating: "c", count: 100)).count == 3)
     }
 
+    @Test("pieces so long that the library overflows its stack", arguments: [1, 4, 5] as [UInt8])
+    func longPieces(type: UInt8) throws {
+        for length in [257, 300_000] {
+            let long = String(repeating: "a", count: length)
+            let error = #expect(throws: TokenizerError.self) { try load(pieces + piece(long, type: type)) }
+            #expect(error?.description.contains("\(length) bytes") == true)
+        }
+        #expect(try load(pieces + piece(String(repeating: "a", count: 256), type: type)).encode("ab") == [1, 2, 3])
+        // Pairs merged one after the other: the library descends once per character of an unused piece.
+        let chain = (2...256).flatMap { piece(String(repeating: "a", count: $0), type: 5, score: -Float($0)) }
+        let text = String(repeating: "a", count: 10_000)
+        #expect(try load(pieces + chain + field(2, [0x18, 2])).encode(text).count == 10_001)
+    }
+
+    @Test("rules that make very long texts of short ones")
+    func growingRules() throws {
+        let room = Array(repeating: UInt8(ascii: "b"), count: 16) + [0]
+        #expect(try load(pieces + rules(replacements: room)).encode("A").count == 17)
+        let error = #expect(throws: TokenizerError.self) { try load(pieces + rules(replacements: [0x62] + room)) }
+        #expect(error?.description.contains("17 bytes of 1") == true)
+    }
+
     @Test("rules that lead out of the array, or round in circles")
     func badRules() throws {
         let start = 1 ^ 0x41
