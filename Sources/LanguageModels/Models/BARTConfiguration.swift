@@ -58,7 +58,7 @@ public struct BARTConfiguration: ModelConfiguration {
         tiesWordEmbeddings = try file.flag("tie_word_embeddings", default: true)
         residualDropout = try file.probability("dropout", default: 0.1)
         attentionDropout = try file.probability("attention_dropout", default: 0)
-        endTokens = try file.tokens("eos_token_id", vocabulary: vocabularySize, default: [2])
+        endTokens = try file.endTokens("eos_token_id", default: [2])
         startToken = try file.token("decoder_start_token_id", vocabulary: vocabularySize, default: 2) ?? 2
         fileContents = file.contents
         for (name, stack) in [("encoder", encoder), ("decoder", decoder)]

@@ -245,6 +245,26 @@ package struct ConfigurationReader {
         return found.first
     }
 
+    /// The tokens that end a text. They may lie beyond the vocabulary: tiny test models keep the id of the model they were
+    /// made from, and never write it. One that is no id at all is taken for such a one.
+    ///
+    /// - Parameter fallback: What the original takes where the key is missing; a null stands for none.
+    func endTokens(_ key: String, default fallback: [Int32] = []) throws -> [Int32] {
+        let list: [Value]
+        switch values[key] {
+        case nil: return fallback
+        case .null?: return []
+        case .list(let several)?: list = several
+        case let single?: list = [single]
+        }
+        return try list.map { value in
+            guard case .number(let number) = value, number == number.rounded() else {
+                throw invalid(key, "a token id is needed")
+            }
+            return Int32(exactly: number).flatMap { $0 < 0 ? nil : $0 } ?? .max
+        }
+    }
+
     /// One of the activations that MLPs use.
     func activation(_ key: String, default fallback: String) throws -> NamedActivation {
         let name = try optionalString(key) ?? fallback

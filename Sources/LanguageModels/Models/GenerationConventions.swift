@@ -2,7 +2,7 @@ import Foundation
 
 /// The tokens that a model's makers prescribe for its output: `generation_config.json`, else `config.json`.
 public struct GenerationConventions: Equatable, Sendable {
-    /// Tokens that end an answer.
+    /// Tokens that end an answer. As files state them they may lie beyond the vocabulary; a ``LanguageModel`` has none that do.
     public var endTokens: [Int32]
     /// The token that begins a text (`bos_token_id`): what an empty prompt is answered after.
     public var beginToken: Int32?
@@ -35,7 +35,7 @@ public struct GenerationConventions: Equatable, Sendable {
             guard FileManager.default.fileExists(atPath: url.path) else { continue }
             let file = try ConfigurationReader(url)
             if name == "generation_config.json" {
-                let ends = try file.tokens("eos_token_id", vocabulary: size, default: conventions.endTokens)
+                let ends = try file.endTokens("eos_token_id", default: conventions.endTokens)
                 if !ends.isEmpty { conventions.endTokens = ends }
             }
             func forced(_ key: String) throws -> Int32? { try file.token(key, vocabulary: size) }

@@ -116,8 +116,8 @@ public struct LlamaConfiguration: ModelConfiguration {
         self.normsHeads = normsHeads
         tiesWordEmbeddings = try file.flag("tie_word_embeddings", default: false)
         attentionDropout = try file.probability("attention_dropout", default: 0)
-        endTokens = try file.tokens(
-            "eos_token_id", vocabulary: vocabularySize, default: relative.endToken.map { [$0] } ?? [])
+        endTokens = try file.endTokens(
+            "eos_token_id", default: relative.endToken.map { [$0] } ?? [])
         fileContents = file.contents
         guard headCount.isMultiple(of: keyHeadCount) else {
             throw file.invalid(

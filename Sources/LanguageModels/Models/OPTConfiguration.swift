@@ -55,7 +55,7 @@ public struct OPTConfiguration: ModelConfiguration {
         tiesWordEmbeddings = try file.flag("tie_word_embeddings", default: true)
         residualDropout = try file.probability("dropout", default: 0.1)
         attentionDropout = try file.probability("attention_dropout", default: 0)
-        endTokens = try file.tokens("eos_token_id", vocabulary: vocabularySize, default: [2])
+        endTokens = try file.endTokens("eos_token_id", default: [2])
         fileContents = file.contents
         guard width.isMultiple(of: headCount) else {
             throw file.invalid("num_attention_heads", "\(headCount) heads do not divide the width of \(width)")
