@@ -64,7 +64,7 @@ extension LanguageModel {
     /// - Throws: ``AnalysisError/badCount(_:)``, or ``PrefixError/wrongSize(found:expected:)`` where the width is another.
     public func nearestWords(to prompt: SoftPrompt, count: Int) throws -> [NearestWords] {
         guard count > 0 else { throw AnalysisError.badCount(count) }
-        let width = network.embeddings(of: [endOfText]).width
+        let width = network.embeddings(of: [0]).width
         guard prompt.width == width else {
             throw PrefixError.wrongSize(found: prompt.values.count, expected: "\(prompt.length) × \(width)")
         }

@@ -104,7 +104,9 @@ import Tokenizers
         guard words.contains(where: { !$0.isWhitespace }) else {
             throw PrefixError.badInitialText(tokens: 0, length: nil)
         }
-        return model.tokenizer.encode(" " + words)
+        let tokens = try model.tokenizer.encode(" " + words)
+        try PrefixError.requireRows(of: model, for: tokens)
+        return tokens
     }
 
     /// Length and hidden width.

@@ -27,6 +27,8 @@ public enum PrefixError: Error, Equatable {
     case cannotConvert(to: String, reason: String)
     /// The text to start from has no tokens, or a number of them that contradicts the length asked for.
     case badInitialText(tokens: Int, length: Int?)
+    /// The text to start from has a token that the model has no embedding of.
+    case unknownToken(Int32, vocabulary: Int)
     /// The prefix to start from has another length than asked for.
     case otherLength(adapter: Int, asked: Int)
     /// The model has no attention of this kind.
@@ -74,6 +76,9 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
                 ? "the text to initialise the prefix from has no tokens; give at least one word"
                 : "the text to initialise the prefix from has \(tokens) tokens, but the prefix length was set to "
                     + "\(length.map(String.init) ?? "another number"); leave the length out, or give a text of that length"
+        case .unknownToken(let token, let vocabulary):
+            "the text to start from contains the token \(token), but the model's embeddings end at \(vocabulary - 1); use the "
+                + "tokenizer that belongs to the model, or words without that token"
         case .otherLength(let adapter, let asked):
             "the adapter to start from has \(adapter) positions, but the prefix length was set to \(asked); "
                 + "leave the length out"
@@ -88,6 +93,14 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
 
     /// The same sentence, for code that shows any `Error`.
     public var errorDescription: String? { description }
+
+    /// Refuses tokens that the model has no embedding of: tokenizers may have tokens that were added after the model was made.
+    static func requireRows(of model: LanguageModel, for tokens: [Int32]) throws {
+        let vocabulary = model.configuration.shape.vocabularySize
+        if let token = tokens.first(where: { !(0..<vocabulary).contains(Int($0)) }) {
+            throw PrefixError.unknownToken(token, vocabulary: vocabulary)
+        }
+    }
 
     private static func sizes(_ shape: ModelShape) -> String {
         "\(shape.layerCount) layers with \(shape.keyHeadCount) key heads of width \(shape.headWidth)"

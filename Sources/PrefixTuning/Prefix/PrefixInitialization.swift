@@ -26,10 +26,10 @@ public enum PrefixInitialization: Codable, Equatable, Sendable {
             guard words.contains(where: { !$0.isWhitespace }) else {
                 throw PrefixError.badInitialText(tokens: 0, length: length)
             }
-            return try activations(of: model.tokenizer.encode(" " + words), model, length)
+            return try activations(of: try model.tokenizer.encode(" " + words), model, length)
         case .file(let url):
             let text = try DataFile(url).contents()
-            return try activations(of: model.tokenizer.encode(bytes: text), model, length)
+            return try activations(of: try model.tokenizer.encode(bytes: text), model, length)
         case .adapter(let folder):
             let prefix = try PrefixFile(folder).prefix(for: model)
             guard length == nil || length == prefix.length else {
@@ -49,6 +49,7 @@ public enum PrefixInitialization: Codable, Equatable, Sendable {
         guard tokens.count < positions else {
             throw PrefixError.tooLong(length: tokens.count, positions: positions)
         }
+        try PrefixError.requireRows(of: model, for: tokens)
         return model.keyValues(of: tokens)
     }
 }
