@@ -11,7 +11,7 @@ extension Tokenizer {
     /// - Throws: ``TokenizerError``, naming the file and what is wrong in it or not supported.
     public init(folder: URL) throws {
         let files = TokenizerFolder(folder)
-        if let document = try files.json("tokenizer.json") {
+        if let document = try files.tokenizerDocument() {
             self = try TokenizerDocument(document, file: files.path("tokenizer.json")).tokenizer(beside: files)
         } else if let vocabulary = try files.json("vocab.json"), let merges = try files.contents("merges.txt") {
             self = try files.tokenizer(vocabulary: vocabulary, merges: merges)
@@ -71,6 +71,7 @@ struct TokenizerFolder {
             }
             var token = try AddedToken(declaredBy: member.value, file: path(name), component: component)
             token.special = member.value["special"]?.bool ?? false
+            if member.value["normalized"] == nil { token.normalized = !token.special }
             return (identifier, token)
         }.sorted { $0.identifier < $1.identifier }
     }
@@ -95,10 +96,11 @@ struct TokenizerFolder {
         return before == nil && after == nil ? nil : .template(before: before ?? [], after: after ?? [])
     }
 
-    /// Adds what the files beside `tokenizer.json` or `vocab.json` declare and the vocabulary does not have yet.
+    /// Adds what the files beside `tokenizer.json` or `vocab.json` declare and the vocabulary does not have yet. Of tokens that
+    /// it has, `added_tokens_decoder` has the last word on the attributes, as in transformers.
     func addConfiguredTokens(of roles: TokenRoles, to added: inout AddedVocabulary) throws {
-        for (identifier, token) in try configuredTokens() where !added.contains(token.content) {
-            try added.add(token, as: identifier)
+        for (identifier, token) in try configuredTokens() {
+            try added.add(token, as: added.contains(token.content) ? nil : identifier)
         }
         for token in roles.all where !added.contains(token.content) { try added.add(token) }
     }
