@@ -9,14 +9,15 @@ func readJSON(_ bytes: UnsafeRawBufferPointer) throws {
 private let texts = [
     "Hello, world! It's 12345 times  <s> </s> [MASK] <|endoftext|>\n\tThe end. ",
     "Ünïcödé e\u{301} \u{2581}▁ 日本語のテキスト 한국어 العربية हिन्दी 👩‍👩‍👧‍👦\u{FE0F}\u{200D} ﬁ ① \u{0}\u{7F}\u{FEFF}",
-    "a", "", " ", String(repeating: "aab ", count: 30),
+    "a", "", " ", String(repeating: "aab ", count: 30), String(repeating: "a", count: 4_000),
 ]
 
 func readTokenizer(_ bytes: UnsafeRawBufferPointer, as name: String) throws {
     try Data(bytes).write(to: fuzzFolder.appendingPathComponent(name))
     let tokenizer = try Tokenizer(folder: fuzzFolder)
     for text in texts {
-        let ids = tokenizer.encode(text, addingSpecialTokens: true)
+        // A text may be too much work; the others need not be.
+        guard let ids = try? tokenizer.encode(text, addingSpecialTokens: true) else { continue }
         for id in ids { precondition(id >= 0 && id < tokenizer.vocabularySize, "an id beyond the vocabulary") }
         _ = tokenizer.decode(ids)
         _ = tokenizer.decode(ids, skippingSpecialTokens: true)
