@@ -15,6 +15,11 @@ static inline int oniguruma_compile(OnigRegex *regex, const OnigUChar *pattern, 
     return onig_new(regex, pattern, end, ONIG_OPTION_NONE, ONIG_ENCODING_UTF8, ONIG_SYNTAX_DEFAULT, &info);
 }
 
+/// Whether a search ended because it was not allowed to go back more often.
+static inline _Bool oniguruma_is_out_of_retries(int status) {
+    return status == ONIGERR_RETRY_LIMIT_IN_MATCH_OVER || status == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER;
+}
+
 /// Finds the first match that begins at `start` or later in the text up to `end`, and where it begins and ends.
 /// Returns a negative number where there is none, or where `retries` steps back were not enough, or
 /// `depth` places to go back to.

@@ -4,19 +4,13 @@
 /// even where that is a token itself, and a token that must stand alone only asks for blanks around it.
 struct AddedTokenSplitter: Sendable {
     private let tokens: [[UInt8]: (identifier: Int32, token: AddedToken)]
-    /// Per first byte, the tokens that begin with it, longest first.
-    private let candidates: [[[UInt8]]]
+    private let trie: ByteTrie
 
     init(_ tokens: [Int32: AddedToken]) {
         var known: [[UInt8]: (identifier: Int32, token: AddedToken)] = [:]
-        var candidates = [[[UInt8]]](repeating: [], count: 256)
-        for (identifier, token) in tokens {
-            guard let first = token.content.first else { continue }
-            known[token.content] = (identifier, token)
-            candidates[Int(first)].append(token.content)
-        }
+        for (identifier, token) in tokens where !token.content.isEmpty { known[token.content] = (identifier, token) }
         self.tokens = known
-        self.candidates = candidates.map { list in list.sorted { $0.count > $1.count } }
+        trie = ByteTrie(known.map { (key: $0.key, value: $0.value.identifier) })
     }
 
     /// The id of an added token.
@@ -24,39 +18,39 @@ struct AddedTokenSplitter: Sendable {
 
     /// Hands over the text between added tokens, and their ids, in order.
     func split(
-        _ text: UnsafeBufferPointer<UInt8>, text takeText: (UnsafeBufferPointer<UInt8>) -> Void,
+        _ text: UnsafeBufferPointer<UInt8>, text takeText: (UnsafeBufferPointer<UInt8>) throws -> Void,
         token takeToken: (Int32) -> Void
-    ) {
-        let parts = cut(text)
+    ) throws {
+        let parts = try cut(text)
         if parts.isEmpty {
-            if !text.isEmpty { takeText(text) }
+            if !text.isEmpty { try takeText(text) }
             return
         }
         for part in stripped(parts) where !part.isEmpty {
             if let identifier = identifier(of: part) {
                 takeToken(identifier)
             } else {
-                part.withUnsafeBufferPointer(takeText)
+                try part.withUnsafeBufferPointer(takeText)
             }
         }
     }
 
     /// Tokens and the text between them, none of them empty; nothing where there are no tokens.
-    private func cut(_ text: UnsafeBufferPointer<UInt8>) -> [[UInt8]] {
+    private func cut(_ text: UnsafeBufferPointer<UInt8>) throws -> [[UInt8]] {
+        var budget = EncodingBudget(length: text.count)
         var parts: [[UInt8]] = []
         var taken = 0, position = 0
         while position < text.count {
-            let here = candidates[Int(text[position])].first { token in
-                position + token.count <= text.count
-                    && token.elementsEqual(text[position..<position + token.count])
-            }
-            guard let here else {
+            var end: Int?
+            let looked = trie.forEachPrefix(of: text, from: position) { place, _ in end = place }
+            guard budget.spend(looked, on: "added_tokens") else { try budget.check(); return [] }
+            guard let end else {
                 position += 1
                 continue
             }
             if taken < position { parts.append(Array(text[taken..<position])) }
-            parts.append(here)
-            position += here.count
+            parts.append(Array(text[position..<end]))
+            position = end
             taken = position
         }
         if taken > 0 && taken < text.count { parts.append(Array(text[taken...])) }

@@ -1,5 +1,5 @@
 /// A token that is found in the text before any splitting, as Hugging Face's `AddedToken`.
-struct AddedToken: Sendable, Equatable {
+struct AddedToken: Sendable, Hashable {
     var content: [UInt8]
     /// Only where no word character adjoins.
     var singleWord = false
@@ -28,16 +28,19 @@ struct AddedTokens: Sendable {
     /// What those looked for in the normalised text look like there, where that differs from their content.
     private let normalizedContents: [Int32: [UInt8]]
 
-    init(_ tokens: [Int32: AddedToken], normalizer: Normalizer? = nil) {
+    /// - Throws: ``TokenizerError/tooMuchWork(component:bytes:)`` where normalising the tokens takes more than any text may.
+    init(_ tokens: [Int32: AddedToken], normalizer: Normalizer? = nil) throws {
         self.tokens = tokens.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         verbatim = AddedTokenMatcher(self.tokens.filter { !$0.token.normalized })
         var contents: [Int32: [UInt8]] = [:]
         if let normalizer {
+            var budget = EncodingBudget(length: tokens.values.reduce(0) { $0 + $1.content.count })
             for (identifier, token) in tokens where token.normalized {
                 var beginsText = true
                 let content = token.content.withUnsafeBufferPointer {
-                    normalizer.normalized($0, beginsText: &beginsText)
+                    normalizer.normalized($0, beginsText: &beginsText, budget: &budget)
                 }
+                try budget.check()
                 if content != token.content { contents[identifier] = content }
             }
         }
@@ -55,12 +58,12 @@ struct AddedTokens: Sendable {
 
     /// Cuts text at its added tokens; first those looked for in the text as given, then the others, as if the text were
     /// normalised already.
-    func split(_ text: UnsafeBufferPointer<UInt8>) -> [Piece] {
-        let pieces = verbatim.split(text)
+    func split(_ text: UnsafeBufferPointer<UInt8>, budget: inout EncodingBudget) -> [Piece] {
+        let pieces = verbatim.split(text, budget: &budget)
         if normalized.isEmpty { return pieces }
         return pieces.flatMap { piece -> [Piece] in
             guard case .text(let range) = piece else { return [piece] }
-            return normalized.split(UnsafeBufferPointer(rebasing: text[range])).map { inner in
+            return normalized.split(UnsafeBufferPointer(rebasing: text[range]), budget: &budget).map { inner in
                 guard case .text(let part) = inner else { return inner }
                 return .text(part.lowerBound + range.lowerBound..<part.upperBound + range.lowerBound)
             }
@@ -68,32 +71,33 @@ struct AddedTokens: Sendable {
     }
 
     /// Cuts text as given at the tokens that are looked for in it.
-    func splitVerbatim(_ text: UnsafeBufferPointer<UInt8>) -> [Piece] { verbatim.split(text) }
+    func splitVerbatim(_ text: UnsafeBufferPointer<UInt8>, budget: inout EncodingBudget) -> [Piece] {
+        verbatim.split(text, budget: &budget)
+    }
 
     /// Cuts normalised text at the tokens that are looked for in it.
-    func splitNormalized(_ text: UnsafeBufferPointer<UInt8>) -> [Piece] { normalized.split(text) }
+    func splitNormalized(_ text: UnsafeBufferPointer<UInt8>, budget: inout EncodingBudget) -> [Piece] {
+        normalized.split(text, budget: &budget)
+    }
 }
 
 /// Finds added tokens: at the leftmost place the longest, without overlap.
 private struct AddedTokenMatcher: Sendable {
     private let tokens: [(identifier: Int32, token: AddedToken)]
-    /// Per first byte, indices into `tokens`, longest token first.
-    private let candidates: [[Int]]
+    /// Indices into `tokens`.
+    private let trie: ByteTrie
 
     var isEmpty: Bool { tokens.isEmpty }
 
     init(_ tokens: [(identifier: Int32, token: AddedToken)]) {
         self.tokens = tokens
-        var candidates = [[Int]](repeating: [], count: 256)
-        for (index, entry) in tokens.enumerated() {
-            if let first = entry.token.content.first { candidates[Int(first)].append(index) }
-        }
-        self.candidates = candidates.map { list in
-            list.sorted { tokens[$0].token.content.count > tokens[$1].token.content.count }
-        }
+        // Of tokens that normalising makes equal the first counts.
+        let indices = Dictionary(
+            tokens.enumerated().map { ($0.element.token.content, Int32($0.offset)) }, uniquingKeysWith: min)
+        trie = ByteTrie(indices.map { (key: $0.key, value: $0.value) })
     }
 
-    func split(_ text: UnsafeBufferPointer<UInt8>) -> [AddedTokens.Piece] {
+    func split(_ text: UnsafeBufferPointer<UInt8>, budget: inout EncodingBudget) -> [AddedTokens.Piece] {
         if text.isEmpty { return [] }
         if isEmpty { return [.text(0..<text.count)] }
         var pieces: [AddedTokens.Piece] = []
@@ -102,7 +106,10 @@ private struct AddedTokenMatcher: Sendable {
         var taken = 0
         var position = 0
         while position < text.count {
-            guard let index = match(at: position, in: text) else {
+            var found: Int32?
+            let looked = trie.forEachPrefix(of: text, from: position) { found = $1 }
+            guard budget.spend(looked, on: "added_tokens") else { break }
+            guard let index = found.map(Int.init) else {
                 position += 1
                 continue
             }
@@ -110,22 +117,19 @@ private struct AddedTokenMatcher: Sendable {
             var range = position..<position + token.content.count
             position = range.upperBound
             if token.singleWord && !standsAlone(range, in: text) { continue }
-            if token.stripsLeft { range = max(taken, endOfText(before: range.lowerBound, in: text))..<range.upperBound }
-            if token.stripsRight { range = range.lowerBound..<startOfText(after: range.upperBound, in: text) }
+            if token.stripsLeft {
+                let start = endOfText(before: range.lowerBound, from: taken, in: text)
+                range = start..<max(start, range.upperBound)
+            }
+            if token.stripsRight {
+                range = range.lowerBound..<startOfText(after: max(taken, range.upperBound), in: text)
+            }
             if taken < range.lowerBound { pieces.append(.text(taken..<range.lowerBound)) }
             pieces.append(.token(identifier))
             taken = range.upperBound
         }
         if taken < text.count { pieces.append(.text(taken..<text.count)) }
         return pieces
-    }
-
-    private func match(at position: Int, in text: UnsafeBufferPointer<UInt8>) -> Int? {
-        candidates[Int(text[position])].first { index in
-            let content = tokens[index].token.content
-            return position + content.count <= text.count
-                && content.elementsEqual(text[position..<position + content.count])
-        }
     }
 
     private func standsAlone(_ range: Range<Int>, in text: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -144,10 +148,11 @@ private struct AddedTokenMatcher: Sendable {
         return CharacterClasses.table[scalar] & CharacterClasses.classBits == CharacterClasses.space
     }
 
-    /// Where the white space begins that ends before `position`.
-    private func endOfText(before position: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {
+    /// Where the white space begins that ends before `position`; never before `taken`.
+    private func endOfText(before position: Int, from taken: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {
+        if position <= taken { return taken }
         var end = position
-        while end > 0 {
+        while end > taken {
             let start = CharacterClasses.start(before: end, of: text)
             if !isSpace(at: start, in: text) { break }
             end = start

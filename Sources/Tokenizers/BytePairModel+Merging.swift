@@ -35,13 +35,14 @@ extension BytePairModel {
         let dead: Int32 = -1
         var symbols = workspace.symbols
         let count = symbols.count
-        var next = Array(1...count)
-        var previous = Array(-1..<count - 1)
+        // Half the size of Int: a long text of a tokenizer that cuts no words is one word.
+        var next = (1...Int32(count)).map { $0 }
+        var previous = (-1..<Int32(count) - 1).map { $0 }
         var queue = PriorityQueue<UInt64>()
         // The positions are those of the left symbol; an entry is stale unless that pair still has that rank.
         func entry(at position: Int) -> PairTable.Entry? {
             guard symbols[position] != dead, next[position] < count else { return nil }
-            return pairs.entry(symbols[position], symbols[next[position]])
+            return pairs.entry(symbols[position], symbols[Int(next[position])])
         }
         func packed(_ entry: PairTable.Entry, _ position: Int) -> UInt64 {
             UInt64(UInt32(bitPattern: entry.rank)) << 32 | UInt64(position)
@@ -52,13 +53,13 @@ extension BytePairModel {
         while let top = queue.pop() {
             let position = Int(top & 0xFFFF_FFFF)
             guard let merge = entry(at: position), packed(merge, position) == top else { continue }
-            let absorbed = next[position]
+            let absorbed = Int(next[position])
             symbols[position] = merge.identifier
             symbols[absorbed] = dead
             next[position] = next[absorbed]
-            if next[position] < count { previous[next[position]] = position }
+            if next[position] < count { previous[Int(next[position])] = Int32(position) }
             if let entry = entry(at: position) { queue.push(packed(entry, position)) }
-            let before = previous[position]
+            let before = Int(previous[position])
             if before >= 0, let entry = entry(at: before) { queue.push(packed(entry, before)) }
         }
         workspace.symbols = symbols.filter { $0 != dead }

@@ -51,7 +51,7 @@ public struct BytePairTrainer: Sendable {
             }
         }
 
-        let words = countWords(of: texts, without: AddedTokens(special))
+        let words = countWords(of: texts, without: try AddedTokens(special))
         let merges = learnMerges(from: words, into: &vocabulary)
         let model = try BytePairModel(vocabulary: vocabulary, merges: merges, file: "the trained vocabulary")
         var added = AddedVocabulary(over: vocabulary, file: "the trained vocabulary")
@@ -61,7 +61,7 @@ public struct BytePairTrainer: Sendable {
             roles.named = [.beginningOfText: end, .endOfText: end, .unknown: end]
         }
         return Tokenizer(
-            TokenizerCore(byteLevel: model, addedTokens: added, postProcessor: .byteLevel, roles: roles))
+            try TokenizerCore(byteLevel: model, addedTokens: added, postProcessor: .byteLevel, roles: roles))
     }
 
     private func countWords(of texts: some Sequence<String>, without special: AddedTokens) -> WordCounts {
@@ -69,7 +69,8 @@ public struct BytePairTrainer: Sendable {
         CharacterClasses.table.withUnsafeBufferPointer { classes in
             for var text in texts {
                 text.withUTF8 { bytes in
-                    for case .text(let range) in special.split(bytes) {
+                    var budget = EncodingBudget.unlimited
+                    for case .text(let range) in special.split(bytes, budget: &budget) {
                         let piece = UnsafeBufferPointer(rebasing: bytes[range])
                         let scanner = WordScanner(text: piece, classes: classes)
                         var start = 0

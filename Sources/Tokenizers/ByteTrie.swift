@@ -63,8 +63,10 @@ struct ByteTrie: Sendable {
     }
 
     /// Calls `body` with the end and the number of each string that `text` goes on with at `start`, shortest first.
+    ///
+    /// - Returns: how many bytes were looked at.
     @inline(__always)
-    func forEachPrefix(of text: UnsafeBufferPointer<UInt8>, from start: Int, _ body: (Int, Int32) -> Void) {
+    func forEachPrefix(of text: UnsafeBufferPointer<UInt8>, from start: Int, _ body: (Int, Int32) -> Void) -> Int {
         var node = 0
         var position = start
         while position < text.count, let next = child(of: node, text[position]) {
@@ -72,6 +74,7 @@ struct ByteTrie: Sendable {
             position += 1
             if nodes[node].value >= 0 { body(position, nodes[node].value) }
         }
+        return position - start + 1
     }
 
     func value(of text: UnsafeBufferPointer<UInt8>) -> Int32? {

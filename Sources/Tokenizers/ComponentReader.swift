@@ -48,9 +48,9 @@ struct ComponentReader {
     }
 
     /// Text that must be there and is put into the encoded text over and over: a long one would fill the memory.
-    func shortString(_ name: String) throws -> [UInt8] {
+    func shortString(_ name: String, atMost limit: Int = 1_024) throws -> [UInt8] {
         let found = try requiredString(name)
-        guard found.count <= 1_024 else { throw inconsistent("\(name) has \(found.count) bytes, more than 1024") }
+        guard found.count <= limit else { throw inconsistent("\(name) has \(found.count) bytes, more than \(limit)") }
         return found
     }
 
@@ -68,6 +68,13 @@ struct ComponentReader {
         guard let found = value[name], !found.isNull else { return fallback }
         guard let count = found.identifier, count >= 0 else { throw inconsistent("\(name) is not a whole number") }
         return Int(count)
+    }
+
+    /// How many characters are taken from the end of a token: each is looked at for each token.
+    func smallCount(_ name: String) throws -> Int {
+        let found = try count(name, default: 0)
+        guard found <= 1_024 else { throw inconsistent("\(name) is \(found), more than 1024") }
+        return found
     }
 
     /// The parts of a `Sequence`, listed under `list`, and theirs; else the component itself.

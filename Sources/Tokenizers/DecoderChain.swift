@@ -49,7 +49,10 @@ struct DecoderChain: Sendable {
                 if !isFused { bytes = Self.stripped(bytes, content, start: start, stop: stop) }
             // Bytes of a character that is not whole are nothing to search in.
             case .replace(let pattern, let content):
-                if String(validating: bytes, as: UTF8.self) != nil { bytes = Self.replaced(bytes, pattern, content) }
+                if String(validating: bytes, as: UTF8.self) != nil {
+                    var budget = EncodingBudget(length: bytes.count)
+                    bytes = Self.replaced(bytes, pattern, content, budget: &budget)
+                }
             case .wordPiece(let prefix, let cleansUp): bytes = Self.wordPiece(bytes, prefix, cleansUp, isFirst: false)
             case .suffix(let suffix): bytes = bytes.replacing(suffix, with: [0x20])
             case .join: break
@@ -80,12 +83,16 @@ struct DecoderChain: Sendable {
         return Array(token[range])
     }
 
-    static func replaced(_ token: [UInt8], _ pattern: TextPattern, _ content: [UInt8]) -> [UInt8] {
+    /// Where the pattern uses up the budget, the rest stays as it is: unlike other tokens, that misleads nobody.
+    static func replaced(
+        _ token: [UInt8], _ pattern: TextPattern, _ content: [UInt8], budget: inout EncodingBudget
+    ) -> [UInt8] {
+        if budget.isExhausted { return token }
         var output: [UInt8] = []
         token.withUnsafeBufferPointer { text in
             var end = 0
             if !text.isEmpty {
-                pattern.forEachMatch(in: text) { match in
+                pattern.forEachMatch(in: text, budget: &budget) { match in
                     output += text[end..<match.lowerBound]
                     output += content
                     end = match.upperBound

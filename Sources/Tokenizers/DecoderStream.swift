@@ -14,6 +14,8 @@ struct DecoderStream: DecodingStream {
     private let core: TokenizerCore
     private let steps: [DecoderChain.Step]
     private var states: [State] = []
+    /// Of the text so far.
+    private var budget = EncodingBudget(length: 0)
 
     init(_ core: TokenizerCore) {
         self.core = core
@@ -23,6 +25,7 @@ struct DecoderStream: DecodingStream {
 
     private mutating func reset() {
         var isFused = false
+        budget = EncodingBudget(length: 0)
         states.removeAll(keepingCapacity: true)
         for step in steps {
             var state = State(isFused: isFused)
@@ -37,6 +40,7 @@ struct DecoderStream: DecodingStream {
 
     mutating func append(_ identifier: Int32, to text: inout [UInt8]) {
         guard let token = core.decodedSpelling(of: identifier) else { return }
+        budget.extend(by: token.count)
         push(token, into: 0, &text)
     }
 
@@ -81,7 +85,8 @@ struct DecoderStream: DecodingStream {
                 push(DecoderChain.stripped(token, content, start: start, stop: stop), into: index + 1, &text)
             }
         case .replace(let pattern, let content) where !isFused:
-            push(DecoderChain.replaced(token, pattern, content), into: index + 1, &text)
+            let replaced = DecoderChain.replaced(token, pattern, content, budget: &budget)
+            push(replaced, into: index + 1, &text)
         case .wordPiece(let prefix, let cleansUp) where !isFused:
             push(DecoderChain.wordPiece(token, prefix, cleansUp, isFirst: isFirst), into: index + 1, &text)
         case .suffix(let suffix) where !isFused:
@@ -143,7 +148,8 @@ struct DecoderStream: DecodingStream {
             if !state.isFused { return releaseBytes(index, &text) }
             let byte = DecoderChain.fallbackByte(state.held)
             rest = byte.map { Array(String(decoding: [$0], as: UTF8.self).utf8) } ?? state.held
-        case .replace(let pattern, let content): rest = DecoderChain.replaced(state.held, pattern, content)
+        case .replace(let pattern, let content):
+            rest = DecoderChain.replaced(state.held, pattern, content, budget: &budget)
         case .wordPiece(let prefix, let cleansUp):
             rest = DecoderChain.wordPiece(state.held, prefix, cleansUp, isFirst: true)
         case .suffix(let suffix): rest = state.held.replacing(suffix, with: [])

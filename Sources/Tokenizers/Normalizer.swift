@@ -17,17 +17,25 @@ struct Normalizer: Sendable {
     }
 
     var steps: [Step]
+    private static let name = "normalizer"
 
     /// The normalised text.
     ///
     /// - Parameter beginsText: whether the piece stands at the beginning of the text; made false where the normalised
     ///   piece no longer does, because what stood there was taken away.
-    func normalized(_ text: UnsafeBufferPointer<UInt8>, beginsText: inout Bool) -> [UInt8] {
+    /// - Parameter budget: where it is used up, what is returned is worthless.
+    func normalized(
+        _ text: UnsafeBufferPointer<UInt8>, beginsText: inout Bool, budget: inout EncodingBudget
+    ) -> [UInt8] {
         var current = Array(text)
         for step in steps {
-            guard !current.isEmpty else { break }
-            let (next, keepsBeginning) = current.withUnsafeBufferPointer { Self.apply(step, to: $0) }
-            if let next { current = next }
+            // A byte takes some nanoseconds in each step.
+            guard !current.isEmpty, budget.spend(4 * current.count, on: Self.name) else { break }
+            let (next, keepsBeginning) = current.withUnsafeBufferPointer { Self.apply(step, to: $0, budget: &budget) }
+            if let next {
+                guard !budget.isExhausted, budget.grow(by: next.count - current.count, in: Self.name) else { break }
+                current = next
+            }
             if !keepsBeginning { beginsText = false }
         }
         return current
@@ -35,17 +43,17 @@ struct Normalizer: Sendable {
 
     /// Nil in place of the text where the step leaves it as it is.
     private static func apply(
-        _ step: Step, to text: UnsafeBufferPointer<UInt8>
+        _ step: Step, to text: UnsafeBufferPointer<UInt8>, budget: inout EncodingBudget
     ) -> (text: [UInt8]?, keepsBeginning: Bool) {
         switch step {
         case .form(let form): return (form.isInert(text) ? nil : form.normalized(text), true)
         case .lowercase: return (mapped(text) { LetterCase.appendLower($0, to: &$2) }, true)
         case .strip(let left, let right): return stripped(text, left: left, right: right)
         case .stripAccents: return filtered(text) { $1 & CharacterClasses.markBit == 0 }
-        case .replace(let pattern, let content): return replaced(text, pattern, content)
+        case .replace(let pattern, let content): return replaced(text, pattern, content, budget: &budget)
         case .prepend(let prefix): return (prefix + text, true)
         case .nmt: return Nmt.normalized(text)
-        case .precompiled(let map): return (map.normalized(text), true)
+        case .precompiled(let map): return (map.normalized(text, atMost: text.count + budget.growth), true)
         case .bert(let cleaning): return cleaning.normalized(text)
         case .byteLevel:
             let spellings = ByteAlphabet.spellings
@@ -103,12 +111,15 @@ struct Normalizer: Sendable {
     }
 
     private static func replaced(
-        _ text: UnsafeBufferPointer<UInt8>, _ pattern: TextPattern, _ content: [UInt8]
+        _ text: UnsafeBufferPointer<UInt8>, _ pattern: TextPattern, _ content: [UInt8], budget: inout EncodingBudget
     ) -> (text: [UInt8]?, keepsBeginning: Bool) {
         var output: [UInt8] = []
         var end = 0
         var keepsBeginning = true
-        pattern.forEachMatch(in: text) { match in
+        let most = text.count + budget.growth
+        pattern.forEachMatch(in: text, budget: &budget) { match in
+            // Beyond that the text is refused, whatever follows.
+            if output.count > most { return }
             if end == 0 { output.reserveCapacity(text.count + text.count / 2) }
             // What replaces several characters counts as standing at the last of them.
             if match.lowerBound == 0 && !match.isEmpty {

@@ -14,7 +14,9 @@ struct PieceBuffer {
     }
 
     /// Cuts each piece at the matches of a pattern.
-    mutating func split(at pattern: TextPattern, _ behavior: SplitBehavior, inverted: Bool = false) {
+    mutating func split(
+        at pattern: TextPattern, _ behavior: SplitBehavior, inverted: Bool = false, budget: inout EncodingBudget
+    ) {
         var result: [Range<Int>] = []
         result.reserveCapacity(pieces.count * 2)
         bytes.withUnsafeBufferPointer { bytes in
@@ -22,7 +24,7 @@ struct PieceBuffer {
                 let text = UnsafeBufferPointer(rebasing: bytes[piece])
                 var parts: [SplitBehavior.Part] = []
                 var end = 0
-                pattern.forEachMatch(in: text) { match in
+                pattern.forEachMatch(in: text, budget: &budget) { match in
                     if end < match.lowerBound {
                         parts.append(.init(start: end, end: match.lowerBound, isMatch: inverted))
                     }

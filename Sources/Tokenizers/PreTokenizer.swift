@@ -16,6 +16,7 @@ struct PreTokenizer: Sendable {
     }
 
     private let plan: Plan
+    private static let name = "pre_tokenizer"
     /// As stored, written back unchanged.
     let document: JSONValue
 
@@ -44,44 +45,51 @@ struct PreTokenizer: Sendable {
     /// - Parameter beginsText: whether it stands at the beginning of all the text that is encoded.
     @inline(__always)
     func forEachWord(
-        in text: UnsafeBufferPointer<UInt8>, beginsText: Bool, _ body: (UnsafeBufferPointer<UInt8>) -> Void
+        in text: UnsafeBufferPointer<UInt8>, beginsText: Bool, budget: inout EncodingBudget,
+        _ body: (UnsafeBufferPointer<UInt8>, inout EncodingBudget) -> Void
     ) {
         switch plan {
-        case .whole: body(text)
+        case .whole: body(text, &budget)
         case .words(let pattern, let addsPrefixSpace):
             if addsPrefixSpace && text[0] != 0x20 {
-                ([0x20] + text).withUnsafeBufferPointer { Self.forEachWord(of: pattern, in: $0, body) }
+                ([0x20] + text).withUnsafeBufferPointer {
+                    Self.forEachWord(of: pattern, in: $0, budget: &budget, body)
+                }
             } else {
-                Self.forEachWord(of: pattern, in: text, body)
+                Self.forEachWord(of: pattern, in: text, budget: &budget, body)
             }
         case .steps(let steps):
             var buffer = PieceBuffer(text, beginsText: beginsText)
             for step in steps {
+                let before = buffer.bytes.count
+                // A byte takes some nanoseconds in each step, a piece some ten.
+                guard budget.spend(4 * (before + 4 * buffer.pieces.count), on: Self.name) else { return }
                 switch step {
                 case .prefixSpaces: buffer.addPrefixSpaces()
                 case .spelling: buffer.spellBytes()
                 case .split(let pattern, let behavior, let inverted):
-                    buffer.split(at: pattern, behavior, inverted: inverted)
+                    buffer.split(at: pattern, behavior, inverted: inverted, budget: &budget)
                 case .metaspace(let metaspace): buffer.markSpaces(with: metaspace)
                 }
+                guard !budget.isExhausted, budget.grow(by: buffer.bytes.count - before, in: Self.name) else { return }
             }
             buffer.bytes.withUnsafeBufferPointer { bytes in
-                for piece in buffer.pieces { body(UnsafeBufferPointer(rebasing: bytes[piece])) }
+                for piece in buffer.pieces { body(UnsafeBufferPointer(rebasing: bytes[piece]), &budget) }
             }
         }
     }
 
     @inline(__always)
     private static func forEachWord(
-        of pattern: WordScanner.Pattern, in text: UnsafeBufferPointer<UInt8>,
-        _ body: (UnsafeBufferPointer<UInt8>) -> Void
+        of pattern: WordScanner.Pattern, in text: UnsafeBufferPointer<UInt8>, budget: inout EncodingBudget,
+        _ body: (UnsafeBufferPointer<UInt8>, inout EncodingBudget) -> Void
     ) {
         CharacterClasses.table.withUnsafeBufferPointer { classes in
             let scanner = WordScanner(text: text, classes: classes, pattern: pattern)
             var start = 0
             while start < text.count {
                 let end = scanner.end(ofWordAt: start)
-                body(UnsafeBufferPointer(rebasing: text[start..<end]))
+                body(UnsafeBufferPointer(rebasing: text[start..<end]), &budget)
                 start = end
             }
         }

@@ -80,11 +80,13 @@ struct PrecompiledMap: Sendable {
     }
 
     /// The text with each grapheme cluster of at most five bytes replaced as a whole, or else each of its characters.
-    func normalized(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+    ///
+    /// - Parameter most: About where to stop: beyond that the text is refused, whatever follows.
+    func normalized(_ text: UnsafeBufferPointer<UInt8>, atMost most: Int = .max) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(text.count + text.count / 8)
         var position = 0
-        while position < text.count {
+        while position < text.count && output.count <= most {
             // Two ASCII characters never form one cluster, except for CR LF.
             let first = text[position]
             if first < 0x80, position + 1 == text.count || text[position + 1] < 0x80, first != 0x0D {
@@ -94,15 +96,15 @@ struct PrecompiledMap: Sendable {
             }
             var end = position + 1
             while end < text.count && !(text[end] < 0x80 && text[end - 1] < 0x80 && text[end - 1] != 0x0D) { end += 1 }
-            appendClusters(of: UnsafeBufferPointer(rebasing: text[position..<end]), to: &output)
+            appendClusters(of: UnsafeBufferPointer(rebasing: text[position..<end]), to: &output, atMost: most)
             position = end
         }
         return output
     }
 
-    private func appendClusters(of text: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) {
+    private func appendClusters(of text: UnsafeBufferPointer<UInt8>, to output: inout [UInt8], atMost most: Int) {
         var start = 0
-        for cluster in String(decoding: text, as: UTF8.self) {
+        for cluster in String(decoding: text, as: UTF8.self) where output.count <= most {
             let end = start + cluster.utf8.count
             if end - start <= Self.longestGrapheme,
                 let replacement = replacement(of: UnsafeBufferPointer(rebasing: text[start..<end]))

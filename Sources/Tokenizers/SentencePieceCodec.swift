@@ -68,7 +68,7 @@ final class SentencePieceCodec: TextCodec {
             return isSeparate ? .separate : specials.contains(identifier) ? .special : .piece
         }
         guardText = roles.named[.unknown]?.content ?? []
-        guardCount = guardText.withUnsafeBufferPointer { [model] in model.pieces(of: $0).count }
+        guardCount = try guardText.withUnsafeBufferPointer { [model] in try model.pieces(of: $0).count }
     }
 
     var vocabularySize: Int { vocabulary.size }
@@ -117,28 +117,28 @@ final class SentencePieceCodec: TextCodec {
 }
 
 extension SentencePieceCodec {
-    func encode(_ text: UnsafeBufferPointer<UInt8>) -> [Int32] {
+    func encode(_ text: UnsafeBufferPointer<UInt8>) throws -> [Int32] {
         if rules.legacy {
             var identifiers: [Int32] = []
-            splitter.split(text) { text in
-                append(model.pieces(of: text)[...], to: &identifiers)
+            try splitter.split(text) { text in
+                append(try model.pieces(of: text)[...], to: &identifiers)
             } token: { identifier in
                 identifiers.append(identifier)
             }
             return identifiers
         }
         if text.isEmpty { return [] }
-        return encodeWithoutDummyPrefix(text)
+        return try encodeWithoutDummyPrefix(text)
     }
 
     /// The text begins with a blank, the stretches of text after special tokens do not.
-    private func encodeWithoutDummyPrefix(_ text: UnsafeBufferPointer<UInt8>) -> [Int32] {
+    private func encodeWithoutDummyPrefix(_ text: UnsafeBufferPointer<UInt8>) throws -> [Int32] {
         var prepared = rules.addsPrefixSpace ? Self.spaceSymbol : []
         prepared += Self.blanks(in: text[...])
         var pieces: [SentencePieceModel.Piece] = []
-        prepared.withUnsafeBufferPointer { prepared in
-            splitter.split(prepared) { text in
-                pieces += self.piecesKeepingBlank(of: text)
+        try prepared.withUnsafeBufferPointer { prepared in
+            try splitter.split(prepared) { text in
+                pieces += try self.piecesKeepingBlank(of: text)
             } token: { identifier in
                 pieces.append(.init(identifier: identifier))
             }
@@ -154,11 +154,11 @@ extension SentencePieceCodec {
     }
 
     /// The library drops blanks in front of a text; behind the unknown token's spelling they stay.
-    private func piecesKeepingBlank(of text: UnsafeBufferPointer<UInt8>) -> [SentencePieceModel.Piece] {
+    private func piecesKeepingBlank(of text: UnsafeBufferPointer<UInt8>) throws -> [SentencePieceModel.Piece] {
         guard text.first == UInt8(ascii: " ") || text.starts(with: Self.spaceSymbol) else {
-            return model.pieces(of: text)
+            return try model.pieces(of: text)
         }
-        let pieces = (guardText + text).withUnsafeBufferPointer { model.pieces(of: $0) }
+        let pieces = try (guardText + text).withUnsafeBufferPointer { try model.pieces(of: $0) }
         return pieces.count >= guardCount ? Array(pieces[guardCount...]) : pieces
     }
 

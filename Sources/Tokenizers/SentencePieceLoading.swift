@@ -71,7 +71,10 @@ private struct SentencePieceAssembly {
         var roles = try roles()
         if family == .t5 { try addSentinels(to: &added, roles: &roles) }
         try addListedTokens(to: &added, roles: roles)
-        for token in roles.all { try add(token, to: &added, replacing: roles.others.contains(token) == false) }
+        let others = Set(roles.others)
+        for token in roles.all {
+            try add(token, to: &added, replacing: !others.contains(token))
+        }
 
         let around = try specialTokens(roles: roles, vocabulary: added.vocabulary)
         let rules = SentencePieceCodec.Rules(
@@ -117,9 +120,8 @@ private struct SentencePieceAssembly {
             roles.others = []
         }
         try roles.read(configuration, file: files.path(Self.configurationName))
-        for token in others where !roles.others.contains(where: { $0.content == token.content }) {
-            roles.others.append(token)
-        }
+        var known = Set(roles.others.map(\.content))
+        for token in others where known.insert(token.content).inserted { roles.others.append(token) }
         for (role, token) in family.usualRoles where roles.named[role] == nil {
             // Null means none.
             if configuration[role.rawValue] == nil { roles.named[role] = AddedToken(content: Array(token.utf8)) }
@@ -166,8 +168,9 @@ private struct SentencePieceAssembly {
         if specialTokensMap == nil, configuration["added_tokens_decoder"].map({ !$0.isNull }) ?? false { return }
         guard let document = try files.json("added_tokens.json") else { return }
         let list = try Vocabulary(document, file: files.path("added_tokens.json"), component: "added tokens")
+        let declared = Set(roles.all.map(\.content))
         for (content, identifier) in list.identifiers.sorted(by: { $0.value < $1.value }) {
-            let special = roles.all.contains { $0.content == content }
+            let special = declared.contains(content)
             try added.add(AddedToken(content: content, normalized: !special, special: special), as: identifier)
         }
     }

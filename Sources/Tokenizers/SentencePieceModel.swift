@@ -23,19 +23,28 @@ final class SentencePieceModel: Sendable {
 
     deinit { pts_close(handle) }
 
-    /// The pieces of valid UTF-8; none where the library fails.
-    func pieces(of text: UnsafeBufferPointer<UInt8>) -> [Piece] {
+    /// The pieces of valid UTF-8.
+    ///
+    /// - Throws: ``TokenizerError/notEncoded(bytes:reason:)`` where the library fails, as for want of memory.
+    func pieces(of text: UnsafeBufferPointer<UInt8>) throws -> [Piece] {
         if text.isEmpty { return [] }
         var pieces: [Piece] = []
         pieces.reserveCapacity(text.count / 3 + 2)
-        text.withMemoryRebound(to: CChar.self) { text in
-            withUnsafeMutablePointer(to: &pieces) { pieces in
-                _ = pts_encode(handle, text.baseAddress, text.count, pieces) { context, identifier, surface, count in
-                    let surface = surface.map { Array(UnsafeRawBufferPointer(start: $0, count: count)) }
-                    context?.assumingMemoryBound(to: [Piece].self).pointee
-                        .append(Piece(identifier: identifier, surface: surface))
+        // The library counts in 32 bits.
+        let status: CInt =
+            text.count >= 1 << 30
+            ? -1
+            : text.withMemoryRebound(to: CChar.self) { text in
+                withUnsafeMutablePointer(to: &pieces) { pieces in
+                    pts_encode(handle, text.baseAddress, text.count, pieces) { context, identifier, surface, count in
+                        let surface = surface.map { Array(UnsafeRawBufferPointer(start: $0, count: count)) }
+                        context?.assumingMemoryBound(to: [Piece].self).pointee
+                            .append(Piece(identifier: identifier, surface: surface))
+                    }
                 }
             }
+        guard status == 0 else {
+            throw TokenizerError.notEncoded(bytes: text.count, reason: "the sentencepiece library gave up")
         }
         return pieces
     }

@@ -12,7 +12,8 @@ protocol TextCodec: Sendable {
     var specialTokensAround: (before: [Int32], after: [Int32]) { get }
 
     /// The tokens of valid UTF-8, without ``specialTokensAround``; special tokens spelt out in the text are found.
-    func encode(_ text: UnsafeBufferPointer<UInt8>) -> [Int32]
+    /// - Throws: ``TokenizerError/tooMuchWork(component:bytes:)``, ``TokenizerError/notEncoded(bytes:reason:)``.
+    func encode(_ text: UnsafeBufferPointer<UInt8>) throws -> [Int32]
     /// A decoder for one sequence of ids.
     ///
     /// - Parameter skippingSpecialTokens: Whether the caller appends no special tokens: nothing need be held back for them.

@@ -13,9 +13,11 @@ enum TextPattern: Sendable {
     case wordsAndSigns
 
     /// Calls `body` with each match in turn; they are in order and do not overlap.
-    func forEachMatch(in text: UnsafeBufferPointer<UInt8>, _ body: (Range<Int>) -> Void) {
+    func forEachMatch(
+        in text: UnsafeBufferPointer<UInt8>, budget: inout EncodingBudget, _ body: (Range<Int>) -> Void
+    ) {
         switch self {
-        case .regex(let regex): regex.forEachMatch(in: text, body)
+        case .regex(let regex): regex.forEachMatch(in: text, budget: &budget, body)
         case .literal(let content): Self.findLiteral(content, in: text, body)
         case .words(let pattern):
             CharacterClasses.table.withUnsafeBufferPointer { classes in
@@ -37,7 +39,7 @@ enum TextPattern: Sendable {
     private static func findLiteral(
         _ content: [UInt8], in text: UnsafeBufferPointer<UInt8>, _ body: (Range<Int>) -> Void
     ) {
-        guard let first = content.first else {
+        guard !content.isEmpty else {
             // The empty pattern matches before each character.
             var position = 0
             while position < text.count {
@@ -46,14 +48,25 @@ enum TextPattern: Sendable {
             }
             return body(position..<position)
         }
-        var position = 0
-        while position + content.count <= text.count {
-            guard text[position] == first, content.elementsEqual(text[position..<position + content.count]) else {
-                position += 1
-                continue
+        // Not longer than the text, so that the table does not cost more than the search.
+        guard content.count <= text.count else { return }
+        // Knuth, Morris, Pratt: how much of the beginning of `content` ends at each of its places. Each byte of the text is
+        // looked at once, however alike text and content are.
+        var borders = [0]
+        var length = 0
+        for index in content.indices.dropFirst() {
+            while length > 0 && content[index] != content[length] { length = borders[length - 1] }
+            if content[index] == content[length] { length += 1 }
+            borders.append(length)
+        }
+        length = 0
+        for position in text.indices {
+            while length > 0 && text[position] != content[length] { length = borders[length - 1] }
+            if text[position] == content[length] { length += 1 }
+            if length == content.count {
+                body(position + 1 - length..<position + 1)
+                length = 0
             }
-            body(position..<position + content.count)
-            position += content.count
         }
     }
 

@@ -17,25 +17,27 @@ enum TokenModel: Sendable {
     /// Appends the tokens of one word.
     @inline(__always)
     func appendIdentifiers(
-        of word: UnsafeBufferPointer<UInt8>, to output: inout [Int32], workspace: inout EncodingWorkspace
+        of word: UnsafeBufferPointer<UInt8>, to output: inout [Int32], workspace: inout EncodingWorkspace,
+        budget: inout EncodingBudget
     ) {
         if let key = WordCache.Key(word) {
             if workspace.cache.append(key, to: &output) { return }
             let start = output.count
-            appendUncached(word, to: &output, workspace: &workspace)
-            workspace.cache.store(output[start...], for: key)
+            appendUncached(word, to: &output, workspace: &workspace, budget: &budget)
+            if !budget.isExhausted { workspace.cache.store(output[start...], for: key) }
         } else {
-            appendUncached(word, to: &output, workspace: &workspace)
+            appendUncached(word, to: &output, workspace: &workspace, budget: &budget)
         }
     }
 
     private func appendUncached(
-        _ word: UnsafeBufferPointer<UInt8>, to output: inout [Int32], workspace: inout EncodingWorkspace
+        _ word: UnsafeBufferPointer<UInt8>, to output: inout [Int32], workspace: inout EncodingWorkspace,
+        budget: inout EncodingBudget
     ) {
         switch self {
         case .bytePairs(let model): model.appendIdentifiers(of: word, to: &output, workspace: &workspace)
-        case .unigram(let model): model.appendIdentifiers(of: word, to: &output)
-        case .wordPieces(let model): model.appendIdentifiers(of: word, to: &output)
+        case .unigram(let model): model.appendIdentifiers(of: word, to: &output, budget: &budget)
+        case .wordPieces(let model): model.appendIdentifiers(of: word, to: &output, budget: &budget)
         case .words(let model): model.appendIdentifiers(of: word, to: &output)
         }
     }
@@ -82,14 +84,18 @@ struct WordPieceModel: Sendable {
                 .map { (key: Array($0.key.dropFirst(continuingPrefix.count)), value: $0.value) })
     }
 
-    func appendIdentifiers(of word: UnsafeBufferPointer<UInt8>, to output: inout [Int32]) {
+    func appendIdentifiers(
+        of word: UnsafeBufferPointer<UInt8>, to output: inout [Int32], budget: inout EncodingBudget
+    ) {
         let first = output.count
         let characters = word.reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) }
         var isKnown = characters <= longestWord
         var start = 0
         while isKnown && start < word.count {
             var longest: (end: Int, identifier: Int32)?
-            (start == 0 ? beginnings : continuations).forEachPrefix(of: word, from: start) { longest = ($0, $1) }
+            let trie = start == 0 ? beginnings : continuations
+            let looked = trie.forEachPrefix(of: word, from: start) { longest = ($0, $1) }
+            guard budget.spend(looked, on: "vocabulary") else { return }
             if let longest {
                 output.append(longest.identifier)
                 start = longest.end

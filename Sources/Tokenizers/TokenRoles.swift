@@ -25,6 +25,7 @@ struct TokenRoles: Sendable {
             guard let value = document[role.rawValue], !value.isNull else { continue }
             named[role] = try AddedToken(declaredBy: value, file: file, component: role.rawValue)
         }
+        var known = Set(others.map(\.content))
         for name in ["additional_special_tokens", "extra_special_tokens"] {
             guard let value = document[name], !value.isNull else { continue }
             // A list, or an object of names and tokens.
@@ -33,7 +34,7 @@ struct TokenRoles: Sendable {
             }
             for element in list {
                 let token = try AddedToken(declaredBy: element, file: file, component: name)
-                if !others.contains(where: { $0.content == token.content }) { others.append(token) }
+                if known.insert(token.content).inserted { others.append(token) }
             }
         }
     }

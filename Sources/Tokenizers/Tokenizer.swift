@@ -7,7 +7,7 @@ import Foundation
 ///
 /// ```swift
 /// let tokenizer = try Tokenizer(folder: URL(fileURLWithPath: "gpt2"))
-/// let ids = tokenizer.encode("Hello world")   // [15496, 995]
+/// let ids = try tokenizer.encode("Hello world")   // [15496, 995]
 /// tokenizer.decode(ids)                       // "Hello world"
 /// ```
 ///
@@ -20,13 +20,15 @@ public struct Tokenizer: Sendable {
     /// The token ids of `text`.
     ///
     /// Special tokens that occur in the text, such as `<|endoftext|>`, become their one id. Takes time proportional to
-    /// the length of the text (times its logarithm within one word).
+    /// the length of the text (times its logarithm within one word); a tokenizer whose files ask for far more throws.
     ///
     /// - Parameter addingSpecialTokens: whether to put around the text what the tokenizer's post-processor prescribes,
     ///   for instance `</s>` in front for OPT, `<s>` and `</s>` around it for BART; nothing for GPT-2.
-    public func encode(_ text: String, addingSpecialTokens: Bool = false) -> [Int32] {
+    /// - Throws: ``TokenizerError/tooMuchWork(component:bytes:)`` where a pattern or another part of the tokenizer goes back
+    ///   and forth over the text without end, or blows it up; ``TokenizerError/notEncoded(bytes:reason:)``.
+    public func encode(_ text: String, addingSpecialTokens: Bool = false) throws -> [Int32] {
         var text = text
-        let tokens = text.withUTF8 { codec.encode($0) }
+        let tokens = try text.withUTF8 { try codec.encode($0) }
         guard addingSpecialTokens else { return tokens }
         let (before, after) = codec.specialTokensAround
         return before + tokens + after
@@ -35,8 +37,8 @@ public struct Tokenizer: Sendable {
     /// The token ids of text given as UTF-8.
     ///
     /// Each maximal ill-formed subsequence is read as one U+FFFD, as Python's `errors="replace"` does.
-    public func encode(bytes: some Collection<UInt8>, addingSpecialTokens: Bool = false) -> [Int32] {
-        encode(String(decoding: bytes, as: UTF8.self), addingSpecialTokens: addingSpecialTokens)
+    public func encode(bytes: some Collection<UInt8>, addingSpecialTokens: Bool = false) throws -> [Int32] {
+        try encode(String(decoding: bytes, as: UTF8.self), addingSpecialTokens: addingSpecialTokens)
     }
 
     /// The text of token ids. Ill-formed UTF-8 becomes U+FFFD; no white space is tidied up; ids that are not in the

@@ -26,8 +26,8 @@ final class TokenizerCore: TextCodec {
     init(
         model: TokenModel, addedTokens: AddedVocabulary, normalizer: (Normalizer, JSONValue)? = nil,
         preTokenizer: PreTokenizer, postProcessor: PostProcessor, decoder: DecoderChain, roles: TokenRoles
-    ) {
-        self.addedTokens = AddedTokens(addedTokens.tokens, normalizer: normalizer?.0)
+    ) throws {
+        self.addedTokens = try AddedTokens(addedTokens.tokens, normalizer: normalizer?.0)
         self.normalizer = normalizer?.0
         normalizerDocument = normalizer?.1 ?? .null
         self.preTokenizer = preTokenizer
@@ -56,8 +56,8 @@ final class TokenizerCore: TextCodec {
     convenience init(
         byteLevel model: BytePairModel, addedTokens: AddedVocabulary, addsPrefixSpace: Bool = false,
         postProcessor: PostProcessor, roles: TokenRoles
-    ) {
-        self.init(
+    ) throws {
+        try self.init(
             model: .bytePairs(model), addedTokens: addedTokens,
             preTokenizer: .byteLevel(addsPrefixSpace: addsPrefixSpace), postProcessor: postProcessor,
             decoder: .byteLevel, roles: roles)
@@ -102,30 +102,42 @@ final class TokenizerCore: TextCodec {
     }
 
     /// The tokens of valid UTF-8, without those of the post-processor.
-    func encode(_ text: UnsafeBufferPointer<UInt8>) -> [Int32] {
+    func encode(_ text: UnsafeBufferPointer<UInt8>) throws -> [Int32] {
         // Whoever finds the shared workspace busy takes a fresh one rather than wait: only the word cache is lost.
-        if let result = workspace.withLockIfAvailable({ encode(text, workspace: &$0) }) { return result }
+        if let result = try workspace.withLockIfAvailable({ try encode(text, workspace: &$0) }) { return result }
         var own = EncodingWorkspace()
-        return encode(text, workspace: &own)
+        return try encode(text, workspace: &own)
     }
 
-    private func encode(_ text: UnsafeBufferPointer<UInt8>, workspace: inout EncodingWorkspace) -> [Int32] {
+    private func encode(_ text: UnsafeBufferPointer<UInt8>, workspace: inout EncodingWorkspace) throws -> [Int32] {
+        var budget = EncodingBudget(length: text.count)
+        let tokens = encode(text, workspace: &workspace, budget: &budget)
+        try budget.check()
+        return tokens
+    }
+
+    private func encode(
+        _ text: UnsafeBufferPointer<UInt8>, workspace: inout EncodingWorkspace, budget: inout EncodingBudget
+    ) -> [Int32] {
         var output: [Int32] = []
         output.reserveCapacity(text.count / 3 + 2)
         guard let normalizer else {
-            encode(addedTokens.split(text), of: text, beginsText: true, to: &output, workspace: &workspace)
+            encode(
+                addedTokens.split(text, budget: &budget), of: text, beginsText: true, to: &output,
+                workspace: &workspace, budget: &budget)
             return output
         }
-        for piece in addedTokens.splitVerbatim(text) {
+        for piece in addedTokens.splitVerbatim(text, budget: &budget) where !budget.isExhausted {
             switch piece {
             case .token(let identifier): output.append(identifier)
             case .text(let range):
                 var beginsText = range.lowerBound == 0
                 let part = UnsafeBufferPointer(rebasing: text[range])
-                normalizer.normalized(part, beginsText: &beginsText).withUnsafeBufferPointer { part in
+                let normal = normalizer.normalized(part, beginsText: &beginsText, budget: &budget)
+                normal.withUnsafeBufferPointer { part in
                     encode(
-                        addedTokens.splitNormalized(part), of: part, beginsText: beginsText, to: &output,
-                        workspace: &workspace)
+                        addedTokens.splitNormalized(part, budget: &budget), of: part, beginsText: beginsText,
+                        to: &output, workspace: &workspace, budget: &budget)
                 }
             }
         }
@@ -134,16 +146,18 @@ final class TokenizerCore: TextCodec {
 
     private func encode(
         _ pieces: [AddedTokens.Piece], of text: UnsafeBufferPointer<UInt8>, beginsText: Bool,
-        to output: inout [Int32], workspace: inout EncodingWorkspace
+        to output: inout [Int32], workspace: inout EncodingWorkspace, budget: inout EncodingBudget
     ) {
-        for piece in pieces {
+        for piece in pieces where !budget.isExhausted {
             switch piece {
             case .token(let identifier): output.append(identifier)
             case .text(let range):
                 preTokenizer.forEachWord(
-                    in: UnsafeBufferPointer(rebasing: text[range]), beginsText: beginsText && range.lowerBound == 0
-                ) { word in
-                    model.appendIdentifiers(of: word, to: &output, workspace: &workspace)
+                    in: UnsafeBufferPointer(rebasing: text[range]), beginsText: beginsText && range.lowerBound == 0,
+                    budget: &budget
+                ) { word, budget in
+                    if budget.isExhausted { return }
+                    model.appendIdentifiers(of: word, to: &output, workspace: &workspace, budget: &budget)
                 }
             }
         }

@@ -13,8 +13,8 @@ extension TokenizerDocument {
             case "Strip":
                 try part.allowOnly(["type", "content", "start", "stop"])
                 return .strip(
-                    content: try part.character("content"), start: try part.count("start", default: 0),
-                    stop: try part.count("stop", default: 0))
+                    content: try part.character("content"), start: try part.smallCount("start"),
+                    stop: try part.smallCount("stop"))
             case "Replace":
                 try part.allowOnly(["type", "pattern", "content"])
                 return .replace(try part.pattern(), content: try part.shortString("content"))
@@ -27,7 +27,8 @@ extension TokenizerDocument {
             default: throw part.unsupportedType
             }
         }
-        try Self.requireBoundedGrowth(steps.map(\.growth), of: reader)
+        try Self.requireFew(steps, of: reader)
+        try Self.requireBoundedGrowth(steps.map(\.growth), of: reader, atMost: Self.greatestDecodedGrowth)
         return DecoderChain(steps: steps, document: reader.value)
     }
 }

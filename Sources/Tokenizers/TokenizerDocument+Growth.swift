@@ -1,18 +1,31 @@
 extension TokenizerDocument {
     /// How many times as long as a text a chain of steps may make it; a dozen harmless replacements of one character by ten
     /// would otherwise turn a word into more text than any machine holds. Published tokenizers stay below 200.
-    private static let greatestGrowth = 4_096
+    static let greatestGrowth = 4_096
+
+    /// How many steps a component may have, and for how much growth a decoder has a use. Published tokenizers have below 20.
+    static let mostSteps = 128
+    static let greatestDecodedGrowth = 64
+
+    /// Refuses chains of so many steps that each text would take very long.
+    static func requireFew(_ steps: some Collection, of reader: ComponentReader) throws {
+        guard steps.count <= mostSteps else {
+            throw reader.inconsistent("it has \(steps.count) steps, more than \(mostSteps)")
+        }
+    }
 
     /// Refuses chains of steps that could fill the memory.
     ///
     /// - Parameter factors: per step, how many bytes it makes of one, at most.
-    static func requireBoundedGrowth(_ factors: [Int], of reader: ComponentReader) throws {
+    static func requireBoundedGrowth(
+        _ factors: [Int], of reader: ComponentReader, atMost limit: Int = TokenizerDocument.greatestGrowth
+    ) throws {
         var growth = 1
         for factor in factors {
             growth *= max(1, factor)
-            guard growth <= greatestGrowth else {
+            guard growth <= limit else {
                 throw reader.inconsistent(
-                    "the steps could make a text more than \(greatestGrowth) times as long, and fill the memory")
+                    "the steps could make a text more than \(limit) times as long, and fill the memory")
             }
         }
     }

@@ -59,7 +59,8 @@ extension TokenizerDocument {
         var units = BytePairModel.Units.bytes
         if !worksOnBytes {
             func affix(_ name: String) throws -> [UInt8] {
-                try reader.string(name) == nil ? [] : reader.shortString(name)
+                // Each character gets it, and may become a token for each of its bytes.
+                try reader.string(name) == nil ? [] : reader.shortString(name, atMost: 16)
             }
             units = .characters(
                 CharacterUnits(

@@ -33,6 +33,7 @@ extension TokenizerDocument {
             default: throw part.unsupportedType
             }
         }
+        try Self.requireFew(steps, of: reader)
         try Self.requireBoundedGrowth(steps.map(\.growth), of: reader)
         return steps
     }

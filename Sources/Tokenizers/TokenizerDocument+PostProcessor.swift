@@ -1,4 +1,7 @@
 extension TokenizerDocument {
+    /// Every text gets them all; published tokenizers add five at most.
+    private static let mostSpecialTokens = 1_024
+
     /// Reads the `post_processor`: `ByteLevel`, `TemplateProcessing`, `RobertaProcessing`, `BertProcessing`, or a
     /// `Sequence` of them, of which each later one goes around what the earlier ones made.
     func postProcessor(vocabulary: Vocabulary) throws -> PostProcessor {
@@ -11,6 +14,7 @@ extension TokenizerDocument {
                 try ComponentReader($1, file: file, component: "post_processor.processors[\($0)]")
             } : [reader]
         for part in parts {
+            try Self.requireFew(result.before.count + result.after.count, of: reader)
             switch part.type {
             case "ByteLevel": continue
             case "TemplateProcessing":
@@ -23,10 +27,17 @@ extension TokenizerDocument {
             default: throw part.unsupportedType
             }
         }
+        try Self.requireFew(result.before.count + result.after.count, of: reader)
         for identifier in result.before + result.after where vocabulary.spelling(of: identifier) == nil {
             throw reader.inconsistent("it adds the id \(identifier), which is not in the vocabulary")
         }
         return result
+    }
+
+    private static func requireFew(_ count: Int, of reader: ComponentReader) throws {
+        guard count <= mostSpecialTokens else {
+            throw reader.inconsistent("it adds more than \(mostSpecialTokens) tokens to a text")
+        }
     }
 
     /// `["<s>", 0]`.
@@ -48,6 +59,7 @@ extension TokenizerDocument {
                 guard let name = special["id"]?.string,
                     let ids = reader.value["special_tokens"]?[name]?["ids"]?.array
                 else { throw reader.inconsistent("a special token of the template is not declared") }
+                try Self.requireFew(before.count + after.count + ids.count, of: reader)
                 for id in ids {
                     guard let identifier = id.identifier else {
                         throw reader.inconsistent("an id of \"\(name)\" is not a whole number")

@@ -2,7 +2,9 @@ extension TokenizerDocument {
     /// Reads the `pre_tokenizer`, whose `Sequence`s may be nested; no steps where there is none.
     func preTokenizerSteps() throws -> [PreTokenizer.Step] {
         guard let reader = try component("pre_tokenizer") else { return [] }
-        return try reader.parts(listedAs: "pretokenizers").flatMap(steps)
+        let steps = try reader.parts(listedAs: "pretokenizers").flatMap(steps)
+        try Self.requireFew(steps, of: reader)
+        return steps
     }
 
     private func steps(_ reader: ComponentReader) throws -> [PreTokenizer.Step] {

@@ -35,7 +35,7 @@ struct TokenizerDocument {
         let stored = try postProcessor(vocabulary: added.vocabulary)
         let configured = try files.configuredPostProcessor(roles: roles, vocabulary: added.vocabulary)
         return Tokenizer(
-            TokenizerCore(
+            try TokenizerCore(
                 model: model, addedTokens: added, normalizer: normalizer,
                 preTokenizer: PreTokenizer(steps, document: root.value["pre_tokenizer"] ?? .null),
                 postProcessor: configured ?? stored, decoder: decoder, roles: roles))

@@ -15,6 +15,10 @@ public enum TokenizerError: Error, Equatable, Sendable {
     case unsupported(file: String, component: String, value: String)
     /// A component contradicts itself or another one, for instance a merge whose result is not in the vocabulary.
     case inconsistent(file: String, component: String, reason: String)
+    /// Encoding a text would take more work or memory than any sound tokenizer needs; `component` says what takes it.
+    case tooMuchWork(component: String, bytes: Int)
+    /// A library failed to encode a text, for want of memory or because its model is damaged.
+    case notEncoded(bytes: Int, reason: String)
     /// A file could not be written; what stood there before is untouched.
     case unwritable(file: String, reason: String)
     /// The vocabulary asked of the trainer does not hold the 256 bytes and the special tokens, or is absurdly large.
@@ -40,6 +44,11 @@ extension TokenizerError: CustomStringConvertible, LocalizedError {
                 + "export the tokenizer without it."
         case .inconsistent(let file, let component, let reason):
             "\(file) contradicts itself in \(component): \(reason). Export the tokenizer again."
+        case .tooMuchWork(let component, let bytes):
+            "The tokenizer's \(component) takes too much work or memory on a text of \(bytes) bytes; "
+                + "cut the text into shorter ones, or export the tokenizer without that."
+        case .notEncoded(let bytes, let reason):
+            "A text of \(bytes) bytes could not be encoded: \(reason). Cut the text into shorter ones."
         case .unwritable(let file, let reason):
             "Cannot write \(file): \(reason). Choose a folder that exists, is writable and has room."
         case .vocabularySizeOutOfRange(let requested, let allowed):

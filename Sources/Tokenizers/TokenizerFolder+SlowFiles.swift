@@ -54,7 +54,7 @@ extension TokenizerFolder {
             postProcessor = configured
         }
         return Tokenizer(
-            TokenizerCore(
+            try TokenizerCore(
                 byteLevel: model, addedTokens: added, addsPrefixSpace: addsPrefixSpace ?? false,
                 postProcessor: postProcessor, roles: roles))
     }
@@ -75,9 +75,10 @@ extension TokenizerFolder {
     private func readAddedTokens(roles: TokenRoles, into added: inout AddedVocabulary) throws {
         guard let document = try json("added_tokens.json") else { return }
         let list = try Vocabulary(document, file: path("added_tokens.json"), component: "added tokens")
+        let declared = Dictionary(roles.all.map { ($0.content, $0) }, uniquingKeysWith: { first, _ in first })
         for (content, identifier) in list.identifiers.sorted(by: { $0.value < $1.value }) {
-            let declared = roles.all.first { $0.content == content }
-            try added.add(declared ?? AddedToken(content: content, normalized: true, special: false), as: identifier)
+            try added.add(
+                declared[content] ?? AddedToken(content: content, normalized: true, special: false), as: identifier)
         }
     }
 

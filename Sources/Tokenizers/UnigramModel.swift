@@ -36,16 +36,21 @@ struct UnigramModel: Sendable {
     }
 
     /// Appends the tokens of one word.
-    func appendIdentifiers(of word: UnsafeBufferPointer<UInt8>, to output: inout [Int32]) {
+    func appendIdentifiers(
+        of word: UnsafeBufferPointer<UInt8>, to output: inout [Int32], budget: inout EncodingBudget
+    ) {
         guard !word.isEmpty, word.count < Int32.max else { return }
         withUnsafeTemporaryAllocation(of: Step.self, capacity: word.count + 1) { steps in
             steps.initialize(repeating: Step())
-            findBestPath(of: word, steps)
+            guard findBestPath(of: word, steps, budget: &budget) else { return }
             append(word, steps, to: &output)
         }
     }
 
-    private func findBestPath(of word: UnsafeBufferPointer<UInt8>, _ steps: UnsafeMutableBufferPointer<Step>) {
+    /// False where the budget is used up.
+    private func findBestPath(
+        of word: UnsafeBufferPointer<UInt8>, _ steps: UnsafeMutableBufferPointer<Step>, budget: inout EncodingBudget
+    ) -> Bool {
         @inline(__always)
         func offer(_ end: Int, _ score: Double, _ start: Int, _ identifier: Int32) {
             if steps[end].start < 0 || score > steps[end].score {
@@ -57,13 +62,15 @@ struct UnigramModel: Sendable {
             let length = CharacterClasses.scalar(at: position, of: word).length
             let scoreHere = steps[position].score
             var hasToken = false
-            trie.forEachPrefix(of: word, from: position) { end, identifier in
+            let looked = trie.forEachPrefix(of: word, from: position) { end, identifier in
                 offer(end, scores[Int(identifier)] + scoreHere, position, identifier)
                 if end - position == length { hasToken = true }
             }
+            guard budget.spend(looked, on: "vocabulary") else { return false }
             if !hasToken { offer(position + length, unknownScore + scoreHere, position, unknown ?? -1) }
             position += length
         }
+        return true
     }
 
     /// Walks back from the end; unknown tokens in a row become one.

@@ -182,7 +182,7 @@ import Tokenizers
         var settings = PrefixMethod.Settings()
         (settings.length, settings.hiddenWidth, settings.initialization) = (nil, nil, .words(words))
         try PrefixMethod(model: model, settings: settings, seed: 1).prefix().write(to: workspace["words"])
-        return model.tokenizer.encode(" " + words)
+        return try model.tokenizer.encode(" " + words)
     }
 
     @Test func softPromptsHaveWordsToo() async throws {

@@ -41,14 +41,16 @@ import Tokenizers
 
     /// The longest part of an answer whose text becomes the same tokens again, after a prompt that does: only such a part
     /// can be scored.
-    private func scorable(_ ids: [Int32], after prompt: String, _ tokenizer: Tokenizer) -> Range<Int> {
+    private func scorable(_ ids: [Int32], after prompt: String, _ tokenizer: Tokenizer) throws -> Range<Int> {
         var longest = 0..<0
         for start in ids.indices {
             let before = Array(ids[..<start])
-            let prompted = tokenizer.encode(prompt + tokenizer.decode(before))
-            guard prompted == tokenizer.encode(prompt) + before else { continue }
-            for end in stride(from: ids.count, to: start + longest.count, by: -1)
-            where tokenizer.encode(tokenizer.decode(ids[start..<end])) == Array(ids[start..<end]) {
+            let prompted = try tokenizer.encode(prompt + tokenizer.decode(before))
+            guard try prompted == tokenizer.encode(prompt) + before else { continue }
+            for end in stride(from: ids.count, to: start + longest.count, by: -1) {
+                guard try tokenizer.encode(tokenizer.decode(ids[start..<end])) == Array(ids[start..<end]) else {
+                    continue
+                }
                 longest = start..<end
                 break
             }
@@ -70,7 +72,7 @@ import Tokenizers
             await run(
                 ["generate", "--input", "seed.jsonl", "--max-new-tokens", "\(ids.count)"] + options, in: workspace))
         #expect(text.token_ids == Array(ids.prefix(count)), "\(options)")
-        let part = scorable(ids, after: prompt, tokenizer)
+        let part = try scorable(ids, after: prompt, tokenizer)
         guard !part.isEmpty else { return 0 }
         try write(
             prompt: prompt + tokenizer.decode(ids[..<part.lowerBound]), completion: tokenizer.decode(ids[part]),

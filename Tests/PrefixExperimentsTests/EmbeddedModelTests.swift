@@ -10,7 +10,7 @@ import Testing
     @Test("it copies from its context as the gate asks, on records with invented names")
     func gate() throws {
         let model = try LanguageModel.load(EmbeddedModel.folder())
-        let gate = CopyingGate(model: model.network, tokenizer: model.tokenizer)
+        let gate = try CopyingGate(model: model.network, tokenizer: model.tokenizer)
         #expect(gate.copy >= CopyingGate.required.copy)
         #expect(gate.value >= CopyingGate.required.value)
         #expect(

@@ -114,7 +114,7 @@ import Tokenizers
         let model = try TinyModel.worded()
         let tokenizer = ExampleTokenizer(model, format: .plain)
         let place = DataLocation(file: "x", line: 1)
-        let (prompt, completion) = (model.tokenizer.encode("the text"), model.tokenizer.encode(" is near"))
+        let (prompt, completion) = try (model.tokenizer.encode("the text"), model.tokenizer.encode(" is near"))
         func texts(_ example: Example, predictingOnly: Bool = false) throws -> [AttentionMeter.Text] {
             try AttentionMeter.texts(
                 of: [example], model: model.network, tokenizer: tokenizer, predictingOnly: predictingOnly)

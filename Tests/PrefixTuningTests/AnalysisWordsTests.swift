@@ -25,7 +25,7 @@ import Tokenizers
         var settings = PrefixMethod.Settings.tiny(length: nil, hiddenWidth: nil)
         settings.initialization = .words(text)
         let prefix = try PrefixMethod(model: model, settings: settings, seed: 1).prefix()
-        let tokens = model.tokenizer.encode(" " + text)
+        let tokens = try model.tokenizer.encode(" " + text)
         #expect(Set(tokens).count > 2 && tokens.count == prefix.length)
         let found = try model.nearestWords(to: prefix, count: 3)
         #expect(found.count == 2 * tokens.count)

@@ -89,7 +89,7 @@ import Tokenizers
         var settings = PrefixMethod.Settings.tiny(length: nil, hiddenWidth: nil)
         settings.initialization = .words("the cat sat")
         let prefix = try PrefixMethod(model: model, settings: settings, seed: 1).prefix()
-        let tokens = model.tokenizer.encode(" the cat sat")
+        let tokens = try model.tokenizer.encode(" the cat sat")
         #expect(prefix.length == tokens.count)
         #expect(Set(prefix.parts.keys) == Set(AttentionKind.allCases))
         for (kind, tensor) in model.keyValues(of: tokens) { #expect(prefix.parts[kind] == tensor.values) }
@@ -118,7 +118,7 @@ import Tokenizers
         settings.initialization = .random
         settings.length = fitted.length
         let random = try PrefixMethod(model: model, settings: settings, seed: 1).prefix()
-        let targets = model.keyValues(of: model.tokenizer.encode(" the cat"))
+        let targets = try model.keyValues(of: model.tokenizer.encode(" the cat"))
         for kind in AttentionKind.allCases {
             let target = try #require(targets[kind]).values
             let error = relativeDistance(fitted.parts[kind] ?? [], target)

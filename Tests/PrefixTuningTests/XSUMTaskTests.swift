@@ -244,17 +244,18 @@ import Tokenizers
         let example = Example(
             prompt: "the table says that the text is near the river", completion: "a text about a table",
             location: DataLocation(file: "data", line: 1))
-        func tokens(_ text: String) -> [Int32] { model.tokenizer.encode(text) }
-        #expect(tokens(example.prompt + "\n").count > 9)
+        func tokens(_ text: String) throws -> [Int32] { try model.tokenizer.encode(text) }
+        #expect(try tokens(example.prompt + "\n").count > 9)
         let found = try #require(try ExampleTokenizer(model, format: format).example(example))
         #expect(found.targetStart == 9 && found.tokens.count == 13)
         #expect(
-            Array(found.tokens[..<8]) == Array(tokens(example.prompt).prefix(8)) && found.tokens[8] == tokens("\n")[0])
-        #expect(Array(found.tokens[9..<12]) == Array(tokens("a text about a table").prefix(3)))
+            try Array(found.tokens[..<8]) == Array(tokens(example.prompt).prefix(8))
+                && found.tokens[8] == tokens("\n")[0])
+        #expect(try Array(found.tokens[9..<12]) == Array(tokens("a text about a table").prefix(3)))
         #expect(found.tokens[12] == model.endOfText)
         (format.sourceLimit, format.targetLimit) = (nil, nil)
         let whole = try #require(try ExampleTokenizer(model, format: format).example(example))
-        #expect(whole.tokens == tokens(example.prompt + "\n") + tokens("a text about a table") + [model.endOfText])
+        #expect(try whole.tokens == tokens(example.prompt + "\n") + tokens("a text about a table") + [model.endOfText])
     }
 
     @Test(

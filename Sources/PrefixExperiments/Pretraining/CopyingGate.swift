@@ -21,10 +21,11 @@ public struct CopyingGate: Codable, Equatable, Sendable {
     }
 
     /// Measures a model, teacher-forced, on records with invented names (``SyntheticCorpus/heldOutProbes(seed:count:)``).
-    @Compute public init(model: any CausalModel, tokenizer: Tokenizer, probes count: Int = 200, seed: UInt64 = 7) {
+    @Compute public init(model: any CausalModel, tokenizer: Tokenizer, probes count: Int = 200, seed: UInt64 = 7) throws
+    {
         var copies = 0, rightCopies = 0, values = 0, rightValues = 0
         for probe in SyntheticCorpus.heldOutProbes(seed: seed, count: count) {
-            let prompt = tokenizer.encode(probe.prompt), continuation = tokenizer.encode(probe.continuation)
+            let prompt = try tokenizer.encode(probe.prompt), continuation = try tokenizer.encode(probe.continuation)
             let isRight = Self.predictions(model, prompt: prompt, continuation: continuation)
             // The bytes of the continuation that each of its tokens covers.
             var start = 0

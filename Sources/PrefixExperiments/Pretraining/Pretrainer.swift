@@ -102,13 +102,13 @@ import Tokenizers
         guard let endOfText = tokenizer.endOfText else {
             throw TokenizerError.badSpecialToken(SyntheticCorpus.endOfText)
         }
-        func source(_ documents: [String], _ offset: UInt64) -> TextSource {
-            TextSource(
+        func source(_ documents: [String], _ offset: UInt64) throws -> TextSource {
+            try TextSource(
                 documents, tokenizer: tokenizer, endOfText: endOfText, rowLength: settings.rowLength,
                 seed: settings.seed &+ offset)
         }
-        self.text = source(text, 1)
-        self.background = background.isEmpty ? nil : source(background, 2)
+        self.text = try source(text, 1)
+        self.background = background.isEmpty ? nil : try source(background, 2)
         generator = SeededGenerator(seed: settings.seed &+ 3)
     }
 
@@ -159,8 +159,8 @@ import Tokenizers
     }
 
     /// Measures copying on records that the model has not seen.
-    public func gate(probes: Int = 200) -> CopyingGate {
-        tape.withoutRecording { CopyingGate(model: model, tokenizer: tokenizer, probes: probes) }
+    public func gate(probes: Int = 200) throws -> CopyingGate {
+        try tape.withoutRecording { try CopyingGate(model: model, tokenizer: tokenizer, probes: probes) }
     }
 
     /// Writes the model folder: `config.json`, `model.safetensors` and the tokenizer.

@@ -20,10 +20,10 @@ struct TextSource {
     ///   - documents: Texts; at least one with a token.
     ///   - rowLength: Tokens per row.
     ///   - seed: Fixes the order.
-    init(_ documents: [String], tokenizer: Tokenizer, endOfText: Int32, rowLength: Int, seed: UInt64) {
+    init(_ documents: [String], tokenizer: Tokenizer, endOfText: Int32, rowLength: Int, seed: UInt64) throws {
         var pieces: [ArraySlice<Int32>] = []
         for document in documents {
-            let tokens = tokenizer.encode(document) + [endOfText]
+            let tokens = try tokenizer.encode(document) + [endOfText]
             for start in stride(from: 0, to: tokens.count, by: rowLength) {
                 pieces.append(tokens[start..<min(start + rowLength, tokens.count)])
             }

@@ -24,7 +24,7 @@ extension LanguageModel {
         if options.endTokens.isEmpty { options.endTokens = conventions.endTokens }
         let start = try prefix?.keyValues(for: network.shape)
         let generator = Generator(network, tokenizer: tokenizer)
-        let tokens = try generator.stream(encodedPrompt(prompt), after: start, options: options)
+        let tokens = try generator.stream(try encodedPrompt(prompt), after: start, options: options)
         let empty = AnswerText(tokenizer, options: options)
         return AsyncThrowingStream { continuation in
             let task = Task {
@@ -47,9 +47,9 @@ extension LanguageModel {
 
     /// What the model reads of a prompt: an encoder all special tokens that the tokenizer puts around a text; see
     /// ``beginning(_:)`` for a decoder-only model, which continues the text.
-    private func encodedPrompt(_ prompt: String) -> [Int32] {
-        if network.startToken != nil { return tokenizer.encode(prompt, addingSpecialTokens: true) }
-        return beginning(tokenizer.encode(prompt))
+    private func encodedPrompt(_ prompt: String) throws -> [Int32] {
+        if network.startToken != nil { return try tokenizer.encode(prompt, addingSpecialTokens: true) }
+        return beginning(try tokenizer.encode(prompt))
     }
 
     /// What a decoder-only model reads of a text that it continues: first the special tokens that its tokenizer puts before
@@ -65,8 +65,10 @@ extension LanguageModel {
 
     /// The sequences of tokens that spell words, alone and after a blank: what ``DecodingOptions/forbiddenSequences`` needs to
     /// forbid words at the beginning and within a text, as vLLM's `bad_words` does.
-    public nonisolated func sequences(ofWords words: [String]) -> [[Int32]] {
-        let all = words.flatMap { word in [word, " " + word.drop { $0 == " " }].map { tokenizer.encode($0) } }
+    public nonisolated func sequences(ofWords words: [String]) throws -> [[Int32]] {
+        let all = try words.flatMap { word in
+            try [word, " " + word.drop { $0 == " " }].map { try tokenizer.encode($0) }
+        }
         return all.reduce(into: []) { if !$1.isEmpty, !$0.contains($1) { $0.append($1) } }
     }
 
@@ -84,7 +86,7 @@ extension LanguageModel {
         var options = options
         if options.endTokens.isEmpty { options.endTokens = conventions.endTokens }
         let generations = try Generator(network, tokenizer: tokenizer).generate(
-            prompts.map(encodedPrompt), after: start, options: options)
+            try prompts.map(encodedPrompt), after: start, options: options)
         return generations.map { AnswerText.text(of: $0.tokenIds, tokenizer, options: options) }
     }
 }

@@ -33,7 +33,7 @@ import Tokenizers
             tokens = try surrounded(example.prompt, limit: format.sourceLimit, in: example, skipping: false) ?? []
         } else {
             tokens = model.beginning(
-                format.promptTokens(for: example, endOfText: model.endOfText) { model.tokenizer.encode($0) })
+                try format.promptTokens(for: example, endOfText: model.endOfText) { try model.tokenizer.encode($0) })
         }
         guard !tokens.isEmpty else { throw DataError.emptyPrompt(example.location) }
         return tokens
@@ -47,7 +47,7 @@ import Tokenizers
         guard let start = model.network.startToken else {
             return try format.tokens(
                 for: example, endOfText: model.endOfText, limit: positions, beginning: model.beginning
-            ) { model.tokenizer.encode($0) }
+            ) { try model.tokenizer.encode($0) }
         }
         guard let completion = example.completion else { throw DataError.missingCompletion(example.location) }
         guard let source = try surrounded(example.prompt, limit: format.sourceLimit, in: example),
@@ -64,7 +64,7 @@ import Tokenizers
     private func surrounded(
         _ text: String, limit: Int?, in example: Example, skipping: Bool = true
     ) throws -> [Int32]? {
-        let body = model.tokenizer.encode(text), (before, after) = model.tokenizer.specialTokensAround
+        let body = try model.tokenizer.encode(text), (before, after) = model.tokenizer.specialTokensAround
         func cut(to most: Int) -> [Int32] { before + body.prefix(max(0, most - before.count - after.count)) + after }
         let tokens = cut(to: limit ?? .max)
         guard tokens.count > positions else { return tokens }

@@ -119,7 +119,7 @@ struct Pretrain: AsyncParsableCommand {
             }
             guard step <= 50 || step % 50 == 0 || step == last else { continue }
             let seconds = Date().timeIntervalSince(start)
-            let gate = step % 1000 == 0 || step == last ? trainer.gate() : nil
+            let gate = try step % 1000 == 0 || step == last ? trainer.gate() : nil
             struct Line: Encodable {
                 let step: Int, loss: Double?, backgroundLoss: Double?, learningRate: Double, tokens: Int
                 let seconds: Double, copy: Double?, value: Double?

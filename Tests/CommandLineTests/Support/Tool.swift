@@ -81,6 +81,16 @@ enum Tool {
         try await start(arguments, in: workspace, output: output).result()
     }
 
+    /// Runs the tool to its end within limits: bytes of addresses, and seconds of processor time.
+    static func run(
+        _ arguments: [String], in workspace: Workspace, memory: Int, processorSeconds: Int
+    ) async throws -> Result {
+        let limits = "ulimit -v \(memory / 1024) -t \(processorSeconds); exec \"$@\""
+        return try await start(
+            ["-c", limits, "sh", try binary().path] + arguments, of: URL(fileURLWithPath: "/bin/bash"), in: workspace
+        ).result()
+    }
+
     /// A started process. Its output goes to files, which never block it.
     struct Running {
         let process: Process

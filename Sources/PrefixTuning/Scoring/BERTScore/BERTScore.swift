@@ -175,7 +175,7 @@ import Tokenizers
     func tokens(_ text: String) throws -> [Int32] {
         let stripped = text.pythonStripped, (before, after) = encoder.specialTokens
         let isSpaced = encoder.configuration.family == .roberta && !stripped.isEmpty
-        let content = encoder.tokenizer.encode((isSpaced ? " " : "") + stripped)
+        let content = try encoder.tokenizer.encode((isSpaced ? " " : "") + stripped)
         let tokens = [before] + content.prefix(encoder.longestText - 2) + [after]
         let size = encoder.configuration.vocabularySize
         if let token = tokens.first(where: { $0 < 0 || Int($0) >= size }) {
