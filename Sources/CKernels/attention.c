@@ -1,6 +1,5 @@
 #include "include/attention.h"
 
-#include <stdlib.h>
 
 #include "vector.h"
 
@@ -130,20 +129,9 @@ struct run {
     struct gradients gradients;
     int64_t columns;   // of the longest sequence
     int64_t together;  // so many sequences of few queries are handled together; 0 where some have many
-    size_t scratch;
+    size_t share;      // of a thread in the scratch memory, in floats
+    float *scratch;
 };
-
-/// Each thread keeps its scratch between calls; it grows to the longest sequence met.
-static float *thread_scratch(size_t floats) {
-    static _Thread_local float *memory;
-    static _Thread_local size_t size;
-    if (size < floats) {
-        free(memory);
-        memory = aligned_alloc(64, (floats * sizeof(float) + 63) / 64 * 64);
-        size = floats;
-    }
-    return memory;
-}
 
 /// A job is one head of one sequence. The sequences of one head follow each other: what they share stays in scratch
 /// memory.
@@ -186,10 +174,10 @@ static void forward_thread(void *context, int thread, int threads) {
     if (run->together > 0) {
         const int64_t parts = (run->call->sequence_count + run->together - 1) / run->together;
         share(parts * run->call->heads, thread, threads, &begin, &end);
-        if (begin < end) forward_few_jobs(run, begin, end, thread_scratch(run->scratch));
+        if (begin < end) forward_few_jobs(run, begin, end, run->scratch + thread * run->share);
     } else {
         share(run->call->sequence_count * run->call->heads, thread, threads, &begin, &end);
-        if (begin < end) forward_jobs(run, begin, end, thread_scratch(run->scratch));
+        if (begin < end) forward_jobs(run, begin, end, run->scratch + thread * run->share);
     }
 }
 
@@ -197,7 +185,7 @@ static void backward_thread(void *context, int thread, int threads) {
     struct run *run = context;
     int64_t begin, end;
     share(run->call->key_heads, thread, threads, &begin, &end);
-    if (begin < end) backward_jobs(run, begin, end, thread_scratch(run->scratch));
+    if (begin < end) backward_jobs(run, begin, end, run->scratch + thread * run->share);
 }
 
 /// Sizes by the longest sequence, for both directions.
@@ -214,26 +202,34 @@ static void set_sizes(struct run *run) {
     }
     const int64_t width = padded(call->head_width);
     run->columns = padded(most);
-    run->scratch = (size_t)(4 * run->columns * width + 2 * most_lanes * run->columns + 3 * most_lanes * width + 64);
+    const size_t many = (size_t)(4 * run->columns * width + 2 * most_lanes * run->columns + 3 * most_lanes * width + 64);
+    run->share = (many + 15) / 16 * 16;  // Whole cache lines: no two threads write to one.
     if (!few) return;
     // No more together than leaves a job for each thread.
     const int64_t fair = call->sequence_count * call->heads / ptk_threads();
     run->together = fair < 1 ? 1 : fair < most_few ? fair : most_few;
-    const size_t scratch = (size_t)(run->together * queries * call->heads) * few_scratch(call, run->columns);
-    run->scratch = scratch > run->scratch ? scratch : run->scratch;
+    const size_t together = (size_t)(run->together * queries * call->heads) * few_scratch(call, run->columns);
+    if (together > run->share) run->share = (together + 15) / 16 * 16;
 }
 
-void ptk_attention_forward(const ptk_attention *attention, float *output, float *log_sums) {
-    struct run run = {.call = attention, .output = output, .log_sums = log_sums};
+int64_t ptk_attention_scratch(const ptk_attention *attention) {
+    struct run run = {.call = attention};
+    set_sizes(&run);
+    return (int64_t)run.share * ptk_threads();
+}
+
+void ptk_attention_forward(const ptk_attention *attention, float *scratch, float *output, float *log_sums) {
+    struct run run = {.call = attention, .scratch = scratch, .output = output, .log_sums = log_sums};
     set_sizes(&run);
     ptk_parallel(forward_thread, &run);
 }
 
 void ptk_attention_backward(
     const ptk_attention *attention, const float *log_sums, const float *output_gradients, float *query_gradients,
-    int64_t query_gradient_stride) {
+    int64_t query_gradient_stride, float *scratch) {
     struct run run = {
         .call = attention,
+        .scratch = scratch,
         .gradients = {log_sums, output_gradients, query_gradients, query_gradient_stride}};
     set_sizes(&run);
     ptk_parallel(backward_thread, &run);

@@ -1,6 +1,5 @@
 #include "include/elementwise.h"
 
-#include <stdlib.h>
 
 #include "vector.h"
 
@@ -149,15 +148,15 @@ static void squares_thread(void *context, int thread, int threads) {
     squares_range(a, begin, end);
 }
 
-double ptk_sum_of_squares(const float *x, int64_t count) {
-    int64_t blocks = (count + block - 1) / block;
-    double small[64], *partial = blocks <= 64 ? small : malloc((size_t)blocks * sizeof *partial);
+int64_t ptk_sum_of_squares_scratch(int64_t count) { return (count + block - 1) / block; }
+
+double ptk_sum_of_squares(const float *x, int64_t count, double *partial) {
+    int64_t blocks = ptk_sum_of_squares_scratch(count);
     struct arguments a = {.x = x, .count = count, .partial = partial};
     if (blocks == 1) squares_thread(&a, 0, 1);
     else ptk_parallel(squares_thread, &a);
     double sum = 0;
     for (int64_t b = 0; b < blocks; b++) sum += partial[b];
-    if (partial != small) free(partial);
     return sum;
 }
 

@@ -1,4 +1,3 @@
-#include <stdlib.h>
 
 #include "half.h"
 #include "quantized_layout.h"
@@ -22,6 +21,7 @@ struct arguments {
     uint8_t *weights;
     float *scales;
     uint16_t *group_scales;
+    float *scratch;
 };
 
 /// 127 / the greatest magnitude: symmetric, one scale per output.
@@ -95,23 +95,26 @@ static void quantize_panel(const struct arguments *a, int64_t index, float *row,
     }
 }
 
+/// Floats that a thread needs for rows of so many elements.
+INLINE size_t row_scratch(size_t elements) { return (elements + (elements + 3) / 4 + 15) / 16 * 16; }
+
 static void quantize_thread(void *context, int thread, int threads) {
     struct arguments *a = context;
     int64_t begin, end;
     share(panels(a->outputs), thread, threads, &begin, &end);
     const size_t all = (size_t)filled(a->inputs);
-    float *row = malloc(all * sizeof *row);
-    uint8_t *q = malloc(all);
-    for (int64_t p = begin; p < end; p++) quantize_panel(a, p, row, q);
-    free(row);
-    free(q);
+    // A row, and what its elements are rounded to.
+    float *row = a->scratch + (size_t)thread * row_scratch(all);
+    for (int64_t p = begin; p < end; p++) quantize_panel(a, p, row, (uint8_t *)(row + all));
 }
+
+int64_t ptk_quantize_scratch(int64_t inputs) { return (int64_t)row_scratch((size_t)filled(inputs)) * ptk_threads(); }
 
 void ptk_quantize(
     int bits, const float *source, int64_t output_step, int64_t input_step, int64_t outputs, int64_t inputs,
-    uint8_t *weights, float *scales, uint16_t *group_scales) {
+    uint8_t *weights, float *scales, uint16_t *group_scales, float *scratch) {
     struct arguments a = {
         .bits = bits, .source = source, .output_step = output_step, .input_step = input_step, .outputs = outputs,
-        .inputs = inputs, .weights = weights, .scales = scales, .group_scales = group_scales};
+        .inputs = inputs, .weights = weights, .scales = scales, .group_scales = group_scales, .scratch = scratch};
     ptk_parallel(quantize_thread, &a);
 }

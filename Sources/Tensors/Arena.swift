@@ -11,6 +11,8 @@ struct Arena {
     private static let grain = 4096
     /// Addresses of a region; a larger block has a region of its own, which goes back to the system with the block.
     private static let regionSize = 256 << 20
+    /// Addresses that a new region leaves to the heap, whose users do not ask whether there is memory: Swift's arrays.
+    static let headroom = 64 << 20
 
     fileprivate struct Region {
         let base: UnsafeMutableRawPointer
@@ -28,10 +30,18 @@ struct Arena {
         for index in regions.indices {
             if let block = regions[index].take(size) { return block }
         }
-        guard var region = Region(size: max(size, Self.regionSize)) else { return nil }
+        // A large one only where as many addresses are left to others.
+        let wanted = max(size, Self.regionSize)
+        guard var region = Region(size: wanted, headroom: Self.regionSize) ?? smallRegion(size) else { return nil }
         let block = region.take(size)
         regions.append(region)
         return block
+    }
+
+    /// A region for one block where there is none for more.
+    private mutating func smallRegion(_ size: Int) -> Region? {
+        releaseFreeMemory()
+        return Region(size: size, headroom: Self.headroom)
     }
 
     /// Takes a block back.
@@ -60,12 +70,21 @@ struct Arena {
     private static func rounded(_ size: Int) -> Int { (size + grain - 1) / grain * grain }
 }
 
+extension Arena {
+    /// Addresses that hold nothing; nil where there are none.
+    static func reservedAddresses(_ size: Int) -> UnsafeMutableRawPointer? {
+        let start = mmap(nil, size, PROT_NONE, MAP_PRIVATE | Region.anonymous, -1, 0)
+        return start == MAP_FAILED ? nil : start
+    }
+}
+
 extension Arena.Region {
     /// Addresses alone: memory comes with the first use of each page.
-    fileprivate init?(size: Int) {
-        guard let base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | Self.anonymous, -1, 0),
-            base != MAP_FAILED
+    fileprivate init?(size: Int, headroom: Int) {
+        let all = size + headroom
+        guard let base = mmap(nil, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | Self.anonymous, -1, 0), base != MAP_FAILED
         else { return nil }
+        munmap(base + size, headroom)
         #if os(Linux)
             // 2 MiB at a time where a region lies so: fewer faults, and fewer misses in the tables of pages.
             madvise(base, size, MADV_HUGEPAGE)
@@ -104,8 +123,8 @@ extension Arena.Region {
     fileprivate func release() { munmap(base, size) }
 
     #if canImport(Darwin)
-        private static let anonymous = MAP_ANON
+        fileprivate static let anonymous = MAP_ANON
     #else
-        private static let anonymous = MAP_ANONYMOUS
+        fileprivate static let anonymous = MAP_ANONYMOUS
     #endif
 }

@@ -33,7 +33,8 @@ public actor Compute {
         ptk_trim_heap()
     }
 
-    /// Threads used by one operation, 1 or more. The results of training depend on this number in their last bits.
+    /// Threads used by one operation, from 1 to 1,024; set to others, it becomes the nearest of these. The results of
+    /// training depend on this number in their last bits.
     @Compute public static var threads: Int {
         get { backend.threads }
         set { backend.threads = newValue }

@@ -24,28 +24,49 @@ final class BlockPool: @unchecked Sendable {
     /// Small blocks beyond this many floats go back to the system at once.
     private static let mostFree = 1 << 20
 
+    /// More floats than any machine has.
+    private static let most = Int.max / 8
+
     private let lock = NSLock()
+    /// Addresses that are given up so that the last words can be said.
+    private var reserve = Arena.reservedAddresses(Arena.headroom / 2)
+    /// The number of the block that there shall be no memory for, for tests: counted down to 0, and never from below it.
+    private var blocksLeft = ProcessInfo.processInfo.environment["PREFIXTUNE_FAIL_BLOCK"].flatMap { Int($0) } ?? 0
+
     private var arena = Arena()
     private var free: [Int: [UnsafeMutablePointer<Float>]] = [:]
     private var freeCount = 0
 
+    /// Takes a block; where there is none, the process ends with ``LastWords``.
     func take(_ count: Int) -> (UnsafeMutablePointer<Float>, capacity: Int) {
+        let count = min(count, Self.most)
+        let capacity = count < Self.leastLarge ? Self.capacity(for: count) : (count + 15) / 16 * 16
+        guard let block = block(capacity) else { LastWords.say(.memoryIsOut(capacity * 4)) }
+        return (block, capacity)
+    }
+
+    private func block(_ capacity: Int) -> UnsafeMutablePointer<Float>? {
         lock.lock()
         defer { lock.unlock() }
-        let capacity = count < Self.leastLarge ? Self.capacity(for: count) : (count + 15) / 16 * 16
+        blocksLeft -= 1
+        guard blocksLeft != 0 else { return nil }
         // The capacity tells where a block comes from, and goes back to.
-        guard capacity < Self.leastLarge else {
-            guard let block = arena.take(capacity * 4) else {
-                preconditionFailure("out of memory: no block of \(capacity * 4) bytes is left")
-            }
-            return (block.bindMemory(to: Float.self, capacity: capacity), capacity)
+        if capacity >= Self.leastLarge {
+            return arena.take(capacity * 4)?.bindMemory(to: Float.self, capacity: capacity)
         }
         if let block = free[capacity]?.popLast() {
             freeCount -= capacity
-            return (block, capacity)
+            return block
         }
-        let block = UnsafeMutableRawPointer.allocate(byteCount: capacity * 4, alignment: 64)
-        return (block.bindMemory(to: Float.self, capacity: capacity), capacity)
+        return aligned_alloc(64, (capacity * 4 + 63) / 64 * 64)?.bindMemory(to: Float.self, capacity: capacity)
+    }
+
+    /// Memory of the C library's heap, aligned to 64 bytes; where there is none, the process ends with ``LastWords``.
+    static func memory(bytes: Int) -> UnsafeMutableRawPointer {
+        guard bytes < Int.max - 63, let memory = aligned_alloc(64, max(64, (bytes + 63) / 64 * 64)) else {
+            LastWords.say(.memoryIsOut(bytes))
+        }
+        return memory
     }
 
     func put(_ block: UnsafeMutablePointer<Float>, capacity: Int) {
@@ -57,7 +78,7 @@ final class BlockPool: @unchecked Sendable {
             free[capacity, default: []].append(block)
             freeCount += capacity
         } else {
-            UnsafeMutableRawPointer(block).deallocate()
+            Foundation.free(block)
         }
     }
 
@@ -66,9 +87,18 @@ final class BlockPool: @unchecked Sendable {
         lock.lock()
         defer { lock.unlock() }
         arena.releaseFreeMemory()
-        for block in free.values.joined() { UnsafeMutableRawPointer(block).deallocate() }
+        for block in free.values.joined() { Foundation.free(block) }
         free = [:]
         freeCount = 0
+    }
+
+    /// Gives up what is held back for the end.
+    func releaseReserve() {
+        clear()
+        lock.lock()
+        defer { lock.unlock() }
+        if let reserve { munmap(reserve, Arena.headroom / 2) }
+        reserve = nil
     }
 
     /// The capacity of a small block.

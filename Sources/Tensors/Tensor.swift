@@ -20,10 +20,12 @@ public final class Tensor {
     ///   - tape: The tape that differentiates it, or nil for a constant.
     public init(shape: [Int], tape: Tape? = nil) {
         self.shape = shape
-        let count = shape.reduce(1, *)
         // Matrix products run on rows in multiples of 16 (see `LinearMap`): room for the rows beyond the last.
         let width = shape.count > 1 ? shape[shape.count - 1] : 0
-        storage = Storage(count: count + 16 * width)
+        guard let count = Self.product(shape), let more = Self.product([16, width]), count < Int.max - more else {
+            LastWords.say(.tooLarge(shape: shape))
+        }
+        storage = Storage(count: count + more)
         gradient = tape.map { Gradient(tape: $0, shape: shape) }
     }
 
@@ -46,6 +48,27 @@ public final class Tensor {
         self.shape = shape
         self.gradient = gradient
         storage = other.storage
+    }
+
+    private static func product(_ factors: [Int]) -> Int? {
+        factors.reduce(1) { product, factor in
+            guard let (result, overflows) = product?.multipliedReportingOverflow(by: factor), !overflows else {
+                return nil
+            }
+            return result
+        }
+    }
+
+    /// A tensor whose elements are given one after another: no copy of them exists besides.
+    ///
+    /// - Parameters:
+    ///   - shape: Length of each axis.
+    ///   - tape: The tape that differentiates it, or nil for a constant.
+    ///   - next: The elements in row-major order.
+    public static func filled(_ shape: [Int], tape: Tape? = nil, with next: () -> Float) -> Tensor {
+        let tensor = Tensor(shape: shape, tape: tape)
+        for index in 0..<tensor.count { tensor.floats[index] = next() }
+        return tensor
     }
 
     /// A tensor of zeros.

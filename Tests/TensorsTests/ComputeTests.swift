@@ -31,6 +31,8 @@ import Testing
         }
         Compute.threads = 0
         #expect(Compute.threads == 1)
+        Compute.threads = .max
+        #expect(Compute.threads == 1024)
     }
 
     @Test func errorsSayWhatHappened() {

@@ -40,13 +40,16 @@ typedef struct {
     uint64_t seed;   // names the mask: its element for (row, head, position) depends on nothing else
 } ptk_attention;
 
+/// How many floats either direction needs as scratch memory, aligned to 64 bytes, for all threads together.
+int64_t ptk_attention_scratch(const ptk_attention *attention);
+
 /// output [rows × heads*head_width] = (softmax(scale q kᵀ) ∘ mask) v; log_sums [rows × heads] is kept for the way back.
-void ptk_attention_forward(const ptk_attention *attention, float *output, float *log_sums);
+void ptk_attention_forward(const ptk_attention *attention, float *scratch, float *output, float *log_sums);
 
 /// Adds to the segments' gradients and to query_gradients (stride query_gradient_stride), or skips the latter where NULL.
 /// Scores are computed anew (memory stays linear in length). Each thread owns whole heads: no two add to one place.
 void ptk_attention_backward(
     const ptk_attention *attention, const float *log_sums, const float *output_gradients, float *query_gradients,
-    int64_t query_gradient_stride);
+    int64_t query_gradient_stride, float *scratch);
 
 #endif

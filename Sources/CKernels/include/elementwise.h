@@ -30,8 +30,11 @@ void ptk_scatter_add_rows(const float *x, const int32_t *indices, int64_t rows, 
 void ptk_copy_columns(
     const float *x, int64_t x_stride, int64_t rows, int64_t width, bool accumulate, float *y, int64_t y_stride);
 
+/// How many doubles the sum of squares needs as scratch memory.
+int64_t ptk_sum_of_squares_scratch(int64_t count);
+
 /// The sum of squares, in double precision over fixed blocks, so that it does not depend on the number of threads.
-double ptk_sum_of_squares(const float *x, int64_t count);
+double ptk_sum_of_squares(const float *x, int64_t count, double *scratch);
 
 /// Reads all of x on all threads, as fast as memory gives it; returns the sum of the first thread's part.
 double ptk_first_sum(const float *x, int64_t count);

@@ -37,11 +37,14 @@ typedef struct {
 int64_t ptk_quantized_weight_bytes(int bits, int64_t outputs, int64_t inputs);
 int64_t ptk_quantized_scale_bytes(int64_t outputs, int64_t inputs);
 
+/// Floats of scratch memory that rounding a matrix of so many inputs needs, on the threads of the pool.
+int64_t ptk_quantize_scratch(int64_t inputs);
+
 /// Rounds a matrix whose element (n, i) is source[n * output_step + i * input_step], all finite. 4-bit scales are those of
 /// least squared error among some candidates. `scales` has [outputs]; `group_scales` belongs to 4 bits and is NULL at 8.
 void ptk_quantize(
     int bits, const float *source, int64_t output_step, int64_t input_step, int64_t outputs, int64_t inputs,
-    uint8_t *weights, float *scales, uint16_t *group_scales);
+    uint8_t *weights, float *scales, uint16_t *group_scales, float *scratch);
 
 /// Bytes of scratch memory that a product of so many rows needs, forward or back, on the threads of the pool.
 int64_t ptk_quantized_scratch(const ptk_quantized *matrix, int64_t rows, bool back);

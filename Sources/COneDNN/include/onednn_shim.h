@@ -24,10 +24,17 @@ size_t ptd_packed_bytes(const ptd_packed *matrix);
 void ptd_release(ptd_packed *matrix);
 
 /// C [m × n] = A [m × k] · B (+ bias [n]) (+ C where `accumulate`). A and C have the row strides `lda` and `ldc`;
-/// `bias` may be NULL. The primitive for a shape is made once and kept.
+/// `bias` may be NULL. The primitives for the shapes used last are kept.
 int ptd_multiply(
     const ptd_packed *matrix, const float *a, int64_t lda, int64_t m, const float *bias, bool accumulate, float *c,
     int64_t ldc);
+
+/// How many primitives are kept for matrices of this shape.
+int ptd_product_count(const ptd_packed *matrix);
+
+/// 0 where there is memory for what `ptd_gemm` compiles at its first calls, else 1; asked for before, on one thread, since it
+/// takes a microsecond.
+int ptd_room(void);
 
 /// C [m × n] = op(A) · op(B) (+ C where `accumulate`), everything row-major, nothing re-laid:
 /// for matrices that change at every step.

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// Writes files so that a reader sees the old contents or the new ones, never a part.
 ///
@@ -25,6 +26,12 @@ public enum AtomicFile {
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw Output.failure(errno, file: url.path) }
         var isOpen = true
+        // Also where memory runs out in the middle of what `body` does.
+        let rescue = Rescue {
+            unlink(temporary)
+            return nil
+        }
+        defer { withExtendedLifetime(rescue) {} }
         do {
             var output = Output(descriptor: descriptor, file: url.path)
             try body(&output)

@@ -38,6 +38,10 @@ import Tensors
     /// The least validation loss so far, in nats per target token.
     public internal(set) var bestValidationLoss: Double?
     private let examples: [TokenizedExample]
+    /// The order of the data as it was before the step that is under way.
+    var orderBeforeStep: BatchOrder?
+    /// Whether the parameters are being changed.
+    private(set) var isUpdating = false
     private let schedule: LearningRateSchedule
 
     /// Prepares a run.
@@ -164,6 +168,7 @@ import Tensors
     /// Draws the next batch and begins its step.
     func draft() -> Draft {
         let number = stepCount + 1
+        orderBeforeStep = order
         let batch = order.next().map { examples[$0] }
         // Masks depend on seed and step alone, so that a resumed run draws the same ones.
         let maskSeed = settings.seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(number) &* 0xbf58_476d_1ce4_e5b9
@@ -192,7 +197,10 @@ import Tensors
             throw TrainingError.diverged(
                 step: draft.number, loss: loss, gradientNorm: .nan, learningRate: draft.learningRate)
         }
+        isUpdating = true
         let norm = optimizer.step(learningRate: draft.learningRate)
+        isUpdating = false
+        orderBeforeStep = nil
         guard norm.isFinite else {
             throw TrainingError.diverged(
                 step: draft.number, loss: loss, gradientNorm: norm, learningRate: draft.learningRate)
@@ -203,6 +211,14 @@ import Tensors
             learningRate: draft.learningRate, gradientNorm: norm,
             tokens: draft.rows.reduce(0) { $0 + $1.example.length }, epoch: order.epoch,
             endsEpoch: order.isAtEpochStart)
+    }
+
+    /// Forgets the step under way, and what it holds: the parameters are those of the step before.
+    func forgetStep() {
+        if let before = orderBeforeStep { order = before }
+        orderBeforeStep = nil
+        method.passTape.reset()
+        for parameter in method.parameters { parameter.value.gradient?.clear() }
     }
 
     /// The remaining steps, each done when it is asked for; ends early where the asking task is cancelled.

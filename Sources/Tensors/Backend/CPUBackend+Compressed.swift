@@ -10,8 +10,9 @@ extension CPUBackend {
                 return ptk_compressed_few(&call, x, Int64(rows), bias, y)
             }
             let scratch = Storage(count: threads * ptk_compressed_tile)
+            LastWords.check(ptd_room(), "a product of \(rows) rows")
             let status = ptk_compressed_multiply(&call, x, Int64(rows), bias, ptd_gemm, scratch.floats, y)
-            precondition(status == 0, "oneDNN refused a product of \(rows) rows: status \(status)")
+            LastWords.check(status, "a product of \(rows) rows")
         }
     }
 
@@ -21,9 +22,10 @@ extension CPUBackend {
         guard rows > 0 else { return }
         matrix.withKernelArguments { call in
             let scratch = Storage(count: threads * ptk_compressed_tile)
+            LastWords.check(ptd_room(), "a product of \(rows) rows")
             let status = ptk_compressed_multiply_back(
                 &call, dy, Int64(rows), accumulate, ptd_gemm, scratch.floats, dx)
-            precondition(status == 0, "oneDNN refused a product of \(rows) rows: status \(status)")
+            LastWords.check(status, "a product of \(rows) rows")
         }
     }
 

@@ -10,10 +10,11 @@ extension CPUBackend {
         // Panels of outputs lie one after another, their scales likewise.
         let integers = weights.integers.start + Int(ptk_quantized_weight_bytes(bits, before, inputs))
         let groupScales = weights.groupScales.map { $0.start + Int(ptk_quantized_scale_bytes(before, inputs)) }
+        let scratch = Storage(count: Int(ptk_quantize_scratch(inputs)))
         ptk_quantize(
             bits, values, steps.0, steps.1, Int64(rows.count), inputs, integers.assumingMemoryBound(to: UInt8.self),
             weights.scales.start.assumingMemoryBound(to: Float.self) + rows.lowerBound,
-            groupScales?.assumingMemoryBound(to: UInt16.self))
+            groupScales?.assumingMemoryBound(to: UInt16.self), scratch.floats)
     }
 
     func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats) {
@@ -32,9 +33,10 @@ extension CPUBackend {
                 return ptk_quantized_multiply_back(&call, dy, Int64(rows), accumulate, scratch.floats, dx)
             }
             let scratch = Storage(count: threads * ptk_compressed_tile)
+            LastWords.check(ptd_room(), "a product of \(rows) rows")
             let status = ptk_quantized_multiply_back_floats(
                 &call, dy, Int64(rows), accumulate, ptd_gemm, scratch.floats, dx)
-            precondition(status == 0, "oneDNN refused a product of \(rows) rows: status \(status)")
+            LastWords.check(status, "a product of \(rows) rows")
         }
     }
 

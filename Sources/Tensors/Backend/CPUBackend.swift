@@ -5,7 +5,7 @@ import COneDNN
 struct CPUBackend: Backend, Sendable {
     var threads: Int {
         get { Int(ptk_threads()) }
-        nonmutating set { ptk_set_threads(Int32(max(1, newValue))) }
+        nonmutating set { ptk_set_threads(Int32(min(max(1, newValue), 1024))) }
     }
 
     func pack(_ matrix: Floats, k: Int, n: Int, transposed: Bool) throws(TensorError) -> any PackedMatrix {
@@ -16,10 +16,11 @@ struct CPUBackend: Backend, Sendable {
         _ a: Floats, transposed transposeA: Bool, _ b: Floats, transposed transposeB: Bool, m: Int, n: Int, k: Int,
         accumulate: Bool, into c: MutableFloats
     ) {
+        LastWords.check(ptd_room(), "a product of \(m) × \(k) × \(n)")
         let status = ptd_gemm(
             transposeA, transposeB, Int64(m), Int64(n), Int64(k), a, Int64(transposeA ? m : k), b,
             Int64(transposeB ? k : n), accumulate, c, Int64(n))
-        precondition(status == 0, "oneDNN refused a product of \(m) × \(k) × \(n): status \(status)")
+        LastWords.check(status, "a product of \(m) × \(k) × \(n)")
     }
 
     func layerNorm(
@@ -75,7 +76,13 @@ struct CPUBackend: Backend, Sendable {
         ptk_scatter_add_rows(x, indices, Int64(indices.count), Int64(width), table)
     }
 
-    func sumOfSquares(_ x: Floats, count: Int) -> Double { ptk_sum_of_squares(x, Int64(count)) }
+    func sumOfSquares(_ x: Floats, count: Int) -> Double {
+        let blocks = Int(ptk_sum_of_squares_scratch(Int64(count)))
+        let scratch = Storage(count: 2 * blocks)
+        return UnsafeMutableRawPointer(scratch.floats).withMemoryRebound(to: Double.self, capacity: blocks) {
+            ptk_sum_of_squares(x, Int64(count), $0)
+        }
+    }
 
     func read(_ x: Floats, count: Int) -> Double { ptk_first_sum(x, Int64(count)) }
 
@@ -86,14 +93,19 @@ struct CPUBackend: Backend, Sendable {
     }
 
     func attention(_ call: AttentionCall, into output: MutableFloats, logSums: MutableFloats) {
-        call.withKernelArguments { ptk_attention_forward(&$0, output, logSums) }
+        call.withKernelArguments {
+            let scratch = Storage(count: Int(ptk_attention_scratch(&$0)))
+            ptk_attention_forward(&$0, scratch.floats, output, logSums)
+        }
     }
 
     func attentionBackward(
         _ call: AttentionCall, logSums: Floats, outputGradients: Floats, queryGradients: MutableFloats?
     ) {
         call.withKernelArguments {
-            ptk_attention_backward(&$0, logSums, outputGradients, queryGradients, Int64(call.queryStride))
+            let scratch = Storage(count: Int(ptk_attention_scratch(&$0)))
+            ptk_attention_backward(
+                &$0, logSums, outputGradients, queryGradients, Int64(call.queryStride), scratch.floats)
         }
     }
 

@@ -22,6 +22,9 @@ final class OneDNNMatrix: PackedMatrix {
 
     deinit { ptd_release(handle) }
 
+    /// How many compiled kernels are kept for matrices of this shape.
+    var kernelCount: Int { Int(ptd_product_count(handle)) }
+
     var byteCount: Int { ptd_packed_bytes(handle) }
 
     func multiply(
@@ -30,6 +33,6 @@ final class OneDNNMatrix: PackedMatrix {
     ) {
         let rows = m <= 16 ? m : (m + 15) / 16 * 16
         let status = ptd_multiply(handle, a, Int64(k), Int64(rows), bias, accumulate, c, Int64(n))
-        precondition(status == 0, "oneDNN refused a product of \(rows) × \(k) × \(n): status \(status)")
+        LastWords.check(status, "a product of \(rows) × \(k) × \(n)")
     }
 }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// What the stored numbers of a ``CompressedMatrix`` stand for.
 ///
 /// Four-bit codes are packed by rows of W in chunks of 32 inputs (see ``CompressedBytes/packedFlat(_:input:output:)`` and
@@ -90,7 +92,7 @@ public final class CompressedBytes {
     /// - Parameter fill: Receives memory that is not set yet; all of it is to be written.
     /// - Throws: What `fill` throws.
     public init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
-        start = .allocate(byteCount: count + 64, alignment: 64)
+        start = BlockPool.memory(bytes: count.addingReportingOverflow(64).overflow ? .max : count + 64)
         self.count = count
         (start + count).initializeMemory(as: UInt8.self, repeating: 0, count: 64)
         try fill(UnsafeMutableRawBufferPointer(start: start, count: count))
@@ -109,7 +111,7 @@ public final class CompressedBytes {
         self.init(count: floats.count * 4) { target in floats.withUnsafeBytes { target.copyMemory(from: $0) } }
     }
 
-    deinit { start.deallocate() }
+    deinit { free(start) }
 
     /// The bytes, valid inside of `body` only.
     public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {

@@ -40,20 +40,26 @@ enum Tool {
     /// - Parameters:
     ///   - input: What standard input is; nothing by default.
     ///   - output: Where standard output goes; a file of the workspace by default.
+    ///   - limits: What the shell limits first: "ulimit -v 500000".
     ///   - more: Variables of the environment. The network is off unless they say otherwise.
     static func start(
-        _ arguments: [String], in workspace: Workspace, input: URL? = nil, output: URL? = nil,
+        _ arguments: [String], in workspace: Workspace, input: URL? = nil, output: URL? = nil, limits: String? = nil,
         environment more: [String: String] = [:], executable: URL? = nil
     ) throws -> Running {
         let process = Process()
         process.executableURL = try executable ?? binary()
         process.arguments = arguments
+        if let limits {
+            process.arguments = ["-c", "\(limits); ulimit -c 0; exec \"$0\" \"$@\"", try binary().path] + arguments
+            process.executableURL = URL(fileURLWithPath: "/bin/bash")
+        }
         process.currentDirectoryURL = workspace.folder
         process.standardInput = try input.map { try FileHandle(forReadingFrom: $0) } ?? FileHandle.nullDevice
         var environment = ProcessInfo.processInfo.environment
         // Many of these tests run at a time.
         environment["GOMP_SPINCOUNT"] = "0"
         environment["COLUMNS"] = nil
+        if limits != nil { environment["SWIFT_BACKTRACE"] = "enable=no" }
         for name in environment.keys where name.hasPrefix("HF_") { environment[name] = nil }
         environment["HF_HUB_OFFLINE"] = "1"
         environment["HF_HOME"] = workspace.folder.appendingPathExtension("hub").path

@@ -27,13 +27,16 @@ import Tensors
 
     let trainer: Trainer
     private let validation: [TokenizedExample]
-    private let folder: URL
+    let folder: URL
     private let details: [String: String]
-    private var metrics: MetricsFile
-    private var validations: MetricsFile
+    var metrics: MetricsFile
+    var validations: MetricsFile
     private var tokens = 0
     private var seconds = 0.0
     private var lastStep: Trainer.Step?
+    private var rescue: Rescue?
+    /// Whether all that is to be written of the last step is written.
+    private(set) var isBetweenSteps = false
 
     /// Prepares the folder, and restores the trainer's state where asked to.
     ///
@@ -93,10 +96,13 @@ import Tensors
     /// Saves the state before the first step: a run that is killed early can be resumed, too.
     func begin() throws {
         if trainer.stepCount == 0 { try trainer.saveState(to: folder.appendingPathComponent("training-state")) }
+        isBetweenSteps = true
+        rescue = Rescue { [weak self] in self?.saveLastStep() }
     }
 
     /// Writes down a step; validates and saves when it is time.
     func record(_ step: Trainer.Step, elapsed: Double, _ report: (Event) -> Void) throws {
+        isBetweenSteps = false
         lastStep = step
         tokens += step.tokens
         seconds += elapsed
@@ -113,6 +119,7 @@ import Tensors
             try validate(report)
         }
         if isLast || step.step.isMultiple(of: trainer.settings.saveEvery) { try save(report) }
+        isBetweenSteps = true
     }
 
     private func validate(_ report: (Event) -> Void) throws {
@@ -152,6 +159,7 @@ import Tensors
     }
 
     func finish(_ ending: Ending, _ report: (Event) -> Void) throws -> TrainingSummary {
+        rescue = nil
         if ending == .interrupted { try save(report) }
         let summary = TrainingSummary(
             trainer, ending: ending, tokens: tokens, seconds: seconds, metrics: metrics, details: details)
