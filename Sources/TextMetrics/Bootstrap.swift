@@ -8,9 +8,14 @@ public struct Bootstrap: Sendable, Equatable {
     /// Share of the samples within an interval.
     public var confidence = 0.95
 
+    /// More would change an interval by less than its last printed digit.
+    public static let mostSamples = 1_000_000
+
     /// 1,000 samples, as sacrebleu takes.
+    ///
+    /// - Parameter samples: From 1 to ``mostSamples``.
     public init(samples: Int = 1000, seed: UInt64 = 12345) {
-        precondition(samples > 0, "\(samples) samples")
+        precondition((1...Self.mostSamples).contains(samples), "\(samples) samples")
         self.samples = samples
         self.seed = seed
     }

@@ -1,5 +1,5 @@
 import Foundation
-import PrefixTuning
+import PrefixExperiments
 import TestSupport
 import Testing
 

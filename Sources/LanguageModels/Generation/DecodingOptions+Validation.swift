@@ -19,6 +19,7 @@ extension DecodingOptions {
             logProbabilities.map { (0...100).contains($0) } ?? true, "logProbabilities", logProbabilities ?? 0,
             "between 0 and 100")
         try require(maxNewTokens >= 1, "maxNewTokens", maxNewTokens, "1 or more")
+        try require(maxNewTokens <= 1 << 30, "maxNewTokens", maxNewTokens, "at most \(1 << 30)")
         try require(
             (0...maxNewTokens).contains(minNewTokens), "minNewTokens", minNewTokens, "between 0 and \(maxNewTokens)")
         try require(lengthPenalty.isFinite, "lengthPenalty", lengthPenalty, "a number")

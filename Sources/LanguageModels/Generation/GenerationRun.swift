@@ -31,6 +31,17 @@ public final class GenerationRun {
             self.rows = max(rows, 1)
             self.promptTokens = max(promptTokens, 1)
         }
+
+        /// Room for so many prompts at a time, each with so many rows: beams, or beams of several prefixes.
+        ///
+        /// - Parameter rowsEach: Factors; a product beyond all integers is no limit.
+        public init(prompts: Int, rowsEach: Int...) {
+            self.init(
+                rows: rowsEach.reduce(max(prompts, 1)) { product, factor in
+                    let (rows, overflows) = product.multipliedReportingOverflow(by: max(factor, 1))
+                    return overflows ? .max : rows
+                })
+        }
     }
 
     private struct Live {

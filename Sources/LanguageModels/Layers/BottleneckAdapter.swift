@@ -88,16 +88,15 @@ public final class BottleneckAdapters {
 
     /// A parameter: given, or constant, or random where `constant` is nil.
     private func tensor(_ name: String, _ shape: [Int], constant: Float? = 0) throws -> Tensor {
-        let count = shape.reduce(1, *), tensor: Tensor
+        let tensor: Tensor
         switch source {
         case .random(let tape, var generator):
-            let values =
-                constant.map { [Float](repeating: $0, count: count) }
-                ?? (0..<count).map { _ in 0.02 * Float(generator.normal()) }
+            tensor = .filled(shape, tape: tape) { constant ?? 0.02 * Float(generator.normal()) }
             source = .random(tape, generator)
-            tensor = Tensor(values, shape: shape, tape: tape)
         case .given(let values):
-            guard let found = values[name], found.count == count else { throw AdapterError.missing(name: name) }
+            guard let found = values[name], found.count == shape.reduce(1, *) else {
+                throw AdapterError.missing(name: name)
+            }
             tensor = Tensor(found, shape: shape)
         }
         parameters.append((name, tensor))

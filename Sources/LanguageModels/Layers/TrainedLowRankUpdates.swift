@@ -44,9 +44,11 @@ public final class TrainedLowRankUpdates {
     func map(over base: any LinearMap, name: String) -> (any LinearMap)? {
         guard reaches(name) else { return nil }
         let bound = 1 / Double(base.inputWidth).squareRoot()
-        let down = (0..<rank * base.inputWidth).map { _ in Float((2 * generator.uniform() - 1) * bound) }
+        let down = Tensor.filled([rank, base.inputWidth], tape: tape) {
+            Float((2 * generator.uniform() - 1) * bound)
+        }
         let map = LowRankMap(
-            base: base, down: Tensor(down, shape: [rank, base.inputWidth], tape: tape),
+            base: base, down: down,
             up: .zeros([base.outputWidth, rank], tape: tape), scale: alpha / Float(rank))
         maps.append((name, map))
         return map

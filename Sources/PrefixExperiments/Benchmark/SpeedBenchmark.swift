@@ -78,14 +78,16 @@ import Tensors
         self.model = model
         self.setup = setup
         self.examples = examples
-        for (name, value) in [
-            ("batch size", setup.batchSize), ("number of beams", setup.beams), ("number of prefixes", setup.prefixes),
-            ("number of tokens per pass", setup.tokensPerPass), ("prompt length", setup.promptLength),
-            ("number of new tokens", setup.newTokens),
-            ("number of rounds", setup.rounds),
-        ] where value < 1 { throw BenchmarkError.badSetting(name: name, value: value, least: 1) }
-        guard setup.prefixLength >= 0 else {
-            throw BenchmarkError.badSetting(name: "prefix length", value: setup.prefixLength, least: 0)
+        for (name, value, least, most) in [
+            ("batch size", setup.batchSize, 1, 1 << 16), ("number of beams", setup.beams, 1, 256),
+            ("number of prefixes", setup.prefixes, 1, 1 << 16),
+            ("number of tokens per pass", setup.tokensPerPass, 1, .max),
+            ("prompt length", setup.promptLength, 1, 1 << 30),
+            ("number of new tokens", setup.newTokens, 1, 1 << 30), ("number of rounds", setup.rounds, 1, 1 << 30),
+            ("prefix length", setup.prefixLength, 0, 1 << 30),
+        ] {
+            guard value >= least else { throw BenchmarkError.badSetting(name: name, value: value, least: least) }
+            guard value <= most else { throw BenchmarkError.tooGreat(name: name, value: value, most: most) }
         }
         let needed = setup.prefixLength + setup.promptLength + setup.newTokens
         let positions = model.network.shape.positionCount

@@ -26,6 +26,8 @@ public struct CopyingGate: Codable, Equatable, Sendable {
         var copies = 0, rightCopies = 0, values = 0, rightValues = 0
         for probe in SyntheticCorpus.heldOutProbes(seed: seed, count: count) {
             let prompt = try tokenizer.encode(probe.prompt), continuation = try tokenizer.encode(probe.continuation)
+            // A model of few positions, or with a small vocabulary, has no room for some of them.
+            guard prompt.count + continuation.count <= model.shape.positionCount + 1 else { continue }
             let isRight = Self.predictions(model, prompt: prompt, continuation: continuation)
             // The bytes of the continuation that each of its tokens covers.
             var start = 0

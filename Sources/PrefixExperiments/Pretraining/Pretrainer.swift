@@ -42,6 +42,17 @@ import Tokenizers
 
         /// The settings of the embedded base model.
         public init() {}
+
+        /// Throws where a setting has no meaning.
+        public func validate() throws {
+            func check(_ isRight: Bool, _ name: String, _ value: Int, _ needed: String) throws {
+                guard isRight else { throw TrainingError.badSetting(name: name, value: "\(value)", needed: needed) }
+            }
+            try check((1...1 << 16).contains(batchSize), "the batch size", batchSize, "1 to \(1 << 16)")
+            try check((2...1 << 20).contains(rowLength), "the row length", rowLength, "2 to \(1 << 20)")
+            try check(steps > 0, "the length of the run", steps, "at least 1 step")
+            try check(warmupSteps >= 0, "the warm-up", warmupSteps, "a number of steps from 0 on")
+        }
     }
 
     /// What one step did.
@@ -83,6 +94,7 @@ import Tokenizers
         configuration: GPT2Configuration, tokenizer: Tokenizer, text: [String], background: [String],
         settings: Settings
     ) throws {
+        try settings.validate()
         self.tokenizer = tokenizer
         self.settings = settings
         tape = Tape()

@@ -1,5 +1,6 @@
 import Foundation
 import PrefixTuning
+import TextMetrics
 
 /// How an experiment is run: everything but model and data.
 ///
@@ -85,8 +86,20 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
             ("maxTargetTokens", maxTargetTokens), ("testSources", testSources), ("trainExamples", trainExamples),
             ("validationExamples", validationExamples), ("validations", validations), ("bootstrap", bootstrap),
         ] { try check(value >= 0, key, "a number from 0 on") }
+        try check(bootstrap <= Bootstrap.mostSamples, "bootstrap", "a number up to \(Bootstrap.mostSamples)")
         try check(tokensPerPass >= 1, "tokensPerPass", "at least 1")
-        try check(lengths.allSatisfy { $0 >= 1 }, "lengths", "a list of numbers from 1 on")
+        try check(
+            lengths.allSatisfy { (1...1 << 20).contains($0) }, "lengths", "a list of numbers from 1 to \(1 << 20)")
+        for (name, row) in methods {
+            try check(
+                row.share.map { $0 > 0 && $0 <= 1 } ?? true, "methods.\(name).share", "a number above 0, up to 1")
+            for (key, value) in [
+                ("length", row.length), ("hiddenWidth", row.hiddenWidth), ("bottleneck", row.bottleneck),
+                ("rank", row.rank), ("layers", row.layers),
+            ] {
+                try check((0...1 << 20).contains(value ?? 0), "methods.\(name).\(key)", "a number from 0 to \(1 << 20)")
+            }
+        }
         try check(sizes.allSatisfy { $0 >= 2 } && subsets >= 1, "sizes and subsets", "a list of numbers from 2 on")
         try check((0..<1).contains(validationShare), "validationShare", "a number from 0 to below 1")
         try check(shares.allSatisfy { $0 > 0 && $0 <= 1 }, "shares", "a list of numbers above 0, up to 1")

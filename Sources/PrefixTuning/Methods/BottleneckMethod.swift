@@ -41,10 +41,7 @@ import Tensors
     public init(
         folder: URL, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil, seed: UInt64
     ) throws {
-        guard settings.bottleneck > 0 else {
-            throw TrainingError.badSetting(
-                name: "the bottleneck", value: "\(settings.bottleneck)", needed: "at least 1")
-        }
+        try TrainingError.check(width: settings.bottleneck, "the bottleneck")
         let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
         dropout = try ModelDropout(
             residual: settings.modelDropout, attention: settings.attentionDropout, of: configuration)

@@ -54,9 +54,7 @@ import Tensors
         guard length < shape.positionCount else {
             throw PrefixError.tooLong(length: length, positions: shape.positionCount)
         }
-        if let width = settings.hiddenWidth, width < 1 {
-            throw PrefixError.badSetting(name: "hidden width", value: "\(width)", needed: "at least 1")
-        }
+        if let width = settings.hiddenWidth { try PrefixError.check(hiddenWidth: width) }
         guard (0..<1).contains(settings.dropout) else {
             throw PrefixError.badSetting(
                 name: "dropout", value: "\(settings.dropout)", needed: "a number from 0 to below 1")
@@ -73,8 +71,7 @@ import Tensors
             parametrization = FlatPrefix(random: &generator, length: length, width: shape.prefixRowWidth, tape: tape)
         }
         let width = model.network.embeddings(of: [0]).width
-        embeddings = Tensor(
-            (0..<length * width).map { _ in Float(generator.normal()) }, shape: [length, width], tape: tape)
+        embeddings = .filled([length, width], tape: tape) { Float(generator.normal()) }
     }
 
     /// Length, reparametrisation and dropout.

@@ -53,9 +53,7 @@ import Tensors
     public init(
         folder: URL, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil, seed: UInt64
     ) throws {
-        guard settings.rank > 0 else {
-            throw TrainingError.badSetting(name: "the rank", value: "\(settings.rank)", needed: "at least 1")
-        }
+        try TrainingError.check(width: settings.rank, "the rank")
         guard (0..<1).contains(settings.dropout) else {
             throw TrainingError.badSetting(
                 name: "the dropout", value: "\(settings.dropout)", needed: "a number from 0 to below 1")

@@ -32,9 +32,7 @@ import Tensors
             if let length, length < 1 {
                 throw PrefixError.badSetting(name: "length", value: "\(length)", needed: "at least 1")
             }
-            if let hiddenWidth, hiddenWidth < 1 {
-                throw PrefixError.badSetting(name: "hidden width", value: "\(hiddenWidth)", needed: "at least 1")
-            }
+            if let hiddenWidth { try PrefixError.check(hiddenWidth: hiddenWidth) }
             for (name, value) in [
                 ("dropout", dropout), ("model dropout", modelDropout), ("attention dropout", attentionDropout),
             ] where !(0..<1).contains(value) {

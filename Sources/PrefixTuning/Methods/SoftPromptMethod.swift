@@ -67,9 +67,10 @@ import Tokenizers
         guard shape.encoder == nil else { throw PrefixError.softPromptOfEncoder }
         let words = try settings.words.map { try Self.tokens(of: $0, model) }
         let length = settings.length ?? words?.count ?? 10
-        guard length > 0, settings.hiddenWidth ?? 1 >= 0 else {
+        guard length > 0 else {
             throw PrefixError.badSetting(name: "length", value: "\(length)", needed: "at least 1")
         }
+        if let width = settings.hiddenWidth, width != 0 { try PrefixError.check(hiddenWidth: width) }
         guard length < shape.positionCount else {
             throw PrefixError.tooLong(length: length, positions: shape.positionCount)
         }

@@ -106,3 +106,17 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
         "\(shape.layerCount) layers with \(shape.keyHeadCount) key heads of width \(shape.headWidth)"
     }
 }
+
+extension PrefixError {
+    /// Widths beyond this fit into no memory, and their products into no integer.
+    static let greatestHiddenWidth = 1 << 20
+
+    /// Throws where a network of such a width cannot be made.
+    static func check(hiddenWidth width: Int) throws {
+        guard (1...greatestHiddenWidth).contains(width) else {
+            throw badSetting(
+                name: "hidden width", value: "\(width)",
+                needed: width < 1 ? "at least 1" : "at most \(greatestHiddenWidth)")
+        }
+    }
+}

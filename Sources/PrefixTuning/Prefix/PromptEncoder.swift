@@ -14,7 +14,7 @@ import Tensors
     ///   - hiddenWidth: m.
     ///   - width: d, the model's width.
     public init(random generator: inout SeededGenerator, length: Int, hiddenWidth: Int, width d: Int, tape: Tape) {
-        embedding = Tensor((0..<length * d).map { _ in Float(generator.normal()) }, shape: [length, d], tape: tape)
+        embedding = .filled([length, d], tape: tape) { Float(generator.normal()) }
         layers = [(d, hiddenWidth), (hiddenWidth, hiddenWidth), (hiddenWidth, d)].map { input, output in
             TrainableMatrix(random: &generator, input: input, output: output, tape: tape)
         }
@@ -40,9 +40,7 @@ extension TrainableMatrix {
     convenience init(random generator: inout SeededGenerator, input: Int, output: Int, tape: Tape) {
         let bound = 1 / Double(input).squareRoot()
         func uniform(_ shape: [Int]) -> Tensor {
-            Tensor(
-                (0..<shape.reduce(1, *)).map { _ in Float((2 * generator.uniform() - 1) * bound) }, shape: shape,
-                tape: tape)
+            .filled(shape, tape: tape) { Float((2 * generator.uniform() - 1) * bound) }
         }
         let weight = uniform([output, input]), bias = uniform([output])
         self.init(weight: weight, orientation: .outputByInput, bias: bias)

@@ -18,7 +18,7 @@ import Tensors
 
     /// P ~ N(0, 1) [length × width], as the authors' code initialises it.
     public init(random generator: inout SeededGenerator, length: Int, width: Int, tape: Tape) {
-        p = Tensor((0..<length * width).map { _ in Float(generator.normal()) }, shape: [length, width], tape: tape)
+        p = .filled([length, width], tape: tape) { Float(generator.normal()) }
     }
 
     /// P.
@@ -48,11 +48,9 @@ import Tensors
     ) {
         func uniform(_ shape: [Int], fanIn: Int) -> Tensor {
             let bound = 1 / Double(fanIn).squareRoot()
-            return Tensor(
-                (0..<shape.reduce(1, *)).map { _ in Float((2 * generator.uniform() - 1) * bound) }, shape: shape,
-                tape: tape)
+            return .filled(shape, tape: tape) { Float((2 * generator.uniform() - 1) * bound) }
         }
-        embedding = Tensor((0..<length * d).map { _ in Float(generator.normal()) }, shape: [length, d], tape: tape)
+        embedding = .filled([length, d], tape: tape) { Float(generator.normal()) }
         hidden = TrainableMatrix(
             weight: uniform([hiddenWidth, d], fanIn: d), orientation: .outputByInput,
             bias: uniform([hiddenWidth], fanIn: d))

@@ -23,14 +23,14 @@ struct BatchOrder: Codable, Equatable {
     }
 
     /// Batches per epoch.
-    var batchesPerEpoch: Int { (exampleCount + batchSize - 1) / batchSize }
+    var batchesPerEpoch: Int { exampleCount / batchSize + (exampleCount % batchSize > 0 ? 1 : 0) }
 
     /// Whether the next batch is the first of an epoch.
     var isAtEpochStart: Bool { position == 0 }
 
     /// Numbers of the next batch's examples.
     mutating func next() -> [Int] {
-        let batch = Array(order[position..<min(position + batchSize, exampleCount)])
+        let batch = Array(order[position..<position + min(batchSize, exampleCount - position)])
         position += batch.count
         if position == exampleCount {
             epoch += 1

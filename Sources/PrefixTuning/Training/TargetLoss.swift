@@ -66,7 +66,7 @@ import Tensors
     ) -> [[Item]] {
         let lengths = items.map(length)
         // The lowest limit that makes no more passes makes them even: what a pass needs in memory is least.
-        var (limit, tooLow) = (tokensPerPass, (lengths.max() ?? 0) - 1)
+        var (limit, tooLow) = (min(tokensPerPass, lengths.reduce(0, +)), (lengths.max() ?? 0) - 1)
         let most = ranges(lengths, limit: limit).count
         while limit - tooLow > 1 {
             let middle = (limit + tooLow) / 2

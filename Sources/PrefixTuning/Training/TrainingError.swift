@@ -65,3 +65,12 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
     /// The same sentence, for code that shows any `Error`.
     public var errorDescription: String? { description }
 }
+
+extension TrainingError {
+    /// Throws where a matrix of such a width cannot be made: beyond a million it fits into no memory.
+    static func check(width: Int, _ name: String) throws {
+        guard (1...1 << 20).contains(width) else {
+            throw badSetting(name: name, value: "\(width)", needed: width < 1 ? "at least 1" : "at most \(1 << 20)")
+        }
+    }
+}

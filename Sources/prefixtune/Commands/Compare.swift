@@ -93,7 +93,7 @@ struct Compare: AsyncParsableCommand {
         if let note = run.note { common.note(note) }
         var size = GenerationRun.Limits()
         if let batchSize {
-            size.rows = batchSize * run.options.width * count
+            size = GenerationRun.Limits(prompts: batchSize, rowsEach: run.options.width, count)
         }
         let comparison = SideBySide(
             model.network, after: starts, prompts: run.prompts, options: run.options, limits: size,

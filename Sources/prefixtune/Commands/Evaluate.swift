@@ -32,7 +32,11 @@ struct Evaluate: AsyncParsableCommand {
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {
-        if bootstrap < 0 { throw ValidationError("--bootstrap is \(bootstrap), but at least 0 is needed.") }
+        guard (0...Bootstrap.mostSamples).contains(bootstrap) else {
+            throw ValidationError(
+                "--bootstrap is \(bootstrap), but "
+                    + (bootstrap < 0 ? "at least 0 is needed." : "at most \(Bootstrap.mostSamples) is possible."))
+        }
         try InputFile.validate([predictions, references, baseline, bertScore.rescaleBaseline])
     }
 

@@ -55,6 +55,7 @@ struct Pretrain: AsyncParsableCommand {
         var settings = Pretrainer.Settings()
         settings.rowLength = rowLength
         settings.batchSize = batchSize
+        try settings.validate()  // Before they are multiplied.
         settings.steps = max(1, Int(megatokens * 1e6) / (rowLength * batchSize))
         settings.learningRate = learningRate
         settings.warmupSteps = warmup
