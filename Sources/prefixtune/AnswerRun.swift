@@ -127,7 +127,7 @@ import Tokenizers
 
     private func begin(from first: Int = 0) throws -> GenerationRun {
         var limits = GenerationRun.Limits()
-        if let batchSize { limits.rows = batchSize * options.width }
+        if let batchSize { limits = GenerationRun.Limits(prompts: batchSize, rowsEach: options.width) }
         let rest = Array(prompts[first...])
         return try GenerationRun(
             loaded.model.network, prompts: rest, after: rest.map { _ in loaded.start },

@@ -179,7 +179,7 @@ import Tokenizers
     private func pieces(_ text: String, _ options: DecodingOptions) throws -> (pieces: [String], isStopped: Bool) {
         let tokenizer = try tokenizer()
         var answer = AnswerText(tokenizer, options: options)
-        let pieces = tokenizer.encode(text).map { answer.append($0) }
+        let pieces = try tokenizer.encode(text).map { answer.append($0) }
         return (pieces + [answer.finish()], answer.isStopped)
     }
 
@@ -213,7 +213,7 @@ import Tokenizers
         options.stopTexts = ["the end"]
         let tokenizer = try tokenizer()
         var answer = AnswerText(tokenizer, options: options), shown = ""
-        for token in tokenizer.encode("in the e") { shown += answer.append(token) }
+        for token in try tokenizer.encode("in the e") { shown += answer.append(token) }
         #expect(shown == "in " && answer.finish() == "the e")
     }
 
@@ -223,7 +223,7 @@ import Tokenizers
         var options = DecodingOptions()
         options.stopTexts = ["<|endoftext|>"]
         let end = try #require(tokenizer.endOfText)
-        let tokens = tokenizer.encode("one") + [end] + tokenizer.encode("two")
+        let tokens = try tokenizer.encode("one") + [end] + tokenizer.encode("two")
         var answer = AnswerText(tokenizer, options: options)
         #expect(tokens.map { answer.append($0) }.joined() == "one" && answer.isStopped && answer.finish() == "")
         options = DecodingOptions(endTokens: [end])

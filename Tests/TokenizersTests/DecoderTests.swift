@@ -73,12 +73,13 @@ struct DecoderTests {
 extension DecoderChain {
     /// What the steps make of a text that consists of one token.
     fileprivate func text(ofOne token: [UInt8]) -> String {
-        var result = token
+        var result = token, budget = EncodingBudget(length: token.count)
         for step in steps {
             switch step {
             case .strip(let content, let start, let stop):
                 result = Self.stripped(result, content, start: start, stop: stop)
-            case .replace(let pattern, let content): result = Self.replaced(result, pattern, content)
+            case .replace(let pattern, let content):
+                result = Self.replaced(result, pattern, content, budget: &budget)
             case .suffix(let suffix): result = result.replacing(suffix, with: [])
             case .metaspace(let mark, _): result = result.replacing(mark, with: [])
             default: break

@@ -217,19 +217,7 @@ package struct ConfigurationReader {
     ///
     /// - Parameter fallback: What the original takes where the key is missing; a null stands for none.
     func tokens(_ key: String, vocabulary: Int, default fallback: [Int32] = []) throws -> [Int32] {
-        let ids: [Double]
-        switch values[key]?.value {
-        case nil: ids = fallback.map(Double.init)
-        case .null?: ids = []
-        case let value?:
-            ids = try (value.array ?? [value]).map { element in
-                guard case .number(let id) = element, id.isFinite, id == id.rounded() else {
-                    throw invalid(key, element, needs: "a token id")
-                }
-                return id
-            }
-        }
-        return ids.compactMap { Int32(exactly: $0) }.filter { $0 >= 0 && Int($0) < vocabulary }
+        try ids(key, default: fallback).compactMap { Int32(exactly: $0) }.filter { $0 >= 0 && Int($0) < vocabulary }
     }
 
     /// A token id that must be in the vocabulary, as the model reads or writes it whatever happens.
@@ -250,18 +238,18 @@ package struct ConfigurationReader {
     ///
     /// - Parameter fallback: What the original takes where the key is missing; a null stands for none.
     func endTokens(_ key: String, default fallback: [Int32] = []) throws -> [Int32] {
-        let list: [Value]
-        switch values[key] {
-        case nil: return fallback
-        case .null?: return []
-        case .list(let several)?: list = several
-        case let single?: list = [single]
-        }
-        return try list.map { value in
-            guard case .number(let number) = value, number == number.rounded() else {
-                throw invalid(key, "a token id is needed")
+        try ids(key, default: fallback).map { Int32(exactly: $0).flatMap { $0 < 0 ? nil : $0 } ?? .max }
+    }
+
+    /// A whole number, or a list of them; a null stands for none.
+    private func ids(_ key: String, default fallback: [Int32]) throws -> [Double] {
+        guard let value = values[key]?.value else { return fallback.map(Double.init) }
+        if value.isNull { return [] }
+        return try (value.array ?? [value]).map { element in
+            guard case .number(let id) = element, id.isFinite, id == id.rounded() else {
+                throw invalid(key, element, needs: "a token id")
             }
-            return Int32(exactly: number).flatMap { $0 < 0 ? nil : $0 } ?? .max
+            return id
         }
     }
 

@@ -27,7 +27,7 @@ extension GPT2Configuration {
         attentionDropout = try file.probability("attn_pdrop", default: 0.1)
         // Ids beyond the vocabulary are common in tiny test models, which keep GPT-2's 50256: they never occur then.
         beginToken = try file.tokens("bos_token_id", vocabulary: .max, default: [50256]).first
-        endTokens = try file.tokens("eos_token_id", vocabulary: .max, default: [50256])
+        endTokens = try file.endTokens("eos_token_id", default: [50256])
         if let (key, reason) = firstProblem() { throw file.invalid(key, reason) }
     }
 

@@ -91,9 +91,8 @@ enum Tool {
     static func run(
         _ arguments: [String], in workspace: Workspace, memory: Int, processorSeconds: Int
     ) async throws -> Result {
-        let limits = "ulimit -v \(memory / 1024) -t \(processorSeconds); exec \"$@\""
-        return try await start(
-            ["-c", limits, "sh", try binary().path] + arguments, of: URL(fileURLWithPath: "/bin/bash"), in: workspace
+        try await start(
+            arguments, in: workspace, limits: "ulimit -v \(memory / 1024) -t \(processorSeconds)"
         ).result()
     }
 
