@@ -29,6 +29,16 @@ public final class Gradient {
         self.shape = shape
     }
 
+    /// The first of some slots, before others one whose tape records now: the slot of a tape that does not must not hide
+    /// one of a tape that does.
+    static func first(_ slots: Gradient?...) -> Gradient? { first(slots) }
+
+    /// The first of some slots, before others one whose tape records now.
+    static func first(_ slots: [Gradient?]) -> Gradient? {
+        let slots = slots.compactMap { $0 }
+        return slots.first { $0.tape.isRecording } ?? slots.first
+    }
+
     /// What has been collected so far, as it is held; nil where nothing has.
     public var content: Content? { collected }
 

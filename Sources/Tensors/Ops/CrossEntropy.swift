@@ -13,6 +13,11 @@
 public func crossEntropy(
     _ hidden: Tensor, head: any LinearMap, targets: [Int32], weights: [Float], chunk: Int? = nil
 ) -> (loss: Tensor, perRow: [Float]) {
+    if head.drops {
+        // Only the head's own operations drop some of what it reads: all logits exist at once.
+        return crossEntropy(
+            head(hidden), head: Passage(width: head.outputWidth), targets: targets, weights: weights, chunk: chunk)
+    }
     let rows = hidden.rows, vocabulary = head.outputWidth, width = hidden.width
     precondition(targets.count == rows && weights.count == rows, "\(rows) rows, \(targets.count) targets")
     precondition(

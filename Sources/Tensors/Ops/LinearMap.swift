@@ -26,6 +26,10 @@ public protocol LinearMap: AnyObject {
     /// dW += xᵀ·dy, db += the sum of dy's rows. Nothing for a frozen matrix.
     func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int)
 
+    /// Whether some of x is dropped now, so that only ``callAsFunction(_:)`` computes what is trained: as several
+    /// operations of the tape.
+    var drops: Bool { get }
+
     /// y = x·W + b, recorded where a tape asks for it.
     ///
     /// - Parameter x: [rows × inputWidth].
@@ -41,6 +45,9 @@ extension LinearMap {
 
     /// 128.
     public var rowsForLoss: Int { 128 }
+
+    /// No.
+    public var drops: Bool { false }
 
     /// As one operation of the tape.
     public func callAsFunction(_ x: Tensor) -> Tensor { product(with: x) }

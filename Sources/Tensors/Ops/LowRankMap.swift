@@ -33,7 +33,9 @@ public final class LowRankMap: LinearMap {
     private var rank: Int { up.width }
 
     /// Whether x is read with some of it dropped.
-    var drops: Bool { dropout != nil && Tape.recording(down.gradient) != nil }
+    public var drops: Bool { dropout != nil && Tape.recording(down.gradient) != nil }
+    /// What the map under it prefers.
+    public var rowsForLoss: Int { base.rowsForLoss }
 
     /// y = m(x) + s · (x·Aᵀ)·Bᵀ, with ``dropout`` on the x that A reads.
     public func callAsFunction(_ x: Tensor) -> Tensor {
@@ -47,14 +49,21 @@ public final class LowRankMap: LinearMap {
     /// Width of y.
     public var outputWidth: Int { base.outputWidth }
     /// The slot of A, of B, or of the map under them; nil where all are constant.
-    public var parameterGradient: Gradient? {
-        let slots = [down.gradient, up.gradient, base.parameterGradient].compactMap { $0 }
-        return slots.first { $0.tape.isRecording } ?? slots.first
-    }
+    public var parameterGradient: Gradient? { Gradient.first(down.gradient, up.gradient, base.parameterGradient) }
 
     /// y = m(x) + s · (x·Aᵀ)·Bᵀ.
     public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
         base.apply(x, rows: rows, into: y)
+        addUpdate(of: x, rows: rows, to: y)
+    }
+
+    /// The same, as the map under it does it for a loss.
+    public func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+        base.applyForLoss(x, rows: rows, into: y)
+        addUpdate(of: x, rows: rows, to: y)
+    }
+
+    private func addUpdate(of x: UnsafePointer<Float>, rows: Int, to y: UnsafeMutablePointer<Float>) {
         withScaledProjection(of: x, rows: rows) {
             backend.multiply(
                 $0, transposed: false, up.floats, transposed: true, m: rows, n: outputWidth, k: rank, accumulate: true,

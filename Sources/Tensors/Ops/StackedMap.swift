@@ -25,15 +25,13 @@ public final class StackedMap: LinearMap {
     }
 
     /// The slot of the first part that has one; nil where all are frozen.
-    public var parameterGradient: Gradient? {
-        // The slot of a tape that does not record must not hide one of a tape that does.
-        let slots = parts.compactMap(\.parameterGradient)
-        return slots.first { $0.tape.isRecording } ?? slots.first
-    }
+    public var parameterGradient: Gradient? { Gradient.first(parts.map(\.parameterGradient)) }
+    /// Whether a part drops some of x.
+    public var drops: Bool { parts.contains(where: \.drops) }
 
     /// y = [m₁(x) | m₂(x) | …]; each part as operations of its own where one drops some of x.
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        guard parts.contains(where: { ($0 as? LowRankMap)?.drops == true }) else { return product(with: x) }
+        guard drops else { return product(with: x) }
         return .joiningColumns(parts.map { (source: $0(x), column: 0, width: $0.outputWidth) })
     }
 
