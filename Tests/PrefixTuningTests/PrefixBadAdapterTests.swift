@@ -18,9 +18,12 @@ import Testing
     nonisolated static let damages = [
         Damage(key: "peft_type", value: "\"LORA\"", says: "type LORA"),
         Damage(key: "peft_type", value: "\"IA3\"", says: "type IA3"),
-        Damage(key: "peft_type", value: nil, says: "not the JSON of a PEFT adapter"),
+        Damage(key: "peft_type", value: nil, says: "the key \"peft_type\" is missing"),
         Damage(key: "num_virtual_tokens", value: "7", says: "num_virtual_tokens is 7, but the file holds 5"),
-        Damage(key: "num_virtual_tokens", value: "\"many\"", says: "not the JSON of a PEFT adapter"),
+        Damage(
+            key: "num_virtual_tokens", value: "\"many\"",
+            says: "\"num_virtual_tokens\" is \"many\", but a whole number is needed"),
+        Damage(key: "num_layers", value: "NaN", says: "\"num_layers\" is \"NaN\", but a whole number is needed"),
         Damage(key: "num_transformer_submodules", value: "2", says: "encoder-decoder"),
         Damage(key: "num_attention_heads", value: "8", says: "8 key heads of width 4"),
         Damage(key: "num_layers", value: "4", says: "4 layers with 4 key heads of width 8"),

@@ -55,12 +55,9 @@ public struct BottleneckFile {
     /// - Throws: ``PrefixError`` where it holds something else, `CheckpointError` where a file is damaged.
     public init(_ folder: URL) throws {
         let file = folder.appendingPathComponent("adapter_config.json")
-        guard let data = try? Data(contentsOf: file) else {
-            throw PrefixError.badConfiguration(
-                file: file.path, reason: "there is no such file; name the folder that holds the adapter")
-        }
-        guard let configuration = try? JSONDecoder().decode(Configuration.self, from: data),
-            configuration.peft_type == Self.type, configuration.bottleneck > 0
+        let contents = try AdapterConfigurationFile(file)
+        guard try contents.members()["peft_type"] as? String == Self.type,
+            case let configuration = try contents.decode(Configuration.self), configuration.bottleneck > 0
         else {
             throw PrefixError.badConfiguration(
                 file: file.path, reason: "it does not describe bottleneck adapters; train them with --method adapter")

@@ -28,16 +28,7 @@ struct PEFTConfiguration: Codable {
     ///
     /// - Throws: ``PrefixError/badConfiguration(file:reason:)``.
     init(_ file: URL) throws {
-        guard let data = try? Data(contentsOf: file) else {
-            throw PrefixError.badConfiguration(
-                file: file.path, reason: "there is no such file; name the folder that holds the adapter")
-        }
-        do {
-            self = try JSONDecoder().decode(Self.self, from: data)
-        } catch {
-            throw PrefixError.badConfiguration(
-                file: file.path, reason: "it is not the JSON of a PEFT adapter; export the adapter again")
-        }
+        self = try AdapterConfigurationFile(file).decode(Self.self)
     }
 
     /// What this package writes.

@@ -17,7 +17,6 @@ struct AdapterHubConfiguration: Sendable {
             var use_gating: Bool?
             var prefix_length: Int?
         }
-        var peft_type: String?
         var config: Method?
         var model_name: String?
     }
@@ -26,11 +25,13 @@ struct AdapterHubConfiguration: Sendable {
     private let file: File
 
     /// Reads the file; nil where it is not one of AdapterHub's.
-    init?(_ url: URL) {
-        guard let data = try? Data(contentsOf: url), let file = try? JSONDecoder().decode(File.self, from: data),
-            file.peft_type == nil, file.config != nil
+    ///
+    /// - Throws: ``PrefixError/badConfiguration(file:reason:)``, naming a key of another type.
+    init?(_ url: URL) throws {
+        guard let configuration = try? AdapterConfigurationFile(url), let members = try? configuration.members(),
+            members["peft_type"] == nil, members["config"] is [String: Any]
         else { return nil }
-        (path, self.file) = (url.path, file)
+        (path, file) = (url.path, try configuration.decode(File.self))
     }
 
     var modelName: String? { file.model_name }

@@ -43,7 +43,7 @@ public struct PrefixFile: Sendable {
         let place = PrefixPlace(url)
         self.url = place.url
         if let configuration = place.configuration {
-            if let hub = AdapterHubConfiguration(configuration) {
+            if let hub = try AdapterHubConfiguration(configuration) {
                 (self.hub, peft, dialect) = (hub, nil, .adapterHub)
                 try hub.check()
                 (weights, weightsFile) = try place.weights(AdapterHubConfiguration.fileNames)
