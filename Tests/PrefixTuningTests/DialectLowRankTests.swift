@@ -65,10 +65,10 @@ import Testing
     @Test(
         "what is more than a low-rank update is refused by name",
         arguments: [
-            Damage(key: "use_dora", value: "true", says: "use_dora is set"),
             Damage(key: "lora_bias", value: "true", says: "lora_bias is set"),
-            Damage(key: "bias", value: "\"all\"", says: "bias is \"all\""),
-            Damage(key: "modules_to_save", value: "[\"score\"]", says: "modules_to_save is [\"score\"]"),
+            Damage(
+                key: "modules_to_save", value: "[\"score\"]",
+                says: "modules_to_save of adapter_config.json names \"score\", but no tensor of such a module is here"),
             Damage(key: "init_lora_weights", value: "\"pissa\"", says: "init_lora_weights is \"pissa\""),
             Damage(key: "trainable_token_indices", value: "[1]", says: "trainable_token_indices is set"),
             Damage(key: "peft_type", value: "\"IA3\"", says: "type IA3"),

@@ -54,6 +54,13 @@ public struct CheckpointReader: Sendable {
         return inner.contains(probe) ? inner : self
     }
 
+    /// The reader over other tensors in the same scope, with a record of its own.
+    func over(_ change: (any TensorSource) -> any TensorSource) -> CheckpointReader {
+        var other = CheckpointReader(change(source))
+        (other.scope, other.checksValues, other.releasesPages) = (scope, checksValues, releasesPages)
+        return other
+    }
+
     /// Whether there is a tensor of this name in this scope.
     public func contains(_ name: String) -> Bool { source.shape(of: scope + name) != nil }
 

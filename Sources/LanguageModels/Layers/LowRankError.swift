@@ -8,6 +8,8 @@ public enum LowRankError: Error, Equatable {
     case wrongShape(file: String, key: String, expected: [Int], found: [Int])
     /// The model has no such matrices, or holds them in a form that nothing can be added to.
     case unused(file: String, names: [String], merging: Bool)
+    /// The adapter holds tensors in place of the model's that the model does not have, or holds quantised.
+    case unusedTensors(file: String, names: [String])
 }
 
 extension LowRankError: CustomStringConvertible, LocalizedError {
@@ -26,6 +28,11 @@ extension LowRankError: CustomStringConvertible, LocalizedError {
                 + (names.count > 5 ? " and \(names.count - 5) more" : "")
                 + "; name the model that the adapter was trained on"
                 + (merging ? ", or use the adapter without merging it" : "")
+        case .unusedTensors(let file, let names):
+            "\(file) holds \(names.count) tensor\(names.count == 1 ? "" : "s") to stand in place of the model's, which the model "
+                + "does not have, or has quantised: " + names.prefix(5).map { "\"\($0)\"" }.joined(separator: ", ")
+                + (names.count > 5 ? " and \(names.count - 5) more" : "")
+                + "; name the model that the adapter was trained on"
         }
     }
 

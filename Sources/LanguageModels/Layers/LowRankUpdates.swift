@@ -19,6 +19,7 @@ public struct LowRankUpdates: Sendable {
     public let file: String
 
     private let updates: [String: LowRankUpdate]
+    let replaced: ReplacedTensors?
     private let record = Record()
 
     /// Updates of matrices.
@@ -26,14 +27,18 @@ public struct LowRankUpdates: Sendable {
     /// - Parameters:
     ///   - updates: The update of each matrix, under the full name of its module ("transformer.h.0.attn.c_attn"). What
     ///     checkpoints put in front of names in one way or another ("transformer.", "model.") may be there or not.
+    ///   - replaced: Tensors that were trained as they are; the model is loaded with them in place of its own.
     ///   - file: For messages.
     /// - Throws: ``LowRankError/updatedTwice(file:name:)`` where two names mean one matrix.
-    public init(_ updates: [String: LowRankUpdate], merges: Bool = false, file: String) throws {
+    public init(
+        _ updates: [String: LowRankUpdate], replaced: ReplacedTensors? = nil, merges: Bool = false, file: String
+    ) throws {
         self.merges = merges
         self.file = file
+        self.replaced = replaced
         var byName: [String: LowRankUpdate] = [:]
         for (name, update) in updates {
-            guard byName.updateValue(update, forKey: Self.canonical(name)) == nil else {
+            guard byName.updateValue(update, forKey: ModuleName.canonical(name)) == nil else {
                 throw LowRankError.updatedTwice(file: file, name: name)
             }
         }
@@ -43,52 +48,56 @@ public struct LowRankUpdates: Sendable {
     /// The names of the updated matrices, without what varies in front of them, sorted.
     public var names: [String] { updates.keys.sorted() }
 
-    /// Number of values of all A and B.
-    public var parameterCount: Int { updates.values.reduce(0) { $0 + $1.down.count + $1.up.count } }
+    /// Number of values of all A and B, magnitudes and tensors trained as they are.
+    public var parameterCount: Int {
+        updates.values.reduce(replaced?.parameterCount ?? 0) {
+            $0 + $1.down.count + $1.up.count + ($1.magnitude?.count ?? 0)
+        }
+    }
 
     /// The update of a matrix, or nil where it has none.
     ///
     /// - Parameter name: The full name of the matrix's module.
     public func update(of name: String) -> Handle? {
-        let name = Self.canonical(name)
+        let name = ModuleName.canonical(name)
         return updates[name].map { Handle(update: $0, name: name, parent: self) }
     }
 
-    /// Reports updates that reached no matrix.
+    /// Reports updates that reached no matrix, and tensors that the model does not have.
     ///
-    /// - Throws: ``LowRankError/unused(file:names:merging:)``.
+    /// - Throws: ``LowRankError``.
     public func finish() throws {
         let applied = record.applied.withLock { $0 }
         let unused = names.filter { !applied.contains($0) }
         guard unused.isEmpty else {
             throw LowRankError.unused(file: file, names: unused, merging: merges)
         }
-    }
-
-    /// The components that checkpoints of one architecture have in front of a name or not.
-    private static let roots: Set<Substring> = ["base_model", "module", "model", "transformer", "gpt_neox"]
-
-    private static func canonical(_ name: String) -> String {
-        name.split(separator: ".").drop { roots.contains($0) }.joined(separator: ".")
+        if let names = replaced?.unused, !names.isEmpty {
+            throw LowRankError.unusedTensors(file: file, names: names)
+        }
     }
 
     /// One matrix's update, found by its name.
     public struct Handle {
-        let update: LowRankUpdate
+        /// A, B, s and lengths.
+        public let update: LowRankUpdate
         let name: String
         let parent: LowRankUpdates
 
-        /// The corrected map beside a frozen one: y = m(x) + s·(x·Aᵀ)·Bᵀ.
+        /// The corrected map beside a frozen one: y = m(x) + s·(x·Aᵀ)·Bᵀ, with columns as long as the update says.
         ///
+        /// - Parameter base: Without a bias where the update has lengths.
         /// - Throws: ``LowRankError/wrongShape(file:key:expected:found:)`` where A or B do not fit the map.
         public func map(over base: any LinearMap, name: String) throws -> any LinearMap {
             try check(input: base.inputWidth, output: base.outputWidth, name: name)
-            return LowRankMap(
+            let map = LowRankMap(
                 base: base, down: Tensor(update.down, shape: [update.rank, update.input]),
                 up: Tensor(update.up, shape: [update.output, update.rank]), scale: update.scale)
+            guard let magnitude = update.magnitude else { return map }
+            return MagnitudeMap(direction: map) { _ in Tensor(magnitude, shape: [magnitude.count]) }
         }
 
-        /// Adds s·B·A to the values of a matrix.
+        /// Adds s·B·A to the values of a matrix, and makes its columns as long as the update says.
         ///
         /// - Parameters:
         ///   - values: The matrix, row-major.
@@ -120,6 +129,20 @@ public struct LowRankUpdates: Sendable {
                     }
                 }
             }
+            guard let magnitude = update.magnitude else { return }
+            var squares = [Double](repeating: 0, count: output)
+            for row in 0..<shape[0] {
+                for column in 0..<columns {
+                    let value = Double(values[row * columns + column])
+                    squares[isTransposed ? column : row] += value * value
+                }
+            }
+            let factors = zip(magnitude, squares).map { magnitude, square in
+                magnitude / Float(max(square, Double(Float.leastNormalMagnitude)).squareRoot())
+            }
+            for row in 0..<shape[0] {
+                for column in 0..<columns { values[row * columns + column] *= factors[isTransposed ? column : row] }
+            }
         }
 
         private var transposedUp: [Float] {
@@ -134,6 +157,7 @@ public struct LowRankUpdates: Sendable {
             for (key, expected, found) in [
                 ("A", [update.rank, input], [update.rank, update.input]),
                 ("B", [output, update.rank], [update.output, update.rank]),
+                ("magnitude_vector", [output], [update.magnitude?.count ?? output]),
             ] where expected != found {
                 throw LowRankError.wrongShape(
                     file: parent.file, key: "\(name).lora_\(key)", expected: expected, found: found)
@@ -143,7 +167,7 @@ public struct LowRankUpdates: Sendable {
     }
 }
 
-/// The update s·B·A of one matrix.
+/// The update s·B·A of one matrix, and the lengths of its columns afterwards where those were trained (DoRA).
 public struct LowRankUpdate: Equatable, Sendable {
     /// A [rank × input].
     public let down: [Float]
@@ -153,6 +177,8 @@ public struct LowRankUpdate: Equatable, Sendable {
     public let rank: Int
     /// s; α/r in the paper.
     public let scale: Float
+    /// The length of each column of W + s·B·A [output] (DoRA); nil where they stay as they come.
+    public let magnitude: [Float]?
 
     /// Width of what the matrix is applied to.
     public var input: Int { down.count / rank }
@@ -160,7 +186,7 @@ public struct LowRankUpdate: Equatable, Sendable {
     public var output: Int { up.count / rank }
 
     /// An update; A and B must fill rows of `rank`.
-    public init(down: [Float], up: [Float], rank: Int, scale: Float) {
+    public init(down: [Float], up: [Float], rank: Int, scale: Float, magnitude: [Float]? = nil) {
         precondition(
             rank > 0 && down.count.isMultiple(of: rank) && up.count.isMultiple(of: rank),
             "A of \(down.count) and B of \(up.count) values for a rank of \(rank)")
@@ -168,5 +194,6 @@ public struct LowRankUpdate: Equatable, Sendable {
         self.up = up
         self.rank = rank
         self.scale = scale
+        self.magnitude = magnitude
     }
 }

@@ -6,17 +6,23 @@ public final class TrainedAdapters {
     public let lowRank: TrainedLowRankUpdates?
     /// Small networks behind its layers.
     public let bottleneck: BottleneckAdapters?
+    /// Biases and modules of its own.
+    public let parts: TrainedParts?
 
-    /// One of the two, or both.
-    public init(lowRank: TrainedLowRankUpdates? = nil, bottleneck: BottleneckAdapters? = nil) {
+    /// One of them, or several.
+    public init(
+        lowRank: TrainedLowRankUpdates? = nil, bottleneck: BottleneckAdapters? = nil, parts: TrainedParts? = nil
+    ) {
         self.lowRank = lowRank
         self.bottleneck = bottleneck
+        self.parts = parts
     }
 
     /// Throws where a part of them found no place in the model.
     func finish() throws {
         try lowRank?.finish()
         try bottleneck?.finish()
+        try parts?.finish()
     }
 }
 
@@ -24,6 +30,12 @@ public final class TrainedAdapters {
 public enum AdapterError: Error, Equatable {
     /// No matrix of the model has one of these names.
     case noSuchMatrix(targets: [String], found: [String])
+    /// No module of the model has one of these names.
+    case noSuchModule(modules: [String], found: [String])
+    /// A module is trained as a whole, but lies quantised in its file.
+    case quantizedModule(name: String)
+    /// A module is trained as a whole and updated as well.
+    case updatedModule(name: String)
     /// The model's architecture has no places for bottleneck adapters here.
     case noPlace(adapter: String)
     /// A tensor that an adapter needs is not among those given.
@@ -39,6 +51,14 @@ extension AdapterError: CustomStringConvertible {
         case .noSuchMatrix(let targets, let found):
             "no matrix of the model ends in \(targets.map { "\"\($0)\"" }.joined(separator: " or ")); choose among "
                 + found.map { "\"\($0)\"" }.joined(separator: ", ")
+        case .noSuchModule(let modules, let found):
+            "no module of the model ends in \(modules.map { "\"\($0)\"" }.joined(separator: " or in ")); choose among "
+                + found.map { "\"\($0)\"" }.joined(separator: ", ")
+        case .quantizedModule(let name):
+            "the matrix \"\(name)\" is stored quantised and cannot be trained as a whole; choose another module, or a model "
+                + "whose weights are not quantised"
+        case .updatedModule(let name):
+            "the matrix \"\(name)\" would be trained as a whole and by an update of low rank; choose one of the two for it"
         case .noPlace(let adapter):
             "\(adapter) can be put into GPT-2 and BART only; choose one of these models or another method"
         case .missing(let name): "the adapter has no tensor \"\(name)\"; name the model that it was trained on"

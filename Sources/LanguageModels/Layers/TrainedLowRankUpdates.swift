@@ -1,18 +1,31 @@
 import Tensors
 
 /// Updates of low rank that are trained beside a frozen model's matrices (LoRA, Hu et al. 2021): y = m(x) + s·(x·Aᵀ)·Bᵀ
-/// with s = α/r.
+/// with s = α/r; with lengths of the columns that are trained as well (DoRA, Liu et al. 2024), where asked for.
 ///
-/// As in PEFT, A ~ U(±1/√input) and B = 0: training starts from the model as it is.
+/// As in PEFT, A ~ U(±1/√input) and B = 0, and a column is as long as the model's: training starts from the model as it
+/// is.
 public final class TrainedLowRankUpdates {
+    /// One updated matrix.
+    public struct Update {
+        /// The full name of the matrix's module.
+        public let module: String
+        /// A, B and s.
+        public let map: LowRankMap
+        /// The lengths of its columns, where they are trained [output].
+        public let magnitude: Tensor?
+    }
+
     /// r.
     public let rank: Int
     /// α.
     public let alpha: Float
     /// What the names of the updated matrices' modules end in: "c_attn", "attn.c_proj".
     public let targets: [String]
-    /// The updated matrices, in the order of the model, under the full names of their modules.
-    public private(set) var maps: [(module: String, map: LowRankMap)] = []
+    /// Whether the lengths of columns are trained.
+    public let trainsMagnitudes: Bool
+    /// The updated matrices, in the order of the model.
+    public private(set) var maps: [Update] = []
 
     private let tape: Tape
     private var generator: SeededGenerator
@@ -22,27 +35,32 @@ public final class TrainedLowRankUpdates {
     /// Prepares updates; they are made when a model is loaded.
     ///
     /// - Parameters:
+    ///   - trainsMagnitudes: Whether lengths of columns are trained, too.
     ///   - tape: Differentiates them.
     ///   - seed: Fixes A.
-    public init(rank: Int, alpha: Float, targets: [String], tape: Tape, seed: UInt64) {
+    public init(
+        rank: Int, alpha: Float, targets: [String], trainsMagnitudes: Bool = false, tape: Tape, seed: UInt64
+    ) {
         precondition(rank > 0, "a rank of \(rank)")
         self.rank = rank
         self.alpha = alpha
         self.targets = targets
+        self.trainsMagnitudes = trainsMagnitudes
         self.tape = tape
         generator = SeededGenerator(seed: seed)
     }
 
     /// Whether a matrix is to be updated.
-    func reaches(_ name: String) -> Bool {
-        let isTarget = targets.contains { name == $0 || name.hasSuffix(".\($0)") }
-        if !isTarget { others.insert(name.split(separator: ".").last.map(String.init) ?? name) }
-        return isTarget
-    }
+    func reaches(_ name: String) -> Bool { ModuleName.matches(name, targets) }
 
     /// The updated map over a frozen one, or nil where it is not among the targets.
+    ///
+    /// - Parameter base: Without a bias where lengths are trained.
     func map(over base: any LinearMap, name: String) -> (any LinearMap)? {
-        guard reaches(name) else { return nil }
+        guard reaches(name) else {
+            others.insert(name.split(separator: ".").last.map(String.init) ?? name)
+            return nil
+        }
         let bound = 1 / Double(base.inputWidth).squareRoot()
         let down = Tensor.filled([rank, base.inputWidth], tape: tape) {
             Float((2 * generator.uniform() - 1) * bound)
@@ -50,8 +68,13 @@ public final class TrainedLowRankUpdates {
         let map = LowRankMap(
             base: base, down: down,
             up: .zeros([base.outputWidth, rank], tape: tape), scale: alpha / Float(rank))
-        maps.append((name, map))
-        return map
+        guard trainsMagnitudes else {
+            maps.append(Update(module: name, map: map, magnitude: nil))
+            return map
+        }
+        let scaled = MagnitudeMap(direction: map) { [tape] in Tensor($0, shape: [$0.count], tape: tape) }
+        maps.append(Update(module: name, map: map, magnitude: scaled.magnitude))
+        return scaled
     }
 
     func finish() throws {

@@ -43,16 +43,28 @@ public struct WeightLoader {
     public final class Registry {
         /// Name and value of each parameter.
         public internal(set) var parameters: [(name: String, value: Tensor)] = []
+        /// Where the first table of tokens lies, which heads are tied to: the model's own, not an adapter's.
+        var tokenTable: TableSource?
+    }
+
+    /// A table that can be read again.
+    struct TableSource {
+        let reader: CheckpointReader
+        /// Its name there, and its full name.
+        let name, fullName: String
     }
 
     /// What the weights become.
     public let use: WeightUse
     /// Collects trainable parameters.
     public let registry: Registry
+    /// The checkpoint, with what an adapter holds in place of its tensors.
     let reader: CheckpointReader
     let adapters: LowRankUpdates?
     let trained: TrainedAdapters?
     private(set) var scope = ""
+    /// The checkpoint as it is, for reading a tensor a second time.
+    private let original: CheckpointReader
 
     /// A loader over the tensors of `reader`.
     ///
@@ -62,7 +74,8 @@ public struct WeightLoader {
     public init(
         _ reader: CheckpointReader, use: WeightUse, adapters: LowRankUpdates? = nil, trained: TrainedAdapters? = nil
     ) {
-        self.reader = reader
+        original = reader
+        self.reader = adapters?.replaced.map { reader.over($0.over) } ?? reader
         self.use = use
         self.adapters = adapters
         self.trained = trained
@@ -71,7 +84,7 @@ public struct WeightLoader {
 
     /// The loader for names that begin with `name` and a dot.
     public func scoped(_ name: String) -> WeightLoader {
-        WeightLoader(reader.scoped(name), of: self, scope: "\(scope)\(name).")
+        WeightLoader(reader.scoped(name), original.scoped(name), of: self, scope: "\(scope)\(name).")
     }
 
     /// The same where some checkpoints leave `name` out, as those do that were saved from a model without its head: the
@@ -80,11 +93,14 @@ public struct WeightLoader {
     /// - Parameter probe: A tensor below `name` that every checkpoint has.
     public func scoped(_ name: String, orBare probe: String) -> WeightLoader {
         let bare = !reader.scoped(name).contains(probe) && contains(probe)
-        return WeightLoader(bare ? reader : reader.scoped(name), of: self, scope: "\(scope)\(name).")
+        return WeightLoader(
+            bare ? reader : reader.scoped(name), bare ? original : original.scoped(name), of: self,
+            scope: "\(scope)\(name).")
     }
 
-    private init(_ reader: CheckpointReader, of parent: WeightLoader, scope: String) {
+    private init(_ reader: CheckpointReader, _ original: CheckpointReader, of parent: WeightLoader, scope: String) {
         self.reader = reader
+        self.original = original
         use = parent.use
         registry = parent.registry
         adapters = parent.adapters
@@ -99,8 +115,9 @@ public struct WeightLoader {
     public func tensor(_ name: String, shape: [Int]) throws -> Tensor {
         try reader.expect(name, shape: shape)
         guard case .trainable(let tape, let isTrained) = use else {
-            let tensor = Tensor(shape: shape)
+            let part = trainedPart(name), tensor = Tensor(shape: shape, tape: part?.tape)
             try tensor.withMutableValues { try reader.read(name, shape: shape, into: $0) }
+            part?.add(scope + name, tensor)
             return tensor
         }
         let tensor = Tensor(shape: shape, tape: isTrained?(scope + name) ?? true ? tape : nil)
@@ -111,7 +128,12 @@ public struct WeightLoader {
 
     /// The embeddings of tokens, rounded as matrices are, so that a tied output head shares them.
     public func tokenTable(_ name: String, rows: Int, width: Int) throws -> TokenTable {
-        guard let (bits, backward) = quantization else { return try table(name, rows: rows, width: width) }
+        if registry.tokenTable == nil {
+            registry.tokenTable = TableSource(reader: original.over { $0 }, name: name, fullName: scope + name)
+        }
+        guard let (bits, backward) = quantization, trainedPart(name) == nil else {
+            return try table(name, rows: rows, width: width)
+        }
         return .quantized(
             try reader.withRows(of: name, shape: [rows, width]) {
                 try QuantizedMatrix(input: width, output: rows, width: bits, backward: backward, reading: $0)
@@ -120,7 +142,9 @@ public struct WeightLoader {
 
     /// Embeddings of positions, in 32 bits unless stored precision is asked for.
     public func table(_ name: String, rows: Int, width: Int) throws -> TokenTable {
-        if let matrix = try storedMatrix(name, input: width, output: rows, orientation: .outputByInput, bias: nil) {
+        if trainedPart(name) == nil,
+            let matrix = try storedMatrix(name, input: width, output: rows, orientation: .outputByInput, bias: nil)
+        {
             return .compressed(matrix)
         }
         return .plain(try tensor(name, shape: [rows, width]))
@@ -143,12 +167,15 @@ public struct WeightLoader {
                 inputScales: nil)
         }
         guard ties else { throw untied("\(name).weight") }
-        switch (table, use) {
-        case (.plain(let table), .trainable):
-            return TrainableMatrix(weight: table, orientation: .outputByInput, bias: bias)
-        case (.plain(let table), .frozen): return FrozenMatrix(head: table, bias: bias)
-        case (.compressed(let matrix), _): return matrix.withBias(bias)
-        case (.quantized(let matrix), _): return matrix.withBias(bias)
+        if let head = try ownHead(name, width: table.width, count: table.count, bias: bias) { return head }
+        return try adapted(name, bias: bias) { bias in
+            switch (table, use) {
+            case (.plain(let table), .trainable):
+                TrainableMatrix(weight: table, orientation: .outputByInput, bias: bias)
+            case (.plain(let table), .frozen): FrozenMatrix(head: table, bias: bias)
+            case (.compressed(let matrix), _): matrix.withBias(bias)
+            case (.quantized(let matrix), _): matrix.withBias(bias)
+            }
         }
     }
 
@@ -201,10 +228,7 @@ public struct WeightLoader {
 extension WeightLoader {
     /// Whether a matrix is an ordinary tensor that will be held alone.
     private func isPlain(_ name: String) -> Bool {
-        let isAdapted =
-            adapters.map { $0.update(of: scope + name) != nil && !$0.merges } ?? false
-            || trained?.lowRank?.reaches(scope + name) ?? false
-        return contains("\(name).weight") && !reader.isQuantized(name) && !isAdapted
+        contains("\(name).weight") && !reader.isQuantized(name) && !isAdapted(name)
     }
 
     /// One re-laid matrix for several.
@@ -239,17 +263,18 @@ extension WeightLoader {
         _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?, inputScales: String?
     ) throws -> any LinearMap {
         let shape = orientation == .inputByOutput ? [input, output] : [output, input]
-        switch use {
-        case .trainable:
+        guard case .frozen(let differentiable, _) = use else {
             return TrainableMatrix(
                 weight: try tensor("\(name).weight", shape: shape), orientation: orientation, bias: bias)
-        case .frozen(let differentiable, _):
-            let base =
-                try compressed(name, input: input, output: output, orientation, bias: bias, inputScales: inputScales)
+        }
+        if trainedPart("\(name).weight") != nil {
+            try checkTrainable(name)
+            return TrainableMatrix(
+                weight: try tensor("\(name).weight", shape: shape), orientation: orientation, bias: bias)
+        }
+        return try adapted(name, bias: bias) { bias in
+            try compressed(name, input: input, output: output, orientation, bias: bias, inputScales: inputScales)
                 ?? packed(name, input: input, output: output, orientation, bias: bias, differentiable: differentiable)
-            if let lowRank = trained?.lowRank, let map = lowRank.map(over: base, name: scope + name) { return map }
-            guard let update = adapters?.update(of: scope + name), adapters?.merges == false else { return base }
-            return try update.map(over: base, name: scope + name)
         }
     }
 
@@ -276,7 +301,7 @@ extension WeightLoader {
     }
 
     /// A matrix made of values that are all there.
-    private func frozen(
+    func frozen(
         _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?,
         differentiable: Bool
     ) throws -> any LinearMap {
@@ -304,7 +329,7 @@ extension WeightLoader {
     }
 
     /// The adapter that is to be merged into a matrix.
-    private func mergedUpdate(of name: String) -> LowRankUpdates.Handle? {
+    func mergedUpdate(of name: String) -> LowRankUpdates.Handle? {
         guard let adapters, adapters.merges else { return nil }
         return adapters.update(of: scope + name)
     }

@@ -9,6 +9,7 @@ struct PEFTLowRankConfiguration: Sendable {
         var r: Int?
         var lora_alpha: Double?
         var use_rslora: Bool?
+        var use_dora: Bool?
         var bias: String?
         var rank_pattern: [String: Int]?
         var alpha_pattern: [String: Double]?
@@ -20,41 +21,35 @@ struct PEFTLowRankConfiguration: Sendable {
 
     var base_model_name_or_path: String? { file.base_model_name_or_path }
     var rank: Int { file.r ?? 8 }
+    /// Modules that were trained as a whole.
+    var modules: [String] { file.modules_to_save ?? [] }
+    /// Whether the lengths of columns were trained (DoRA).
+    var hasMagnitudes: Bool { file.use_dora ?? false }
 
-    /// Reads the file and refuses what changes a model in other ways than s·B·A.
+    /// Reads the file and refuses what changes a model in ways that are not known here.
     ///
     /// - Throws: ``PrefixError``.
     init(_ url: URL) throws {
         path = url.path
-        guard let data = try? Data(contentsOf: url) else {
+        let configuration = try AdapterConfigurationFile(url), members = try configuration.members()
+        if let type = members["peft_type"] as? String, type != "LORA" {
             throw PrefixError.badConfiguration(
-                file: path, reason: "there is no such file; name the folder that holds the adapter")
+                file: path, reason: "an adapter of type \(type) was found, but LORA is needed here")
         }
-        guard let file = try? JSONDecoder().decode(File.self, from: data),
-            let members = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
-        else {
-            throw PrefixError.badConfiguration(
-                file: path, reason: "it is not the JSON of a PEFT adapter; export the adapter again")
-        }
-        guard file.peft_type == "LORA" else {
-            throw PrefixError.badConfiguration(
-                file: path, reason: "an adapter of type \(file.peft_type) was found, but LORA is needed here")
-        }
+        let file = try configuration.decode(File.self)
         self.file = file
         try Self.check(file, members, path)
     }
 
     private static func check(_ file: File, _ members: [String: Any], _ path: String) throws {
         func refuse(_ reason: String) -> PrefixError { .badConfiguration(file: path, reason: reason) }
-        if let bias = file.bias, bias != "none" {
-            throw refuse("bias is \"\(bias)\": trained biases cannot be loaded; train with bias \"none\"")
-        }
-        if let modules = file.modules_to_save, !modules.isEmpty {
-            throw refuse("modules_to_save is \(modules): modules trained in full cannot be loaded")
+        if let bias = file.bias, TrainedParts.Biases(rawValue: bias) == nil {
+            let known = TrainedParts.Biases.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+            throw refuse("bias is \"\(bias)\", but one of \(known) is needed")
         }
         // Each changes what is computed; where it is off, PEFT writes false, null or nothing.
         let others = [
-            "use_dora", "lora_bias", "use_qalora", "use_bdlora", "alora_invocation_tokens", "trainable_token_indices",
+            "lora_bias", "use_qalora", "use_bdlora", "alora_invocation_tokens", "trainable_token_indices",
             "layer_replication", "target_parameters", "arrow_config", "kasa_config", "monteclora_config",
             "velora_config",
         ]
@@ -64,7 +59,10 @@ struct PEFTLowRankConfiguration: Sendable {
             case let flag as NSNumber where !flag.boolValue: continue
             case let list as [Any] where list.isEmpty: continue
             case let map as [String: Any] where map.isEmpty: continue
-            default: throw refuse("\(key) is set: only plain low-rank updates can be loaded")
+            default:
+                throw refuse(
+                    "\(key) is set: only updates of low rank, with or without magnitudes, biases and whole modules, can be loaded"
+                )
             }
         }
         // These change the base weights before training starts, so that the file alone does not say what was trained.
@@ -103,41 +101,5 @@ struct PEFTLowRankConfiguration: Sendable {
             if expression.firstMatch(in: module, range: range) != nil { return value }
         }
         return nil
-    }
-}
-
-extension LowRankFile {
-    /// `base_model.model.<module>.lora_A.weight` [r × input] and `….lora_B.weight` [output × r].
-    func peftUpdates(_ configuration: PEFTLowRankConfiguration) throws -> [String: LowRankUpdate] {
-        let reader = CheckpointReader(weights)
-        var updates: [String: LowRankUpdate] = [:]
-        for name in weights.names where name.hasSuffix(".lora_A.weight") {
-            let stem = String(name.dropLast(".lora_A.weight".count))
-            let module = stem.hasPrefix("base_model.model.") ? String(stem.dropFirst("base_model.model.".count)) : stem
-            let (rank, _, down) = try matrix(name, from: reader)
-            let (_, columns, up) = try matrix("\(stem).lora_B.weight", from: reader)
-            let stated = try configuration.rank(of: module)
-            guard rank == stated, columns == rank else {
-                throw PrefixError.wrongTensor(
-                    file: weightsFile.path, key: rank == stated ? "\(stem).lora_B.weight" : name,
-                    expected: rank == stated ? "[output × \(rank)]" : "[\(stated) × input] (r of adapter_config.json)",
-                    found: weights.shape(of: rank == stated ? "\(stem).lora_B.weight" : name) ?? [])
-            }
-            updates[module] = LowRankUpdate(
-                down: down, up: up, rank: rank, scale: try configuration.scale(of: module, rank: rank))
-        }
-        if let other = weights.names.first(where: { $0.contains("lora_embedding_") || $0.contains("lora_magnitude") }) {
-            throw PrefixError.badConfiguration(
-                file: weightsFile.path,
-                reason: "\"\(other)\" updates "
-                    + (other.contains("embedding") ? "an embedding table" : "the magnitude of a matrix (DoRA)")
-                    + ": only plain low-rank updates of matrices can be loaded")
-        }
-        try reader.finish()
-        guard !updates.isEmpty else {
-            throw PrefixError.unknownDialect(
-                file: weightsFile.path, reason: "it has no tensor whose name ends in lora_A.weight")
-        }
-        return updates
     }
 }

@@ -67,9 +67,14 @@ public struct LowRankFile: Sendable {
     ///   - alpha: α of a loralib checkpoint, which does not hold it; 32 by default, as in the repository's GPT-2 runs.
     /// - Throws: ``PrefixError`` or `CheckpointError`, naming file and key.
     public func updates(merging: Bool = false, alpha: Float? = nil) throws -> LowRankUpdates {
-        let updates =
-            if let configuration { try peftUpdates(configuration) } else { try loralibUpdates(alpha: alpha ?? 32) }
-        return try LowRankUpdates(updates, merges: merging, file: weightsFile.path)
+        guard let configuration else {
+            return try LowRankUpdates(
+                loralibUpdates(alpha: alpha ?? 32), merges: merging, file: weightsFile.path)
+        }
+        let (updates, replaced) = try peftContents(configuration)
+        return try LowRankUpdates(
+            updates, replaced: replaced.isEmpty ? nil : ReplacedTensors(replaced, of: weights), merges: merging,
+            file: weightsFile.path)
     }
 
     /// A matrix of any shape.

@@ -14,6 +14,12 @@ import Tensors
         public var targets: [String] = []
         /// Dropout on what the updates read.
         public var dropout: Float = 0
+        /// Whether the lengths of the updated matrices' columns are trained as well (DoRA, Liu et al. 2024).
+        public var trainsMagnitudes = false
+        /// Which biases are trained.
+        public var biases = TrainedParts.Biases.none
+        /// What the names of modules end in that are trained as a whole.
+        public var modules: [String] = []
         /// Dropout inside the frozen model; nil for the probability in `config.json`.
         public var modelDropout: Float?
         /// Dropout on the probabilities of its attention; nil for that in `config.json`, or 0 where `modelDropout` is 0.
@@ -39,6 +45,7 @@ import Tensors
     /// Records the passes through the model, which reach the updates.
     public let passTape: Tape
     private let updates: TrainedLowRankUpdates
+    private let parts: TrainedParts
     private let settings: Settings
     private let modelDropout: ModelDropout
 
@@ -65,50 +72,74 @@ import Tensors
             residual: settings.modelDropout, attention: settings.attentionDropout, of: configuration)
         if settings.targets.isEmpty { settings.targets = Settings.defaultTargets(configuration.architecture) }
         updates = TrainedLowRankUpdates(
-            rank: settings.rank, alpha: settings.alpha, targets: settings.targets, tape: passTape, seed: seed)
+            rank: settings.rank, alpha: settings.alpha, targets: settings.targets,
+            trainsMagnitudes: settings.trainsMagnitudes, tape: passTape, seed: seed)
+        parts = TrainedParts(
+            biases: settings.biases, modules: settings.modules, updated: settings.targets, tape: passTape)
         model = try LanguageModel.load(
-            folder, for: .tuning, precision: precision, trained: TrainedAdapters(lowRank: updates), name: modelName)
+            folder, for: .tuning, precision: precision, trained: TrainedAdapters(lowRank: updates, parts: parts),
+            name: modelName)
         self.settings = settings
     }
 
-    /// Rank, α, targets and dropouts.
+    /// Rank, α, targets, dropouts, and what else is trained.
     public var fingerprint: String {
         "rank \(settings.rank), alpha \(settings.alpha), targets \(settings.targets.joined(separator: " ")), "
             + "dropout \(settings.dropout), in the model \(modelDropout.fingerprint)"
+            + (settings.trainsMagnitudes ? ", with magnitudes" : "")
+            + (settings.biases == .none ? "" : ", biases \(settings.biases.rawValue)")
+            + (settings.modules.isEmpty ? "" : ", modules \(settings.modules.joined(separator: " "))")
             + (model.precision == .float32 ? "" : ", model in \(model.precision.rawValue)")
     }
-    /// A and B of each matrix.
+    /// A, B and magnitudes of each matrix, biases and modules, under PEFT's names.
     public var parameters: [(name: String, value: Tensor)] {
-        updates.maps.flatMap { module, map in
-            let name = "base_model.model.\(Self.fullName(module, model.configuration.architecture))"
-            return [("\(name).lora_A.weight", map.down), ("\(name).lora_B.weight", map.up)]
+        let architecture = model.configuration.architecture, root = "base_model.model."
+        let updated = Set(updates.maps.map(\.module))
+        return updates.maps.flatMap { update in
+            let name = root + Self.fullName(update.module, architecture)
+            return [("\(name).lora_A.weight", update.map.down), ("\(name).lora_B.weight", update.map.up)]
+                + (update.magnitude.map { [("\(name).lora_magnitude_vector", $0)] } ?? [])
         }
+            + parts.tensors.map { name, value in
+                let end = name.lastIndex(of: ".") ?? name.endIndex, module = String(name[..<end])
+                let layer = updated.contains(module) ? ".base_layer" : ""
+                return ("\(root)\(Self.fullName(module, architecture))\(layer)\(name[end...])", value)
+            }
     }
-    /// All of A and B.
+    /// All of them.
     public var storedParameterCount: Int { trainableParameterCount }
 
     /// Dropout inside the model, and on what the updates read.
     public func dropout(seed: UInt64) -> Dropout? {
         if settings.dropout > 0 {
             let dropout = Dropout(probability: settings.dropout, seed: seed &* 0x2545_f491_4f6c_dd1d)
-            for (_, map) in updates.maps { map.dropout = { dropout($0) } }
+            for update in updates.maps { update.map.dropout = { dropout($0) } }
         }
         return modelDropout.masks(seed: seed)
     }
 
-    /// The name that `transformers` gives a module, whatever the checkpoint leaves out in front.
+    /// The name that `transformers` 5 gives a module, whatever the checkpoint calls it and leaves out in front.
     private static func fullName(_ module: String, _ architecture: String) -> String {
-        let root = ["GPT-2": "transformer.", "GPT-NeoX": "gpt_neox."][architecture] ?? "model."
-        return module.hasPrefix(root) ? module : root + module
+        let name = ModuleName.canonical(module)
+        if name == "lm_head" { return name }
+        return (["GPT-2": "transformer.", "GPT-NeoX": "gpt_neox."][architecture] ?? "model.") + name
+    }
+
+    /// What PEFT is told to look for: GPT-NeoX's head under the name that `transformers` 5 gives it.
+    private static func savedTarget(_ target: String) -> String {
+        target.replacingOccurrences(of: "embed_out", with: "lm_head")
     }
 
     /// Writes an adapter in PEFT's layout.
     public func write(to folder: URL) throws {
-        let configuration = PEFTLowRankFile(
+        var configuration = PEFTLowRankFile(
             base_model_name_or_path: model.name, fan_in_fan_out: model.configuration.architecture == "GPT-2",
-            lora_alpha: settings.alpha, lora_dropout: settings.dropout, r: settings.rank,
-            target_modules: settings.targets,
-            task_type: model.network.shape.encoder == nil ? "CAUSAL_LM" : "SEQ_2_SEQ_LM")
+            lora_alpha: settings.alpha, lora_dropout: settings.dropout,
+            modules_to_save: settings.modules.isEmpty ? nil : settings.modules.map(Self.savedTarget), r: settings.rank,
+            target_modules: settings.targets.map(Self.savedTarget),
+            task_type: model.network.shape.encoder == nil ? "CAUSAL_LM" : "SEQ_2_SEQ_LM",
+            use_dora: settings.trainsMagnitudes)
+        configuration.bias = settings.biases.rawValue
         var writer = SafetensorsWriter(metadata: ["format": "pt"])
         for (name, value) in parameters { writer.add(name, shape: value.shape, values: value.values) }
         try ModelFolder.makeFolder(folder)
@@ -130,11 +161,12 @@ private struct PEFTLowRankFile: Encodable {
     var init_lora_weights = true
     var lora_alpha: Float
     var lora_dropout: Float
+    var modules_to_save: [String]?
     var peft_type = "LORA"
     var peft_version = "0.21.2"
     var r: Int
     var target_modules: [String]
     var task_type: String
-    var use_dora = false
+    var use_dora: Bool
     var use_rslora = false
 }
