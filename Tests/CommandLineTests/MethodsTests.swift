@@ -33,6 +33,34 @@ import Testing
         #expect(inspected.code == 0 && lines.contains(["method", Substring(method)]), "\(inspected.errors)")
     }
 
+    @Test func lowRankWithAllThatPEFTKeepsBesideIt() async throws {
+        let workspace = try Workspace()
+        let whole = try await Tool.run(
+            train(
+                "whole", "lora", "--dora", "--lora-bias", "all", "--lora-targets", "c_attn", "lm_head",
+                "--lora-dropout",
+                "0.1", "--modules-to-save", "ln_f", "wte"), in: workspace)
+        #expect(whole.code == 0, "\(whole.errors)")
+        let configuration = try String(contentsOf: workspace["whole/adapter_config.json"], encoding: .utf8)
+        for line in ["\"bias\" : \"all\"", "\"use_dora\" : true", "\"ln_f\",\n    \"wte\""] {
+            #expect(configuration.contains(line), "\(configuration)")
+        }
+        var texts: Set<String> = []
+        for more in [[], ["--merge-lora"]] {
+            let text = try await Tool.run(
+                ["generate", "--model", "model", "--lora", "whole", "--prompt", "name : Blue", "--max-new-tokens", "3"]
+                    + more, in: workspace)
+            #expect(text.code == 0, "\(text.errors)")
+            texts.insert(text.output)
+        }
+        #expect(texts.count == 1)
+        let other = try await Tool.run(train("other", "lora", "--modules-to-save", "nothing"), in: workspace)
+        #expect(
+            other.code == 1 && other.errors.contains("no module of the model ends in \"nothing\"; choose among"),
+            "\(other.errors)")
+        #expect(!FileManager.default.fileExists(atPath: workspace["other"].path))
+    }
+
     @Test func optionsOfOtherMethodsAreRefused() async throws {
         let workspace = try Workspace()
         for (arguments, message) in [
@@ -41,6 +69,9 @@ import Testing
                 "--bottleneck or --placement has no meaning with --method lora; leave it out."
             ),
             (["adapter", "--lora-rank", "3"], "A LoRA option has no meaning with --method adapter; leave it out."),
+            (["adapter", "--dora"], "A LoRA option has no meaning with --method adapter; leave it out."),
+            (["prefix", "--lora-bias", "all"], "A LoRA option has no meaning with --method prefix; leave it out."),
+            (["infix", "--modules-to-save", "wte"], "A LoRA option has no meaning with --method infix; leave it out."),
             (["lora", "--prefix-length", "3"], "A prefix option has no meaning with --method lora; leave it out."),
             (
                 ["top-layers", "--precision", "int8"],

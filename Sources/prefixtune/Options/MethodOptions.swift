@@ -20,6 +20,11 @@ struct MethodOptions: ParsableArguments {
         [String] =
             []
     @Option(help: "lora: dropout on what the updates read.") var loraDropout: Float?
+    @Option(help: "lora: biases that are trained, too: none, all, or those of the updated matrices; none by default.")
+    var loraBias: TrainedParts.Biases?
+    @Flag(help: "lora: train the lengths of the updated matrices' columns, too (DoRA).") var dora = false
+    @Option(parsing: .upToNextOption, help: "lora: endings of the names of modules that are trained as a whole.")
+    var modulesToSave: [String] = []
 
     /// Throws where options belong to another method.
     func validate(_ method: Method, _ prefix: PrefixOptions, _ precision: WeightPrecision) throws {
@@ -30,7 +35,8 @@ struct MethodOptions: ParsableArguments {
         try check(topLayers != nil || trainEmbeddings, "--top-layers or --train-embeddings", .topLayers)
         try check(bottleneck != nil || placement != nil, "--bottleneck or --placement", .adapter)
         try check(
-            loraRank != nil || loraAlpha != nil || !loraTargets.isEmpty || loraDropout != nil, "A LoRA option", .lora)
+            loraRank != nil || loraAlpha != nil || !loraTargets.isEmpty || loraDropout != nil || loraBias != nil || dora
+                || !modulesToSave.isEmpty, "A LoRA option", .lora)
         if prefix.isSet, method == .fineTune {
             throw ValidationError("Prefix options have no meaning with --method fine-tune; leave them out.")
         }
@@ -108,6 +114,8 @@ struct MethodOptions: ParsableArguments {
             settings.alpha = loraAlpha ?? settings.alpha
             settings.targets = loraTargets
             settings.dropout = loraDropout ?? settings.dropout
+            settings.biases = loraBias ?? settings.biases
+            (settings.trainsMagnitudes, settings.modules) = (dora, modulesToSave)
             (settings.modelDropout, settings.attentionDropout) = (prefix.modelDropout, prefix.attentionDropout)
             return try LowRankMethod(
                 folder: folder, settings: settings, precision: precision, modelName: name, seed: seed)
@@ -121,6 +129,7 @@ struct MethodOptions: ParsableArguments {
 }
 
 extension BottleneckAdapters.Placement: ExpressibleByArgument {}
+extension TrainedParts.Biases: ExpressibleByArgument {}
 
 extension MethodRow.Kind: ExpressibleByArgument {
     /// The form of a soft prompt, where the method trains one.
