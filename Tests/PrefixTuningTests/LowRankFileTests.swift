@@ -177,7 +177,7 @@ import Testing
     @Test("what cannot be trained as a whole is refused by name")
     func modules() throws {
         try MethodGoldenTests.withModel("gpt2/tied") { folder in
-            func refusal(_ targets: [String], _ modules: [String]) -> String? {
+            @Compute func refusal(_ targets: [String], _ modules: [String]) -> String? {
                 var settings = LowRankMethod.Settings()
                 (settings.targets, settings.modules) = (targets, modules)
                 return failure(AdapterError.self) {
