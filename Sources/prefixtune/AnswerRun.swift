@@ -57,7 +57,7 @@ import Tokenizers
             throw CommandError.promptTooLong(
                 example.location, tokens: length(prompt), newTokens: options.maxNewTokens, positions: loaded.positions)
         }
-        options.forbiddenSequences += model.sequences(ofWords: flags.badWords)
+        options.forbiddenSequences += try model.sequences(ofWords: flags.badWords)
         self.options = options
     }
 

@@ -54,7 +54,7 @@ struct Attention: AsyncParsableCommand {
     @Compute private func runOnComputeThread() async throws {
         common.apply()
         try ResultOutput.check(
-            ["--report": report], against: ["--input": [input], "the model": model.inputs.map(\.value)])
+            ["--report": report], against: ["--input": [input?.url], "the model": model.inputs.map(\.value)])
         var examples = [
             Example(
                 prompt: try PromptText.read(prompt ?? ""), completion: completion,

@@ -74,7 +74,7 @@ struct Compare: AsyncParsableCommand {
         common.apply()
         try ResultOutput.check(
             ["--output": output, "--report": report],
-            against: ["--input": [input], "--model": [self.model.file], "--prefixes": prefixes.map(\.file)])
+            against: ["--input": [input?.url], "--model": [self.model.file], "--prefixes": prefixes.map(\.file)])
         let model = try LanguageModel.load(
             await self.model.located(quiet: common.quiet), precision: precision, name: self.model.description)
         let shape = model.network.shape

@@ -83,7 +83,7 @@ struct Generate: AsyncParsableCommand {
     @Compute private func runOnComputeThread() async throws {
         common.apply()
         try ResultOutput.check(
-            ["--output": output], against: ["--input": [input], "the model": model.inputs.map(\.value)])
+            ["--output": output], against: ["--input": [input?.url], "the model": model.inputs.map(\.value)])
         let examples: [Example]
         if let input {
             // JSON lines may repeat a prompt on purpose; a table has one line per reference in its file.
