@@ -55,6 +55,7 @@ public struct Hub: Sendable {
         }
         if reference.isCommit, cached?.isCertain == true, let folder = cached?.complete { return folder }
 
+        if let sentence = environment.withheldTokenNote { note(sentence) }
         let commit: String, tree: [TreeEntry]
         do {
             (commit, tree) = try await client.tree(

@@ -17,6 +17,28 @@ public struct HubEnvironment: Sendable {
     /// Whether `HF_HUB_DISABLE_PROGRESS_BARS` is off.
     public var showsProgress: Bool
 
+    /// The token, where it may be sent: over an encrypted connection, or to this machine.
+    ///
+    /// The Python client sends it over any connection. Here a hub whose address begins with `http://` is asked without it,
+    /// and ``withheldTokenNote`` says so: on the way, anyone could read it.
+    var tokenToSend: String? { endpoint.scheme?.lowercased() == "https" || Self.isLoopback(endpoint) ? token : nil }
+
+    /// What to tell a user whose token is not sent; nil where it is, or there is none.
+    var withheldTokenNote: String? {
+        guard token != nil, tokenToSend == nil else { return nil }
+        return
+            "the access token is not sent to \(endpoint.absoluteString), which is not encrypted; set HF_ENDPOINT to an "
+            + "address that begins with https:// to use it"
+    }
+
+    /// Whether an address is of this machine, so that nothing is sent over a network.
+    private static func isLoopback(_ url: URL) -> Bool {
+        let host = (url.host ?? "").lowercased()
+        if host == "localhost" || host == "::1" || host == "[::1]" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+
     /// Where the hub is unless `HF_ENDPOINT` says otherwise.
     public static let defaultEndpoint = "https://huggingface.co"
 
@@ -45,7 +67,8 @@ public struct HubEnvironment: Sendable {
         let address = value("HF_ENDPOINT") ?? Self.defaultEndpoint
         var trimmed = Substring(address)
         while trimmed.hasSuffix("/") { trimmed.removeLast() }
-        guard let endpoint = URL(string: String(trimmed)), ["http", "https"].contains(endpoint.scheme ?? ""),
+        guard let endpoint = URL(string: String(trimmed)),
+            ["http", "https"].contains(endpoint.scheme?.lowercased() ?? ""),
             !(endpoint.host ?? "").isEmpty
         else {
             throw HubError.invalidSetting(

@@ -38,6 +38,8 @@ public enum HubError: Error, Equatable, Sendable {
     case malformedReply(url: String, problem: String)
     /// The bytes are not those that the hub announced; they were removed.
     case wrongChecksum(file: String, expected: String, found: String)
+    /// The hub's listing and its reply name different checksums.
+    case contradiction(file: String, listing: String, etag: String)
     /// There are fewer or more bytes than the hub announced.
     case wrongSize(file: String, expected: Int, found: Int)
     /// The disk is too full.
@@ -46,6 +48,8 @@ public enum HubError: Error, Equatable, Sendable {
     case cannotWrite(file: String, reason: String)
     /// Uploading needs a token.
     case noToken
+    /// Uploading needs a token, which would go out in clear.
+    case unencrypted(endpoint: String)
     /// The folder cannot be uploaded as an adapter.
     case badAdapter(folder: String, reason: String)
 }
@@ -94,6 +98,9 @@ extension HubError: CustomStringConvertible, LocalizedError {
             "\(url) does not answer like a hub: \(problem); check HF_ENDPOINT and proxies"
         case .wrongChecksum(let file, let expected, let found):
             "\(file) arrived damaged: its checksum is \(found), not \(expected); the bytes were removed, so try again"
+        case .contradiction(let file, let listing, let etag):
+            "the hub's listing says that the checksum of \(file) is \(listing), its reply says \(etag); nothing was kept, so "
+                + "try again, and check HF_ENDPOINT and proxies if it stays so"
         case .wrongSize(let file, let expected, let found):
             "\(file) has \(found) bytes instead of \(expected); the bytes were removed, so try again"
         case .noSpace(let folder, let needed, let available):
@@ -103,6 +110,9 @@ extension HubError: CustomStringConvertible, LocalizedError {
             "cannot write \(file): \(reason); set HF_HOME to a folder that you may write in"
         case .noToken:
             "uploading needs an access token with write permission; set HF_TOKEN"
+        case .unencrypted(let endpoint):
+            "uploading needs your access token, which is not sent to \(endpoint), because that is not encrypted; set HF_ENDPOINT "
+                + "to an address that begins with https://"
         case .badAdapter(let folder, let reason):
             "\(folder) cannot be uploaded: \(reason); name the folder of an adapter (adapter_config.json and adapter_model.safetensors)"
         }

@@ -1,28 +1,54 @@
 import Foundation
 
-/// The checksum that an ETag of the hub promises, computed as bytes come in.
-struct ContentDigest {
-    /// Nil where the ETag promises none.
-    private let digest: MessageDigest?
+/// What somebody says that a file's contents add up to.
+struct Checksum: Sendable, Equatable {
+    /// How it is computed.
+    enum Function: Sendable {
+        /// SHA-256, of files in large-file storage.
+        case sha256
+        /// The name that git gives to contents: SHA-1 over their size and them.
+        case gitBlob
+    }
 
-    /// The right function for an ETag: SHA-256 for files in large-file storage (64 hex digits), git's blob SHA-1 for others
-    /// (40 hex digits), none for ETags of another kind.
-    ///
-    /// - Parameter size: Of the whole file; git's checksum begins with it, so that one needs it.
-    init(etag: String, size: Int?) {
-        let isHex = etag.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
-        switch (isHex, etag.utf8.count, size) {
-        case (true, 64, _): digest = MessageDigest(.sha256)
-        case (true, 40, .some(let size)): digest = Self.gitDigest(size)
-        default: digest = nil
-        }
+    let function: Function
+    /// In lowercase hex.
+    let hex: String
+
+    /// Reads a checksum; nil where the text is none of that kind.
+    init?(_ function: Function, _ text: String?) {
+        guard let text = text?.lowercased(), text.utf8.count == (function == .sha256 ? 64 : 40),
+            text.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) })
+        else { return nil }
+        (self.function, hex) = (function, text)
+    }
+
+    /// The checksum that an ETag of a hub is: 64 digits for large files, 40 for others; nil for an ETag of another kind.
+    init?(etag: String) {
+        guard let found = Checksum(.sha256, etag) ?? Checksum(.gitBlob, etag) else { return nil }
+        self = found
+    }
+}
+
+/// The checksums that were promised of a file, computed as bytes come in.
+struct ContentDigest {
+    private let digests: [(promised: Checksum, digest: MessageDigest)]
+
+    /// - Parameter size: Of the whole file: git's checksum begins with it.
+    init(_ promised: [Checksum], size: Int) {
+        digests = promised.map { ($0, $0.function == .sha256 ? MessageDigest(.sha256) : Self.gitDigest(size)) }
     }
 
     /// Takes the next bytes.
-    mutating func update(_ data: some DataProtocol) { digest?.update(data) }
+    mutating func update(_ data: some DataProtocol) { for (_, digest) in digests { digest.update(data) } }
 
-    /// The checksum in hex, or nil where the ETag promises none.
-    func finalize() -> String? { digest.map { Self.hex($0.finalize()) } }
+    /// The first checksum that is not as promised; nil where all agree.
+    func mismatch() -> (expected: String, found: String)? {
+        for (promised, digest) in digests {
+            let found = Self.hex(digest.finalize())
+            if found != promised.hex { return (promised.hex, found) }
+        }
+        return nil
+    }
 
     /// The checksum of a file in large-file storage.
     static func sha256(_ data: some DataProtocol) -> String {

@@ -34,7 +34,9 @@ extension HubCache {
         let depth = 2 + file.split(separator: "/").count - 1
         let target = String(repeating: "../", count: depth) + "blobs/\(etag)"
         let temporary = Self.beside(pointer, "tmp")
-        guard symlink(target, temporary.path) == 0 else { throw HubError.writing(temporary.path) }
+        guard SystemCall.retried({ symlink(target, temporary.path) }) == 0 else {
+            throw HubError.writing(temporary.path)
+        }
         guard rename(temporary.path, pointer.path) == 0 else {
             let code = errno
             unlink(temporary.path)
@@ -60,13 +62,15 @@ extension HubCache {
     ///
     /// - Throws: ``HubError/cannotWrite(file:reason:)``.
     static func makeFolder(_ folder: URL) throws {
-        if mkdir(folder.path, 0o777) == 0 { return }
+        if SystemCall.retried({ mkdir(folder.path, 0o777) }) == 0 { return }
         let code = errno
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue { return }
         guard code == ENOENT, folder.path != "/" else { throw HubError.writing(folder.path, code: code) }
         try makeFolder(folder.deletingLastPathComponent())
-        if mkdir(folder.path, 0o777) != 0, errno != EEXIST { throw HubError.writing(folder.path) }
+        if SystemCall.retried({ mkdir(folder.path, 0o777) }) != 0, errno != EEXIST {
+            throw HubError.writing(folder.path)
+        }
     }
 
     /// A name that no other process uses, in the same folder.
@@ -79,17 +83,19 @@ extension HubCache {
     private func replace(_ file: URL, with data: Data) throws {
         try Self.makeFolder(file.deletingLastPathComponent())
         let temporary = Self.beside(file, "tmp")
-        let descriptor = open(temporary.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        let descriptor = SystemCall.retried { open(temporary.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
         guard descriptor >= 0 else { throw HubError.writing(temporary.path) }
         var code: Int32 = 0
         data.withUnsafeBytes { bytes in
             var rest = bytes[...]
             while !rest.isEmpty, code == 0 {
-                let written = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if written > 0 { rest = rest.dropFirst(written) } else if errno != EINTR { code = errno }
+                let part = UnsafeRawBufferPointer(rebasing: rest)
+                let written = SystemCall.retried { write(descriptor, part.baseAddress, part.count) }
+                if written > 0 { rest = rest.dropFirst(written) } else { code = written == 0 ? ENOSPC : errno }
             }
         }
-        if close(descriptor) != 0, code == 0 { code = errno }
+        // A close that a signal cut short has closed (on Linux), or leaves no more than an open file behind.
+        if close(descriptor) != 0, code == 0, errno != EINTR { code = errno }
         if code == 0, rename(temporary.path, file.path) != 0 { code = errno }
         guard code == 0 else {
             unlink(temporary.path)

@@ -67,7 +67,7 @@ public struct HubCache: Sendable {
             let tree = try? JSONDecoder().decode(TreeFile.self, from: data), tree.format_version == 1
         else { return nil }
         let entries = tree.entries
-        return entries.allSatisfy { TreeEntry.isSafe($0.path) } ? entries : nil
+        return entries.allSatisfy { TreeEntry.isSafe($0.path) && $0.hasPossibleSize } ? entries : nil
     }
 
     /// The files that lie in a snapshot's folder; links to blobs that are gone do not count.

@@ -13,6 +13,18 @@ struct TreeEntry: Sendable, Equatable {
     /// Name of the contents in the Python client's own storage protocol; kept for it.
     var xetHash: String?
 
+    /// The most bytes that a file is believed to have: a petabyte. Above, sums of sizes could overflow.
+    static let largestSize = 1 << 50
+
+    /// What its contents must add up to, as the listing says; nil where it does not.
+    var checksum: Checksum? {
+        // A large file's git name is that of the pointer to it.
+        sha256 == nil ? Checksum(.gitBlob, blob) : Checksum(.sha256, sha256)
+    }
+
+    /// Whether its size can be one.
+    var hasPossibleSize: Bool { size.map { (0...Self.largestSize).contains($0) } ?? true }
+
     /// Whether the path stays below the folder that it is relative to, on any system.
     static func isSafe(_ path: String) -> Bool {
         let parts = path.split(omittingEmptySubsequences: false) { $0 == "/" || $0 == "\\" }

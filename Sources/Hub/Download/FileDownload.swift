@@ -18,6 +18,11 @@ struct FileDownload: Sendable {
     struct Metadata: Sendable, Equatable {
         var etag: String
         var size: Int?
+        /// What the contents must add up to: as the listing says, and as the ETag says where that is a checksum.
+        var promised: [Checksum]
+        /// The name of the contents in the cache: the listing's checksum, which is the ETag of the hub itself. Other
+        /// servers' ETags may be the same for different contents.
+        var name: String
     }
 
     /// Fetches the file, unless another process does so meanwhile, and links it into the snapshot.
@@ -26,21 +31,36 @@ struct FileDownload: Sendable {
     func run() async throws {
         let metadata = try await metadata()
         meter.expect(metadata.size ?? 0, of: entry.path)
-        let blob = cache.repositoryFolder(reference.repository).appendingPathComponent("blobs/\(metadata.etag)").path
-        let lockFile = cache.lockFile(reference.repository, etag: metadata.etag)
+        let blob = cache.repositoryFolder(reference.repository).appendingPathComponent("blobs/\(metadata.name)").path
+        let lockFile = cache.lockFile(reference.repository, etag: metadata.name)
         try HubCache.makeFolder(URL(fileURLWithPath: blob).deletingLastPathComponent())
         try HubCache.makeFolder(lockFile.deletingLastPathComponent())
         cache.tag()
         let lock = try await FileLock(lockFile.path) { note("waiting for another process that fetches \(entry.path)") }
         try await lock.hold {
-            if !FileManager.default.fileExists(atPath: blob) {
-                let partial = try PartialFile(blob + ".incomplete", etag: metadata.etag, size: metadata.size)
+            if !isThere(blob, metadata) {
+                if metadata.promised.isEmpty {
+                    note(
+                        "\(entry.path) cannot be checked: neither the listing nor the ETag of \(reference) names a checksum"
+                    )
+                }
+                let partial = try PartialFile(
+                    blob + ".incomplete", promised: metadata.promised, size: metadata.size)
                 try await fetch(into: partial, size: metadata.size)
                 try partial.move(to: blob)
             }
             meter.complete(entry.path)
-            try cache.link(reference.repository, commit: commit, file: entry.path, to: metadata.etag)
+            try cache.link(reference.repository, commit: commit, file: entry.path, to: metadata.name)
         }
+    }
+
+    /// Whether the contents are in the cache. A name that is no checksum may be that of other contents: then the size must
+    /// be right as well.
+    private func isThere(_ blob: String, _ metadata: Metadata) -> Bool {
+        var status = stat()
+        guard stat(blob, &status) == 0 else { return false }
+        guard metadata.promised.isEmpty, let size = metadata.size else { return true }
+        return Int(status.st_size) == size
     }
 
     private var address: String {
@@ -79,8 +99,24 @@ struct FileDownload: Sendable {
         let isRedirect = (300..<400).contains(reply.response.statusCode)
         let length = reply.header("X-Linked-Size") ?? (isRedirect ? nil : reply.header("Content-Length"))
         let size = length.flatMap { Int($0) } ?? entry.size
-        if let size, size < 0 { throw HubError.malformedReply(url: url, problem: "the size is \(size)") }
-        return Metadata(etag: String(etag), size: size)
+        if let size, !(0...TreeEntry.largestSize).contains(size) {
+            throw HubError.malformedReply(url: url, problem: "the size is \(size)")
+        }
+        return Metadata(
+            etag: String(etag), size: size, promised: try promised(String(etag)),
+            name: entry.checksum?.hex ?? String(etag))
+    }
+
+    /// The checksums to check by, where listing and ETag do not contradict each other.
+    func promised(_ etag: String) throws -> [Checksum] {
+        guard let listed = entry.checksum else { return [Checksum(etag: etag)].compactMap(\.self) }
+        // Git's name of the pointer to a large file, and the name in the Python client's storage, are of other bytes.
+        guard let told = Checksum(etag: etag), ![entry.blob, entry.xetHash].contains(told.hex) else { return [listed] }
+        if told.function != listed.function { return [listed, told] }
+        guard told == listed else {
+            throw HubError.contradiction(file: entry.path, listing: listed.hex, etag: told.hex)
+        }
+        return [listed]
     }
 
     /// Fetches all bytes and checks them. What an earlier process left is tried once: where its checksum is wrong, the
@@ -89,12 +125,12 @@ struct FileDownload: Sendable {
         meter.set(partial.offset, of: entry.path)
         try partial.checkSpace()
         try await receiveAll(into: partial, size: size)
-        if partial.leftover > 0, partial.mismatch() != nil {
-            partial.restart()
+        if partial.leftover > 0, try partial.mismatch() != nil {
+            try partial.restart()
             meter.set(0, of: entry.path)
             try await receiveAll(into: partial, size: size)
         }
-        if let (expected, found) = partial.mismatch() {
+        if let (expected, found) = try partial.mismatch() {
             partial.discard()
             throw HubError.wrongChecksum(file: entry.path, expected: expected, found: found)
         }
@@ -123,7 +159,7 @@ struct FileDownload: Sendable {
                 } else {
                     failure = client.error(response, partial.failure, subject)
                     if status == 416 {
-                        partial.restart()
+                        try partial.restart()
                     } else if !RetryPolicy.isTemporary(status) {
                         throw failure
                     }

@@ -21,11 +21,16 @@ extension HubClient {
         var xetHash: String?
     }
 
+    /// The hub sends 1,000 entries a page: enough for the largest repositories many times over.
+    private static let mostPages = 10_000
+    /// Pages without an entry, one after the other, that still name a next one.
+    private static let mostEmptyPages = 8
+
     /// What commit a revision is, and what files that has.
     ///
     /// - Throws: ``HubError``, also where a file name would lead out of the folder.
     func tree(
-        of reference: HubReference, cache: HubCache, policy: RetryPolicy?
+        of reference: HubReference, cache: HubCache, policy: RetryPolicy?, mostPages: Int = Self.mostPages
     ) async throws -> (commit: String, files: [TreeEntry]) {
         let subject = Subject(repository: reference.repository, revision: reference.revision)
         let base = "/api/models/\(reference.repository)"
@@ -45,7 +50,7 @@ extension HubClient {
         }
         if let known = cache.tree(reference.repository, commit: commit) { return (commit, known) }
 
-        var files: [TreeEntry] = []
+        var files: [TreeEntry] = [], pages = 0, emptyPages = 0
         var next: Request? = try request("GET", "\(base)/tree/\(commit)?recursive=true&expand=false")
         while let request = next {
             let reply: Reply
@@ -55,14 +60,24 @@ extension HubClient {
                 // Some mirrors know the first request only.
                 return (commit, (siblings ?? []).map { TreeEntry(path: $0) })
             }
-            for item in try reply.json([Item].self) where item.type == "file" {
-                files.append(
-                    TreeEntry(
-                        path: item.path, size: item.lfs?.size ?? item.size, blob: item.oid, sha256: item.lfs?.oid,
-                        xetHash: item.xetHash))
+            let items = try reply.json([Item].self)
+            for item in items where item.type == "file" {
+                let entry = TreeEntry(
+                    path: item.path, size: item.lfs?.size ?? item.size, blob: item.oid, sha256: item.lfs?.oid,
+                    xetHash: item.xetHash)
+                guard entry.hasPossibleSize else {
+                    throw HubError.malformedReply(
+                        url: request.url.absoluteString,
+                        problem: "its listing gives \(item.path) \(entry.size ?? 0) bytes")
+                }
+                files.append(entry)
             }
-            guard files.count <= 1_000_000 else {
-                throw HubError.malformedReply(url: request.url.absoluteString, problem: "its listing does not end")
+            pages += 1
+            emptyPages = items.isEmpty ? emptyPages + 1 : 0
+            guard files.count <= 1_000_000, pages <= mostPages, emptyPages <= Self.mostEmptyPages else {
+                throw HubError.malformedReply(
+                    url: request.url.absoluteString,
+                    problem: "its listing does not end (\(pages) pages, \(files.count) files)")
             }
             next = try nextPage(reply, after: request)
         }
@@ -81,11 +96,11 @@ extension HubClient {
         for link in (reply.header("Link") ?? "").split(separator: ",") where link.contains("rel=\"next\"") {
             guard let start = link.firstIndex(of: "<"), let end = link.firstIndex(of: ">"), start < end,
                 let url = URL(string: String(link[link.index(after: start)..<end]), relativeTo: request.url)?
-                    .absoluteURL,
-                url != request.url, url.scheme == "http" || url.scheme == "https"
+                    .absoluteURL, url != request.url
             else { continue }
             var next = request
-            next.url = url
+            next.url = try Self.destination(
+                String(link[link.index(after: start)..<end]), from: request.url, saying: "its listing goes on at")
             return next
         }
         return nil

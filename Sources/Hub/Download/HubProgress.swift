@@ -7,7 +7,7 @@ public struct HubProgress: Sendable, Equatable {
     public var file: String
     /// Bytes that are here, of all files.
     public var done: Int
-    /// Bytes of all files.
+    /// Bytes of all files; an exabyte (2⁶⁰) where a server claims more.
     public var total: Int
 }
 
@@ -38,9 +38,16 @@ final class ProgressMeter: Sendable {
         let progress = files.withLock { files in
             work(&files[name, default: File(size: 0)])
             return HubProgress(
-                file: name, done: files.values.reduce(0) { $0 + $1.done },
-                total: files.values.reduce(0) { $0 + $1.size })
+                file: name, done: Self.sum(files.values.lazy.map(\.done)),
+                total: Self.sum(files.values.lazy.map(\.size)))
         }
         report(progress)
+    }
+
+    private static let greatestSum = 1 << 60
+
+    /// Sizes are what servers say: a sum that nothing could hold stays at the greatest.
+    private static func sum(_ sizes: some Sequence<Int>) -> Int {
+        sizes.reduce(0) { min(greatestSum, $0 + min(greatestSum, max(0, $1))) }
     }
 }

@@ -28,7 +28,7 @@ final class PartialFile: Sendable {
     /// Where it lies.
     let path: String
     private let descriptor: Int32
-    private let etag: String
+    private let promised: [Checksum]
     private let size: Int?
     /// Bytes that were there at the beginning.
     let leftover: Int
@@ -36,25 +36,46 @@ final class PartialFile: Sendable {
 
     /// Opens the file, and reads what an earlier process left of it.
     ///
-    /// - Parameter size: Of the whole file, if known.
+    /// - Parameters:
+    ///   - size: Of the whole file, if known.
+    ///   - promised: What its contents must add up to.
     /// - Throws: ``HubError/cannotWrite(file:reason:)``.
-    init(_ path: String, etag: String, size: Int?) throws {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
+    init(_ path: String, promised: [Checksum], size: Int?) throws {
+        let descriptor = SystemCall.retried { open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666) }
         guard descriptor >= 0 else { throw HubError.writing(path) }
-        var digest = ContentDigest(etag: etag, size: size), offset = 0
+        do {
+            var (digest, offset) = try Self.read(descriptor, path, promised, size: size ?? 0)
+            if let size, offset > size {
+                try Self.empty(descriptor, path)
+                (digest, offset) = (ContentDigest(promised, size: size), 0)
+            }
+            (self.path, self.descriptor, self.promised, self.size, leftover) = (
+                path, descriptor, promised, size, offset
+            )
+            state = Mutex(State(offset: offset, digest: digest))
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    /// Adds up what a file holds.
+    private static func read(
+        _ descriptor: Int32, _ path: String, _ promised: [Checksum], size: Int
+    ) throws -> (ContentDigest, count: Int) {
+        var digest = ContentDigest(promised, size: size), offset = 0
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         while true {
-            let count = pread(descriptor, &buffer, buffer.count, off_t(offset))
-            guard count > 0 else { break }
+            let count = SystemCall.retried { pread(descriptor, &buffer, buffer.count, off_t(offset)) }
+            guard count >= 0 else { throw HubError.writing(path) }
+            guard count > 0 else { return (digest, offset) }
             digest.update(buffer[..<count])
             offset += count
         }
-        if let size, offset > size {
-            (digest, offset) = (ContentDigest(etag: etag, size: size), 0)
-            ftruncate(descriptor, 0)
-        }
-        (self.path, self.descriptor, self.etag, self.size, leftover) = (path, descriptor, etag, size, offset)
-        state = Mutex(State(offset: offset, digest: digest))
+    }
+
+    private static func empty(_ descriptor: Int32, _ path: String) throws {
+        guard SystemCall.retried({ ftruncate(descriptor, 0) }) == 0 else { throw HubError.writing(path) }
     }
 
     deinit { close(descriptor) }
@@ -66,11 +87,13 @@ final class PartialFile: Sendable {
     var failure: Data { state.withLock { if case .failure(let data) = $0.reply { data } else { Data() } } }
 
     /// Forgets what has arrived.
-    func restart() { state.withLock { restart(&$0) } }
+    ///
+    /// - Throws: ``HubError/cannotWrite(file:reason:)``.
+    func restart() throws { try state.withLock { try restart(&$0) } }
 
-    private func restart(_ state: inout State) {
-        ftruncate(descriptor, 0)
-        (state.offset, state.digest) = (0, ContentDigest(etag: etag, size: size))
+    private func restart(_ state: inout State) throws {
+        try Self.empty(descriptor, path)
+        (state.offset, state.digest) = (0, ContentDigest(promised, size: size ?? 0))
     }
 
     /// Looks at the head of a reply: 206 goes on where the file ends, 200 begins again.
@@ -86,7 +109,7 @@ final class PartialFile: Sendable {
                 }
                 state.reply = .contents
             case 200:
-                if state.offset > 0 { restart(&state) }
+                if state.offset > 0 { try restart(&state) }
                 state.reply = .contents
             default: state.reply = .failure(Data())
             }
@@ -103,7 +126,6 @@ final class PartialFile: Sendable {
                 return 0
             }
             if let size, state.offset + data.count > size {
-                ftruncate(descriptor, 0)
                 throw HubError.wrongSize(
                     file: (path as NSString).lastPathComponent, expected: size, found: state.offset + data.count)
             }
@@ -111,11 +133,10 @@ final class PartialFile: Sendable {
                 var rest = bytes[...]
                 while !rest.isEmpty {
                     let slice = UnsafeRawBufferPointer(rebasing: rest)
-                    let written = pwrite(descriptor, slice.baseAddress, slice.count, off_t(state.offset))
-                    guard written > 0 else {
-                        if errno == EINTR { continue }
-                        throw HubError.writing(path)
+                    let written = SystemCall.retried {
+                        pwrite(descriptor, slice.baseAddress, slice.count, off_t(state.offset))
                     }
+                    guard written > 0 else { throw HubError.writing(path, code: written == 0 ? ENOSPC : errno) }
                     state.digest.update(slice.prefix(written))
                     state.offset += written
                     rest = rest.dropFirst(written)
@@ -128,15 +149,22 @@ final class PartialFile: Sendable {
     /// Removes the file.
     func discard() { unlink(path) }
 
-    /// The checksum that the ETag promises and the one found; nil where they agree or none is promised.
-    func mismatch() -> (expected: String, found: String)? {
-        guard let found = state.withLock({ $0.digest.finalize() }), found != etag else { return nil }
-        return (etag, found)
+    /// A checksum that was promised and the one found; nil where all agree or none is promised.
+    ///
+    /// - Throws: ``HubError/cannotWrite(file:reason:)`` where the file cannot be read again.
+    func mismatch() throws -> (expected: String, found: String)? {
+        try state.withLock { state in
+            // Git's checksum begins with the size, which is known only now where nobody said it.
+            size == nil
+                ? try Self.read(descriptor, path, promised, size: state.offset).0.mismatch() : state.digest.mismatch()
+        }
     }
 
     /// Makes the file a blob: all of it on the disk before it has its name.
     func move(to blob: String) throws {
-        guard fsync(descriptor) == 0, rename(path, blob) == 0 else { throw HubError.writing(blob) }
+        guard SystemCall.retried({ fsync(descriptor) }) == 0, rename(path, blob) == 0 else {
+            throw HubError.writing(blob)
+        }
     }
 
     /// Throws where the rest of the file cannot fit on the disk.

@@ -15,7 +15,7 @@ extension HubClient {
     /// The error of a reply: the hub says in `X-Error-Code` what was not found; 401 stands for private repositories and
     /// for missing ones.
     func error(_ response: HTTPURLResponse, _ body: Data, _ subject: Subject) -> HubError {
-        let status = response.statusCode, hasToken = environment.token != nil
+        let status = response.statusCode, hasToken = environment.tokenToSend != nil
         let message = Self.message(response, body)
         switch (status, response.value(forHTTPHeaderField: "X-Error-Code")) {
         case (_, "GatedRepo"):

@@ -129,7 +129,7 @@ struct HubClient: Sendable {
             plain.setValue("prefixtune; swift", forHTTPHeaderField: "User-Agent")
             // Sizes and ranges are those of the file, not of a compressed form of it.
             plain.setValue("identity", forHTTPHeaderField: "Accept-Encoding")
-            if let token = environment.token, isHub(request.url) {
+            if let token = environment.tokenToSend, isHub(request.url) {
                 plain.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
             }
             let head = Mutex<HTTPURLResponse?>(nil)
@@ -159,12 +159,27 @@ struct HubClient: Sendable {
         guard isRead ? [301, 302, 303, 307, 308].contains(status) : [307, 308].contains(status),
             let text = response.value(forHTTPHeaderField: "Location")
         else { return nil }
-        guard let url = URL(string: text, relativeTo: request.url)?.absoluteURL,
-            url.scheme == "http" || url.scheme == "https"
-        else {
-            throw HubError.malformedReply(url: request.url.absoluteString, problem: "it redirects to \"\(text)\"")
-        }
+        let url = try Self.destination(text, from: request.url, saying: "it redirects to")
         return request.staysOnHub && !isHub(url) ? nil : url
+    }
+
+    /// An address that a server names, absolute or relative to where it was named.
+    ///
+    /// From an encrypted connection nothing leads to one in clear: whoever sits in between could read what is sent and
+    /// change what is received.
+    ///
+    /// - Throws: ``HubError/malformedReply(url:problem:)``.
+    static func destination(_ text: String, from origin: URL, saying verb: String) throws -> URL {
+        guard let url = URL(string: text, relativeTo: origin)?.absoluteURL, let scheme = url.scheme?.lowercased(),
+            scheme == "http" || scheme == "https", !(url.host ?? "").isEmpty
+        else {
+            throw HubError.malformedReply(url: origin.absoluteString, problem: "\(verb) \"\(text)\"")
+        }
+        guard scheme == "https" || origin.scheme?.lowercased() != "https" else {
+            throw HubError.malformedReply(
+                url: origin.absoluteString, problem: "\(verb) \"\(text)\", which is not encrypted")
+        }
+        return url
     }
 
     /// Whether the token may be sent there: scheme, host and port are the endpoint's. Stricter than the Python client,

@@ -57,11 +57,13 @@ struct RetryPolicy: Sendable {
                 let name = parts[0].drop { $0 == " " }
                 values[name] = Int(parts[1].filter { $0 != " " })
             }
-            if values["r"] == 0, let seconds = values["t"], seconds >= 0 { return seconds + 1 }
+            if values["r"] == 0, let seconds = values["t"], seconds >= 0 { return rounded(seconds) }
         }
         let text = response.value(forHTTPHeaderField: "Retry-After")?.trimmingCharacters(in: .whitespaces)
         guard let text, let seconds = Int(text), seconds >= 0 else { return nil }
-        // A second more, as the Python client: the server rounds.
-        return seconds == 0 ? 0 : seconds + 1
+        return seconds == 0 ? 0 : rounded(seconds)
     }
+
+    /// A second more, as the Python client: the server rounds. It may say any number.
+    private static func rounded(_ seconds: Int) -> Int { min(seconds, Int(Int32.max)) + 1 }
 }

@@ -35,6 +35,9 @@ extension Hub {
             throw HubError.offline(name: reference.description, setting: setting)
         }
         guard environment.token != nil else { throw HubError.noToken }
+        guard environment.tokenToSend != nil else {
+            throw HubError.unencrypted(endpoint: environment.endpoint.absoluteString)
+        }
         let upload = HubUpload(
             client: client, reference: reference,
             meter: ProgressMeter(files.map { ($0.path, $0.contents.count) }, report: progress))

@@ -136,10 +136,7 @@ extension HubUpload {
         if text == HubEnvironment.defaultEndpoint || text.hasPrefix(HubEnvironment.defaultEndpoint + "/") {
             text = endpoint + text.dropFirst(HubEnvironment.defaultEndpoint.count)
         }
-        guard let url = URL(string: text), url.scheme == "http" || url.scheme == "https" else {
-            throw malformed(client.environment.endpoint, "it names the address \"\(text)\"")
-        }
-        return url
+        return try HubClient.destination(text, from: client.environment.endpoint, saying: "it names the address")
     }
 
     private func malformed(_ url: URL, _ problem: String) -> HubError {
