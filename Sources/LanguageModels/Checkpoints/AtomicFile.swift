@@ -23,7 +23,7 @@ public enum AtomicFile {
         let unique = "\(getpid())-" + String(UInt64.random(in: 0...UInt64.max), radix: 36)
         let temporary = folder.appendingPathComponent(".\(target.lastPathComponent).\(unique).tmp").path
 
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        let descriptor = SystemCall.retried { open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
         guard descriptor >= 0 else { throw Output.failure(errno, file: url.path) }
         var isOpen = true
         // Also where memory runs out in the middle of what `body` does.
@@ -36,20 +36,23 @@ public enum AtomicFile {
             var output = Output(descriptor: descriptor, file: url.path)
             try body(&output)
             try output.flush()
-            guard fsync(descriptor) == 0 else { throw Output.failure(errno, file: url.path) }
+            guard SystemCall.retried({ fsync(descriptor) }) == 0 else { throw Output.failure(errno, file: url.path) }
             isOpen = false
-            guard close(descriptor) == 0 else { throw Output.failure(errno, file: url.path) }
-            guard rename(temporary, target.path) == 0 else { throw Output.failure(errno, file: url.path) }
+            // What was synchronised is there, also where a signal cuts closing short.
+            guard close(descriptor) == 0 || errno == EINTR else { throw Output.failure(errno, file: url.path) }
+            guard SystemCall.retried({ rename(temporary, target.path) }) == 0 else {
+                throw Output.failure(errno, file: url.path)
+            }
         } catch {
             if isOpen { close(descriptor) }
             unlink(temporary)
             throw error
         }
-        synchronize(folder: folder)
+        try synchronize(folder: folder, for: url.path)
     }
 
     private static func writeThrough(to target: URL, _ body: (inout Output) throws -> Void) throws {
-        let descriptor = open(target.path, O_WRONLY | O_CLOEXEC)
+        let descriptor = SystemCall.retried { open(target.path, O_WRONLY | O_CLOEXEC) }
         guard descriptor >= 0 else { throw Output.failure(errno, file: target.path) }
         defer { close(descriptor) }
         var output = Output(descriptor: descriptor, file: target.path)
@@ -85,16 +88,22 @@ public enum AtomicFile {
     public static func removeLeftovers(in folder: URL) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         where name.wholeMatch(of: /\..+\.[0-9]+-[0-9a-z]+\.tmp/) != nil {
-            unlink(folder.appendingPathComponent(name).path)
+            _ = SystemCall.retried { unlink(folder.appendingPathComponent(name).path) }
         }
     }
 
-    /// Makes the renaming itself durable. Not every file system can; the file is complete either way.
-    private static func synchronize(folder: URL) {
-        let descriptor = open(folder.path, O_RDONLY | O_CLOEXEC)
+    /// Makes the renaming itself durable. Not every file system can, and a folder may be one to write in but not to read;
+    /// a disk that fails is another matter.
+    private static func synchronize(folder: URL, for file: String) throws {
+        let descriptor = SystemCall.retried { open(folder.path, O_RDONLY | O_CLOEXEC) }
         guard descriptor >= 0 else { return }
-        fsync(descriptor)
-        close(descriptor)
+        defer { close(descriptor) }
+        guard SystemCall.retried({ fsync(descriptor) }) != 0, [EIO, ENOSPC, EDQUOT].contains(errno) else { return }
+        throw CheckpointError.cannotWrite(
+            file: file,
+            reason:
+                "\(String(cString: strerror(errno))) when its name was synchronised; it is complete, but may not outlive a "
+                + "loss of power; check the disk")
     }
 }
 
@@ -138,18 +147,8 @@ extension AtomicFile {
         }
 
         private func writeThrough(_ bytes: UnsafeRawBufferPointer) throws {
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let part = UnsafeRawBufferPointer(rebasing: rest)
-                #if canImport(Darwin)
-                    let written = Darwin.write(descriptor, part.baseAddress, part.count)
-                #else
-                    let written = Glibc.write(descriptor, part.baseAddress, part.count)
-                #endif
-                if written < 0, errno == EINTR { continue }
-                guard written > 0 else { throw Self.failure(written == 0 ? ENOSPC : errno, file: file) }
-                rest = rest.dropFirst(written)
-            }
+            let code = SystemCall.writeAll(descriptor, bytes)
+            guard code == 0 else { throw Self.failure(code, file: file) }
         }
 
         static func failure(_ code: Int32, file: String) -> CheckpointError {

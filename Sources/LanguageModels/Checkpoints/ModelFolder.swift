@@ -29,16 +29,20 @@ public enum ModelFolder {
     ///
     /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``.
     public static func makeFolder(_ folder: URL) throws {
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        } catch {
-            // Foundation does not say why; the first folder of the path that cannot be made does.
-            var first = folder.standardizedFileURL
-            while first.path != "/", access(first.deletingLastPathComponent().path, F_OK) != 0, errno == ENOENT {
-                first.deleteLastPathComponent()
-            }
-            let code = mkdir(first.path, 0o777) == 0 ? EIO : errno
-            throw AtomicFile.Output.failure(code, file: folder.path)
-        }
+        let code = make(folder)
+        guard code == 0 else { throw AtomicFile.Output.failure(code, file: folder.path) }
+    }
+
+    /// The error's number, or 0. Foundation does not say why a folder cannot be made.
+    private static func make(_ folder: URL) -> Int32 {
+        if SystemCall.retried({ mkdir(folder.path, 0o777) }) == 0 { return 0 }
+        let code = errno
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue { return 0 }
+        let parent = folder.deletingLastPathComponent()
+        guard code == ENOENT, parent.path != folder.path else { return code }
+        let above = make(parent)
+        guard above == 0 else { return above }
+        return SystemCall.retried({ mkdir(folder.path, 0o777) }) == 0 || errno == EEXIST ? 0 : errno
     }
 }

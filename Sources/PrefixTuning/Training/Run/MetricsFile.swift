@@ -5,13 +5,11 @@ import LanguageModels
 ///
 /// Appending is cheap and survives the process; a line cut short by a crash is dropped when the run is resumed.
 struct MetricsFile {
-    private let url: URL
-    private let handle: FileHandle
+    private let file: AppendedFile
     private var lines: [[String: Double]]
 
     /// Opens the file, keeping only the lines of the first `step` steps.
     init(_ url: URL, keepingUpTo step: Int) throws {
-        self.url = url
         var kept: [UInt8] = []
         lines = []
         if step > 0, let data = try? Data(contentsOf: url) {
@@ -24,11 +22,7 @@ struct MetricsFile {
             }
         }
         try AtomicFile.write(kept, to: url)
-        guard let handle = FileHandle(forWritingAtPath: url.path) else {
-            throw CheckpointError.cannotWrite(file: url.path, reason: "it cannot be opened for writing")
-        }
-        self.handle = handle
-        _ = try handle.seekToEnd()
+        file = try AppendedFile(url)
     }
 
     mutating func append(_ line: some Codable) throws {
@@ -36,21 +30,11 @@ struct MetricsFile {
         encoder.outputFormatting = .sortedKeys
         let data = try encoder.encode(line)
         lines.append(try JSONDecoder().decode([String: Double].self, from: data))
-        do {
-            try handle.write(contentsOf: data + [UInt8(ascii: "\n")])
-        } catch {
-            throw CheckpointError.cannotWrite(file: url.path, reason: "the disk may be full (\(error))")
-        }
+        try file.append(data + [UInt8(ascii: "\n")])
     }
 
     /// Makes what was appended durable.
-    func synchronize() throws {
-        do {
-            try handle.synchronize()
-        } catch {
-            throw CheckpointError.cannotWrite(file: url.path, reason: "the disk may be full (\(error))")
-        }
-    }
+    func synchronize() throws { try file.synchronize() }
 
     func sum(of key: String) -> Int { lines.reduce(0) { $0 + Int($1[key] ?? 0) } }
     func last(_ key: String) -> Double? { lines.last?[key] }

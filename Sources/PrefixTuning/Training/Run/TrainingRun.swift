@@ -59,10 +59,11 @@ import Tensors
         let state = folder.appendingPathComponent("training-state")
         if resumes {
             try trainer.restoreState(from: state)
-            for part in [folder, state, folder.appendingPathComponent("best")] { AtomicFile.removeLeftovers(in: part) }
         } else if Trainer.hasState(in: state) {
             throw TrainingError.folderInUse(folder: folder.path)
         }
+        // A run that ended before it had a state leaves something behind, too.
+        for part in [folder, state, folder.appendingPathComponent("best")] { AtomicFile.removeLeftovers(in: part) }
         try ModelFolder.makeFolder(folder)
         // Lines of steps after the saved state are dropped: those steps are done again.
         metrics = try MetricsFile(folder.appendingPathComponent("metrics.jsonl"), keepingUpTo: trainer.stepCount)
