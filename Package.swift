@@ -18,7 +18,8 @@ let package = Package(
         .executable(name: "prefixtune", targets: ["prefixtune"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        // Exact, since Package.resolved is not committed; `prefixtune --version` prints it (Sources/prefixtune/Version.swift).
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
     ],
     targets: [
         // C: vector loops with run-time dispatch (vector loops written in Swift were measured 50 times slower).

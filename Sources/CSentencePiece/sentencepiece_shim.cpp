@@ -2,7 +2,10 @@
 
 #include <sentencepiece_processor.h>
 
+#include <dlfcn.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string_view>
@@ -19,6 +22,15 @@ void explain(const char *why, char *reason, size_t capacity) {
 }
 
 }  // namespace
+
+const char *pts_library(void) {
+  static char path[4096];
+  // The constructor of SentencePieceProcessor; its address may be taken by name only.
+  void *symbol = dlsym(RTLD_DEFAULT, "_ZN13sentencepiece22SentencePieceProcessorC1Ev");
+  Dl_info info;
+  if (symbol == nullptr || dladdr(symbol, &info) == 0 || info.dli_fname == nullptr) return nullptr;
+  return realpath(info.dli_fname, path);
+}
 
 pts_model *pts_open(const void *bytes, size_t count, char *reason, size_t capacity) {
   pts_model *model = nullptr;

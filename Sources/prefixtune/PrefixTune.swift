@@ -12,7 +12,7 @@ struct PrefixTune: AsyncParsableCommand {
 
               prefixtune demo
             """,
-        version: "0.1.0",
+        version: Version.text,
         subcommands: [
             DemoCommand.self, Train.self, Generate.self, Score.self, Evaluate.self, Compare.self, Attention.self,
             Words.self, Inspect.self, Convert.self, Combine.self, ExperimentCommand.self, Benchmark.self, Pretrain.self,

@@ -12,6 +12,9 @@
 extern "C" {
 #endif
 
+/// The file of the library, which says no version at run time; NULL where that is not known.
+const char *pts_library(void);
+
 /// A loaded model; several threads may encode with it at the same time.
 typedef struct pts_model pts_model;
 

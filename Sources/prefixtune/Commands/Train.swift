@@ -76,7 +76,7 @@ struct Train: AsyncParsableCommand {
                 "command": CommandLine.arguments.joined(separator: " "), "task": task.rawValue,
                 "data": data.map(\.path).joined(separator: " "),
                 "validation": validation.map(\.path).joined(separator: " "),
-                "version": PrefixTune.configuration.version,
+                "version": Version.number,
             ])
         common.note(
             "\(counted(examples.count, "example")), \(counted(trainer.totalSteps, "step")); \(tuned.trainableParameterCount) trainable "
