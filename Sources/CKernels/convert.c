@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__)
+// The loader picks one of the versions: glibc's can.
+#if defined(__x86_64__) && defined(__GLIBC__)
 #define PTK_CLONES __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
 #else
 #define PTK_CLONES
