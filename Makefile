@@ -13,7 +13,7 @@ export LIBRARY_PATH := $(HOMEBREW)/lib:$(LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install format lint docs fuzz dependencies clean
+.PHONY: help demo test build install format lint docs faults sanitize fuzz dependencies clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,12 @@ docs: dependencies  ## build the reference documentation: .build/docs
 
 fuzz: dependencies  ## fuzz what reads files of strangers: 60 s for each kind of file (SECONDS=600)
 	bash Fuzzing/run.sh $(or $(SECONDS),60)
+
+faults: build  ## let every write, fsync, rename of a save and a load fail or be the last; resume (Linux)
+	python3 Tests/Faults/run.py --binary .build/release/prefixtune
+
+sanitize: dependencies  ## run the tests under address, thread and undefined-behaviour sanitizers (hours; KIND=address, FILTER=…)
+	for kind in $(or $(KIND),address undefined thread); do bash Tools/sanitize.sh $$kind '$(or $(FILTER),.)' || exit 1; done
 
 dependencies:
 	@bash Tools/dependencies.sh
