@@ -71,9 +71,13 @@ public struct Hub: Sendable {
             }
             throw error
         }
-        // A cache that cannot be written may still hold everything.
-        try? cache.record(commit: commit, of: reference)
-        try? cache.record(tree: tree, of: reference.repository, commit: commit)
+        // A cache that cannot be written may still hold everything: as the Python client, this warns.
+        for record in [
+            { try cache.record(commit: commit, of: reference) },
+            { try cache.record(tree: tree, of: reference.repository, commit: commit) },
+        ] {
+            do { try record() } catch { note("\(error)") }
+        }
         try await fetch(reference, commit: commit, tree: tree, files: files, progress)
         return cache.snapshotFolder(reference.repository, commit: commit)
     }

@@ -34,11 +34,11 @@ import Testing
 
     /// The greatest size that is believed, of many files: their sum is more than a machine word holds.
     @Test func manyOfTheGreatestSize() async throws {
-        let names = (0..<9000).map { "model-\($0).safetensors" }
+        let names = (0..<1100).map { "model-\($0).safetensors" }
         let seen = Box<HubProgress>()
         let meter = ProgressMeter(names.map { ($0, TreeEntry.largestSize) }) { seen.append($0) }
         meter.complete(names[0])
-        for name in names.prefix(2000) { meter.set(TreeEntry.largestSize, of: name) }
+        for name in names { meter.set(TreeEntry.largestSize, of: name) }
         #expect(seen.values.allSatisfy { $0.total == 1 << 60 && $0.done <= $0.total })
         meter.expect(.max, of: names[1])
         meter.expect(.max, of: names[2])
@@ -152,5 +152,27 @@ import Testing
             "http://hub", "http://10.0.0.1", "http://127.0.0.1.evil.example", "http://localhost.evil.example",
             "http://127.evil", "http://127.0.0.1@evil.example",
         ] { #expect(try !sends(endpoint), "\(endpoint)") }
+    }
+
+    /// A request that is cancelled before it has begun ends all the same: Foundation has no last word for it.
+    @Test(.timeLimit(.minutes(2)), arguments: [0, 1, 20])
+    func cancelledAtOnce(after milliseconds: Int) async throws {
+        let place = try Place()
+        place.fake.on("GET", "/revision/main") { _, _, _ in .init(fault: .silent) }
+        let fetching = Task { try await place.fetch(["HF_HUB_ETAG_TIMEOUT": "1000"]) }
+        if milliseconds > 0 { try await Task.sleep(for: .milliseconds(milliseconds)) }
+        fetching.cancel()
+        await #expect(throws: CancellationError.self) { try await fetching.value }
+    }
+
+    /// Where one of several downloads fails at once, the others are cancelled while they begin.
+    @Test(.timeLimit(.minutes(2)))
+    func severalDownloadsOfWhichOneFails() async throws {
+        let place = try Place()
+        for _ in 0..<20 {
+            try FileManager.default.createDirectory(at: place.cached(""), withIntermediateDirectories: true)
+            try Data().write(to: place.cached("blobs"))
+            await #expect(throws: HubError.self) { try await place.fetch() }
+        }
     }
 }

@@ -82,7 +82,10 @@ struct FileDownload: Sendable {
             try? cache.recordAbsence(repository, commit: commit, file: file)
             throw HubError.fileNotFound(repository: repository, revision: revision, file: file)
         }
-        let url = request.url.absoluteString
+        return try metadata(in: reply, from: request.url.absoluteString)
+    }
+
+    func metadata(in reply: HubClient.Reply, from url: String) throws -> Metadata {
         guard reply.header("X-Repo-Commit") == commit else {
             throw HubError.malformedReply(
                 url: url, problem: "the header X-Repo-Commit is \(reply.header("X-Repo-Commit") ?? "missing")")

@@ -60,20 +60,10 @@ extension HubClient {
                 // Some mirrors know the first request only.
                 return (commit, (siblings ?? []).map { TreeEntry(path: $0) })
             }
-            let items = try reply.json([Item].self)
-            for item in items where item.type == "file" {
-                let entry = TreeEntry(
-                    path: item.path, size: item.lfs?.size ?? item.size, blob: item.oid, sha256: item.lfs?.oid,
-                    xetHash: item.xetHash)
-                guard entry.hasPossibleSize else {
-                    throw HubError.malformedReply(
-                        url: request.url.absoluteString,
-                        problem: "its listing gives \(item.path) \(entry.size ?? 0) bytes")
-                }
-                files.append(entry)
-            }
+            let page = try Self.entries(in: reply, from: request.url)
+            files += page.files
             pages += 1
-            emptyPages = items.isEmpty ? emptyPages + 1 : 0
+            emptyPages = page.isEmpty ? emptyPages + 1 : 0
             guard files.count <= 1_000_000, pages <= mostPages, emptyPages <= Self.mostEmptyPages else {
                 throw HubError.malformedReply(
                     url: request.url.absoluteString,
@@ -85,6 +75,22 @@ extension HubClient {
         return (commit, files)
     }
 
+    /// The files of one page of a listing, and whether nothing at all was on it.
+    static func entries(in reply: Reply, from url: URL) throws -> (files: [TreeEntry], isEmpty: Bool) {
+        let items = try reply.json([Item].self)
+        let files = try items.filter { $0.type == "file" }.map { item in
+            let entry = TreeEntry(
+                path: item.path, size: item.lfs?.size ?? item.size, blob: item.oid, sha256: item.lfs?.oid,
+                xetHash: item.xetHash)
+            guard entry.hasPossibleSize else {
+                throw HubError.malformedReply(
+                    url: url.absoluteString, problem: "its listing gives \(item.path) \(entry.size ?? 0) bytes")
+            }
+            return entry
+        }
+        return (files, items.isEmpty)
+    }
+
     private func check(_ paths: [String], of reference: HubReference) throws {
         if let path = paths.first(where: { !TreeEntry.isSafe($0) }) {
             throw HubError.unsafeFileName(repository: reference.repository, file: path)
@@ -92,7 +98,7 @@ extension HubClient {
     }
 
     /// `Link: <…>; rel="next"`.
-    private func nextPage(_ reply: Reply, after request: Request) throws -> Request? {
+    func nextPage(_ reply: Reply, after request: Request) throws -> Request? {
         for link in (reply.header("Link") ?? "").split(separator: ",") where link.contains("rel=\"next\"") {
             guard let start = link.firstIndex(of: "<"), let end = link.firstIndex(of: ">"), start < end,
                 let url = URL(string: String(link[link.index(after: start)..<end]), relativeTo: request.url)?

@@ -45,22 +45,36 @@ final class HTTPTransport: Sendable {
                 delegate.add(.init(receiver: receiver, continuation: continuation), for: task.taskIdentifier)
                 delegate.watch(task, limit: request.timeoutInterval)
                 task.resume()
-                if Task.isCancelled { task.cancel() }
+                // Whoever cancelled before the exchange was known could not end it.
+                if Task.isCancelled { delegate.end(task, CancellationError()) }
             }
         } onCancel: {
-            task.cancel()
+            delegate.end(task, CancellationError())
         }
     }
 
     private struct Exchange {
         let receiver: Receiver
         let continuation: CheckedContinuation<Void, any Error>
-        /// What the receiver threw.
+        /// What ends the exchange.
         var failure: (any Error)?
+        /// Whether the receiver is at work: then the exchange ends when it is done, so that it never works for somebody who
+        /// has gone on.
+        var isReceiving = false
         /// When something moved last.
         var lastActivity = ContinuousClock.now
         /// Ends the exchange when nothing has moved for too long.
         var watch: Task<Void, any Error>?
+
+        /// Lets whoever waits go on; to be called once, by whoever removed the exchange.
+        func finish(_ error: (any Error)?) {
+            watch?.cancel()
+            if let failure = failure ?? error {
+                continuation.resume(throwing: failure)
+            } else {
+                continuation.resume()
+            }
+        }
     }
 
     private final class Delegate: NSObject, URLSessionDataDelegate, Sendable {
@@ -73,16 +87,29 @@ final class HTTPTransport: Sendable {
             let watch = Task { [self] in
                 while let last = exchanges.withLock({ $0[task.taskIdentifier]?.lastActivity }) {
                     let left = limit - (ContinuousClock.now - last) / .seconds(1)
-                    guard left > 0 else { return fail(task, URLError(.timedOut)) }
+                    guard left > 0 else { return end(task, URLError(.timedOut)) }
                     try await Task.sleep(for: .seconds(left))
                 }
             }
             exchanges.withLock { $0[task.taskIdentifier]?.watch = watch }
         }
 
-        private func fail(_ task: URLSessionTask, _ error: any Error) {
-            exchanges.withLock { $0[task.taskIdentifier]?.failure = error }
+        /// Ends an exchange from this side. Foundation's last word is not waited for: of a task that is cancelled before it
+        /// has begun, there is none on Linux.
+        func end(_ task: URLSessionTask, _ error: any Error) {
+            let ended = exchanges.withLock { exchanges in
+                if exchanges[task.taskIdentifier]?.failure == nil { exchanges[task.taskIdentifier]?.failure = error }
+                return Self.take(task, from: &exchanges)
+            }
             task.cancel()
+            ended?.finish(nil)
+        }
+
+        /// Removes an exchange, unless its receiver is at work.
+        private static func take(_ task: URLSessionTask, from exchanges: inout [Int: Exchange]) -> Exchange? {
+            guard let exchange = exchanges[task.taskIdentifier], !exchange.isReceiving else { return nil }
+            exchanges[task.taskIdentifier] = nil
+            return exchange
         }
 
         private func touch(_ task: URLSessionTask) {
@@ -90,17 +117,23 @@ final class HTTPTransport: Sendable {
         }
 
         private func perform(_ task: URLSessionTask, _ work: (Receiver) throws -> Void) -> Bool {
-            touch(task)
-            let exchange = exchanges.withLock { $0[task.taskIdentifier] }
-            guard let exchange, exchange.failure == nil else { return false }
-            do {
-                try work(exchange.receiver)
-                touch(task)
-                return true
-            } catch {
-                fail(task, error)
-                return false
+            let receiver = exchanges.withLock { exchanges in
+                exchanges[task.taskIdentifier]?.lastActivity = .now
+                exchanges[task.taskIdentifier]?.isReceiving = true
+                return exchanges[task.taskIdentifier]?.receiver
             }
+            guard let receiver else { return false }
+            let result = Result { try work(receiver) }
+            let ended = exchanges.withLock { exchanges -> Exchange? in
+                exchanges[task.taskIdentifier]?.lastActivity = .now
+                exchanges[task.taskIdentifier]?.isReceiving = false
+                if case .failure(let error) = result { exchanges[task.taskIdentifier]?.failure = error }
+                return exchanges[task.taskIdentifier]?.failure == nil ? nil : Self.take(task, from: &exchanges)
+            }
+            guard let ended else { return true }
+            task.cancel()
+            ended.finish(nil)
+            return false
         }
 
         func urlSession(
@@ -133,13 +166,7 @@ final class HTTPTransport: Sendable {
         }
 
         func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-            guard let exchange = exchanges.withLock({ $0.removeValue(forKey: task.taskIdentifier) }) else { return }
-            exchange.watch?.cancel()
-            if let failure = exchange.failure ?? error {
-                exchange.continuation.resume(throwing: failure)
-            } else {
-                exchange.continuation.resume()
-            }
+            exchanges.withLock { $0.removeValue(forKey: task.taskIdentifier) }?.finish(error)
         }
     }
 }
