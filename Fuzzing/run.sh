@@ -2,15 +2,18 @@
 # Fuzzes what reads files of strangers. Usage: Fuzzing/run.sh [SECONDS [TARGET...]]; SECONDS is for each target (60), and all
 # targets are run where none is named.
 #
-# Corpora grow in Fuzzing/.corpora, begun with the goldens; inputs that crash, take 5 seconds or 1 GB lie in Fuzzing/.findings,
-# and `Fuzz TARGET FILE` runs one again. libFuzzer and AddressSanitizer come with the toolchains of swift.org.
+# Corpora grow in Fuzzing/.corpora, begun with Fuzzing/corpus and the goldens; inputs that crash, take 5 seconds or 1 GB lie in
+# Fuzzing/.findings, and `Fuzz TARGET FILE` runs one again. What is found and mended goes into Fuzzing/corpus, which is committed
+# (small files, below 5 MB in all); `Fuzz TARGET -merge=1 corpus/TARGET .corpora/TARGET` adds what covers more. libFuzzer and
+# AddressSanitizer come with the toolchains of swift.org.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(pytorch pickle safetensors json tokenizer sentencepiece config)
+[ ${#targets[@]} -gt 0 ] || targets=(
+    pytorch pickle safetensors json tokenizer sentencepiece config state metrics adapter data gzip hub)
 
 flags=(-c release -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing --scratch-path .build --product Fuzz)
 swift build "${flags[@]}"
@@ -38,23 +41,20 @@ seed json $goldens/*/*.json $goldens/*/*/*.json
 seed tokenizer $goldens/tokenizers/*/tokenizer.json $goldens/tokenizers/*/*/tokenizer.json
 seed sentencepiece $goldens/sentencepiece/*/*.model
 seed config $goldens/*/*/config.json
-# Files made to crash or to exhaust, each once a finding.
-for target in "${targets[@]}"; do
-    if [ -d "Corpora/$target" ]; then cp "Corpora/$target"/* ".corpora/$target/"; fi
-done
+"$binary" seed .corpora/state
 
 failed=()
 for target in "${targets[@]}"; do
     echo "== $target, $seconds s"
-    # Where length itself is what breaks a reader, inputs may be longer than the seeds.
+    mkdir -p ".findings/$target" ".corpora/$target" "corpus/$target"
+    # The length of inputs: where a long name or list is the danger, it must be long enough to be one.
     case $target in
-    pytorch | sentencepiece) longest=1048576 ;;
-    *) longest=0 ;;
+    pytorch | pickle | sentencepiece) longest=1048576 ;;
+    *) longest=65536 ;;
     esac
-    mkdir -p ".findings/$target" ".corpora/$target"
     # The runtime of Swift keeps what it allocates once: no leaks are looked for.
-    ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 "$binary" "$target" ".corpora/$target" \
-        -max_total_time="$seconds" -max_len="$longest" -timeout=5 -rss_limit_mb=1024 -malloc_limit_mb=1024 -print_final_stats=1 \
+    ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 "$binary" "$target" ".corpora/$target" "corpus/$target" \
+        -max_len="$longest" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -malloc_limit_mb=1024 -print_final_stats=1 \
         -artifact_prefix=".findings/$target/" || failed+=("$target")
 done
 [ ${#failed[@]} -eq 0 ] || {

@@ -16,6 +16,18 @@ enum FuzzTarget: String, CaseIterable {
     case sentencepiece
     /// `config.json`.
     case config
+    /// The state of a training run.
+    case state
+    /// `metrics.jsonl`.
+    case metrics
+    /// A folder of an adapter: its configuration and its weights, behind each other (see `readAdapter`).
+    case adapter
+    /// A data file; the first byte says of which task.
+    case data
+    /// A data file that is compressed.
+    case gzip
+    /// What a hub replies: status, headers, an empty line, body.
+    case hub
 
     /// The one that runs.
     nonisolated(unsafe) static var current = FuzzTarget.json
@@ -31,6 +43,12 @@ enum FuzzTarget: String, CaseIterable {
             case .tokenizer: try readTokenizer(bytes, as: "tokenizer.json")
             case .sentencepiece: try readTokenizer(bytes, as: "spiece.model")
             case .config: try readConfiguration(bytes)
+            case .state: try readState(bytes)
+            case .metrics: try readMetrics(bytes)
+            case .adapter: try readAdapter(bytes)
+            case .data: try readData(bytes)
+            case .gzip: try readGzip(bytes)
+            case .hub: try readReply(bytes)
             }
         } catch {
             // The message is part of what must not crash.
