@@ -110,7 +110,9 @@ def essence(folder: Path, temporaries=True) -> dict:
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if path.is_symlink():
+        if path.suffix == ".tmp" and not temporaries:
+            continue
+        elif path.is_symlink():
             found[name] = os.readlink(path).encode()
         elif path.is_dir() or path.name in ("summary.json", "lock") or path.suffix == ".lock":
             continue
@@ -142,7 +144,7 @@ class Harness:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
         environment.update(
             HF_ENDPOINT=self.endpoint, HF_HUB_CACHE=str(place / "out"), GOMP_SPINCOUNT="0",
-            HF_HUB_DISABLE_PROGRESS_BARS="1")
+            HF_HUB_DISABLE_PROGRESS_BARS="1", SWIFT_BACKTRACE="enable=no")
         if faults:
             environment["LD_PRELOAD"] = str(self.shim)
             environment.update({f"FAULTS_{k.upper()}": str(v) for k, v in faults.items()})
@@ -228,7 +230,7 @@ class Harness:
             result = self.run(place, work.arguments, folder=place, at=at, kind="memory", marker=marker)
             # Some allocations have something to fall back to.
             if result.returncode != 0 and not (result.returncode == 1 and self.is_sentence(result.stderr)):
-                self.find(work, "memory", at, calls[at - 1], f"exit code {result.returncode}, {result.stderr[-200:]!r}")
+                self.find(work, "memory", at, calls[at - 1], f"exit code {result.returncode}, {result.stderr[:120]!r}")
             shutil.rmtree(place)
 
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
