@@ -38,7 +38,7 @@ import Testing
         let lines = try String(contentsOf: log, encoding: .utf8).split(separator: "\n").map(String.init)
         let saves = lines.indices.filter { lines[$0].contains(" rename ") && lines[$0].hasSuffix("/state.safetensors") }
         try #require(saves.count == 3, "\(lines)")
-        return (try essence(place), lines.indices[saves[0]...saves[1]].map { ($0 + 1, lines[$0]) })
+        return (try essence(place), lines.indices[(saves[0] + 1)...saves[1]].map { ($0 + 1, lines[$0]) })
     }
 
     @Test func everyCallOfASaveFails() async throws {

@@ -37,7 +37,7 @@ extension HubCache {
         guard SystemCall.retried({ symlink(target, temporary.path) }) == 0 else {
             throw HubError.writing(temporary.path)
         }
-        guard rename(temporary.path, pointer.path) == 0 else {
+        guard SystemCall.retried({ rename(temporary.path, pointer.path) }) == 0 else {
             let code = errno
             unlink(temporary.path)
             throw HubError.writing(pointer.path, code: code)
@@ -96,7 +96,7 @@ extension HubCache {
         }
         // A close that a signal cut short has closed (on Linux), or leaves no more than an open file behind.
         if close(descriptor) != 0, code == 0, errno != EINTR { code = errno }
-        if code == 0, rename(temporary.path, file.path) != 0 { code = errno }
+        if code == 0, SystemCall.retried({ rename(temporary.path, file.path) }) != 0 { code = errno }
         guard code == 0 else {
             unlink(temporary.path)
             throw HubError.writing(file.path, code: code)

@@ -162,7 +162,7 @@ final class PartialFile: Sendable {
 
     /// Makes the file a blob: all of it on the disk before it has its name.
     func move(to blob: String) throws {
-        guard SystemCall.retried({ fsync(descriptor) }) == 0, rename(path, blob) == 0 else {
+        guard SystemCall.retried({ fsync(descriptor) }) == 0, SystemCall.retried({ rename(path, blob) }) == 0 else {
             throw HubError.writing(blob)
         }
     }

@@ -99,9 +99,10 @@ final class HTTPTransport: Sendable {
         func end(_ task: URLSessionTask, _ error: any Error) {
             let ended = exchanges.withLock { exchanges in
                 if exchanges[task.taskIdentifier]?.failure == nil { exchanges[task.taskIdentifier]?.failure = error }
+                // Within the lock: see the redirection below.
+                task.cancel()
                 return Self.take(task, from: &exchanges)
             }
-            task.cancel()
             ended?.finish(nil)
         }
 
@@ -128,10 +129,11 @@ final class HTTPTransport: Sendable {
                 exchanges[task.taskIdentifier]?.lastActivity = .now
                 exchanges[task.taskIdentifier]?.isReceiving = false
                 if case .failure(let error) = result { exchanges[task.taskIdentifier]?.failure = error }
-                return exchanges[task.taskIdentifier]?.failure == nil ? nil : Self.take(task, from: &exchanges)
+                guard exchanges[task.taskIdentifier]?.failure != nil else { return nil }
+                task.cancel()
+                return Self.take(task, from: &exchanges)
             }
             guard let ended else { return true }
-            task.cancel()
             ended.finish(nil)
             return false
         }
@@ -147,7 +149,10 @@ final class HTTPTransport: Sendable {
             _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
             newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
         ) {
-            completionHandler(nil)
+            // Foundation on Linux ends the process where an answer comes after a task was cancelled.
+            exchanges.withLock { exchanges in
+                if let exchange = exchanges[task.taskIdentifier], exchange.failure == nil { completionHandler(nil) }
+            }
         }
 
         func urlSession(
