@@ -3,7 +3,7 @@ import Testing
 
 /// Disks that fail in the middle of a save. All calls of whole runs, and processes that end at them, are the matter of
 /// Tests/Faults/run.py (`make faults`); here it is every call of one save.
-@Suite(.serialized, .enabled(if: Faults.library != nil, Faults.reason)) struct FaultTests {
+@Suite(.enabled(if: Faults.library != nil, Faults.reason)) struct FaultTests {
     /// A folder for one run, and the run's arguments.
     private struct Place {
         let workspace: Workspace
@@ -48,6 +48,11 @@ import Testing
             let place = Place(workspace: try Workspace())
             let kind = number.isMultiple(of: 2) ? "EIO" : "ENOSPC"
             let result = try await place.run(Faults.environment(kind, at: number, below: place.folder))
+            // A folder that is there need not be made.
+            if what.contains(" mkdir "), result.code == 0 {
+                #expect(try essence(place) == expected, "\(kind) at \(what)")
+                continue
+            }
             #expect(result.code == 1 && !result.wasKilled, "\(kind) at \(what): \(result.code)")
             #expect(
                 result.errors.hasPrefix("Error: ") && result.errors.split(separator: "\n").count == 1,
