@@ -18,7 +18,7 @@ let package = Package(
         .executable(name: "prefixtune", targets: ["prefixtune"]),
     ],
     dependencies: [
-        // Exact, since Package.resolved is not committed; `prefixtune --version` prints it (Sources/prefixtune/Version.swift).
+        // Exact: Package.resolved is not committed. `prefixtune --version` prints it (Sources/prefixtune/Version.swift).
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
     ],
     targets: [
