@@ -17,6 +17,11 @@ import Tokenizers
     public nonisolated let endOfText: Int32
     /// How its frozen weights are held.
     public nonisolated let precision: WeightPrecision
+    /// Of the checkpoint's weights; see ``CheckpointReader/digest``. Nil where the model was not read from one.
+    public nonisolated let weightsDigest: Digest?
+    /// Of the weights and of the adapters that were put into the model with values of their own: equal for models that
+    /// compute the same, but for ``precision``. Adapters that are still trained do not count.
+    public nonisolated let digest: Digest?
     /// The network.
     public let network: any CausalModel
 
@@ -66,21 +71,26 @@ import Tokenizers
         try QuantizationConfiguration.read(from: file)?.check(file: file.path)
         let conventions = try GenerationConventions.read(folder, configuration)
         let tokenizer = try Tokenizer(folder: folder)
-        let network = try configuration.network(
-            WeightLoader(CheckpointReader(folder: folder), use: use, adapters: adapters, trained: trained))
+        let loader = WeightLoader(
+            try CheckpointReader(folder: folder), use: use, adapters: adapters, trained: trained)
+        let network = try configuration.network(loader)
         Compute.releaseFreeMemory()
         let precision: WeightPrecision = if case .frozen(_, let precision) = use { precision } else { .float32 }
         return try LanguageModel(
             name: name ?? folder.path, tokenizer: tokenizer, configuration: configuration, network: network,
-            conventions: conventions, precision: precision)
+            conventions: conventions, precision: precision, weightsDigest: loader.weightsDigest, digest: loader.digest)
     }
 
     /// A model from its parts.
     ///
+    /// - Parameters:
+    ///   - weightsDigest: What tells the weights from others; see ``weightsDigest``.
+    ///   - digest: The same, adapters included; see ``digest``.
     /// - Throws: ``CheckpointError/invalidConfiguration(file:path:reason:)`` where no end-of-text token is known.
     public init(
         name: String, tokenizer: Tokenizer, configuration: any ModelConfiguration, network: any CausalModel,
-        conventions: GenerationConventions? = nil, precision: WeightPrecision = .float32
+        conventions: GenerationConventions? = nil, precision: WeightPrecision = .float32,
+        weightsDigest: Digest? = nil, digest: Digest? = nil
     ) throws {
         var conventions = conventions ?? GenerationConventions(endTokens: configuration.endTokens)
         if conventions.endTokens.isEmpty, let end = tokenizer.endOfText { conventions.endTokens = [end] }
@@ -102,6 +112,8 @@ import Tokenizers
         self.configuration = configuration
         self.network = network
         self.precision = precision
+        self.weightsDigest = weightsDigest
+        self.digest = digest ?? weightsDigest
         self.conventions = conventions
         endOfText = end
     }

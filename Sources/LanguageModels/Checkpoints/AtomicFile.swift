@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Tensors
 
 /// Writes files so that a reader sees the old contents or the new ones, never a part.
@@ -25,6 +26,8 @@ public enum AtomicFile {
 
         let descriptor = SystemCall.retried { open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
         guard descriptor >= 0 else { throw Output.failure(errno, file: url.path) }
+        unfinished.withLock { _ = $0.insert(temporary) }
+        defer { unfinished.withLock { _ = $0.remove(temporary) } }
         var isOpen = true
         // Also where memory runs out in the middle of what `body` does.
         let rescue = Rescue {
@@ -58,6 +61,14 @@ public enum AtomicFile {
         var output = Output(descriptor: descriptor, file: target.path)
         try body(&output)
         try output.flush()
+    }
+
+    /// Temporary files that are being written.
+    private static let unfinished = Mutex<Set<String>>([])
+
+    /// Removes the temporary files of all that is being written: to be called where the process is about to end.
+    public static func removeUnfinished() {
+        unfinished.withLock { for path in $0 { unlink(path) } }
     }
 
     /// Writes `bytes`.
@@ -113,6 +124,7 @@ extension AtomicFile {
         private let descriptor: Int32
         private let file: String
         private var buffer: [UInt8] = []
+        private var digester: Digester?
         private static let bufferSize = 1 << 16
 
         init(descriptor: Int32, file: String) {
@@ -129,10 +141,17 @@ extension AtomicFile {
             if done == nil { try write(Array(bytes)) }
         }
 
+        /// The digest of what has been written since ``beginDigest()``.
+        var digest: Digest? { digester?.digest }
+
+        /// Begins to take the digest of what is written.
+        mutating func beginDigest() { digester = Digester() }
+
         /// Appends bytes.
         ///
         /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``.
         public mutating func write(_ bytes: UnsafeRawBufferPointer) throws {
+            digester?.add(bytes)
             if buffer.count + bytes.count > Self.bufferSize { try flush() }
             if bytes.count < Self.bufferSize {
                 buffer.append(contentsOf: bytes)

@@ -35,6 +35,8 @@ public enum CheckpointError: Error, Equatable, Sendable {
     case invalidConfiguration(file: String, path: String, reason: String)
     /// A file could not be written. What stood at its place before is untouched.
     case cannotWrite(file: String, reason: String)
+    /// Another process writes to the folder.
+    case inUse(folder: String, holder: String)
     /// A value does not fit the 16-bit format that the file was to be written in.
     case exceedsHalfPrecision(key: String, index: Int, value: Float)
 }
@@ -80,6 +82,8 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
             "\(file)\(path.isEmpty ? "" : ", key \"\(path)\""): \(reason)"
         case .cannotWrite(let file, let reason):
             "cannot write \(file): \(reason)"
+        case .inUse(let folder, let holder):
+            "\(folder) is being written to by \(holder); wait for its end, or choose another output folder"
         case .exceedsHalfPrecision(let key, let index, let value):
             "element \(index) of \"\(key)\" is \(value), beyond the largest 16-bit float (65504); save as float32"
         }

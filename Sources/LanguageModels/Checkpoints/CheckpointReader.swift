@@ -14,12 +14,12 @@ import Synchronization
 /// try reader.finish(ignoring: ["*.attn.bias", "*.attn.masked_bias"])
 /// ```
 public struct CheckpointReader: Sendable {
-    private final class Record: Sendable {
-        let taken = Mutex<Set<String>>([])
+    final class Record: Sendable {
+        let state = Mutex<(taken: Set<String>, digest: UInt64)>(([], 0))
     }
 
     private let source: any TensorSource
-    private let record = Record()
+    let record = Record()
     private var scope = ""
 
     /// Whether NaN or infinity in a tensor is an error (on by default).
@@ -88,6 +88,7 @@ public struct CheckpointReader: Sendable {
                 key, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]), checkingFinite: checksValues)
             initialized = count
         }
+        values.withUnsafeBufferPointer { note(key, shape: shape, values: $0) }
         releasePages(of: key)
         return values
     }
@@ -99,13 +100,15 @@ public struct CheckpointReader: Sendable {
     public func read(_ name: String, shape: [Int], into destination: UnsafeMutableBufferPointer<Float>) throws {
         let key = try check(name, shape: shape)
         try source.copy(key, into: destination, checkingFinite: checksValues)
+        note(key, shape: shape, values: UnsafeBufferPointer(destination))
         releasePages(of: key)
     }
 
     /// Lends what copies rows of a tensor as float32, for those who need not hold all of it at once. Where
     /// a matrix lies transposed in its file, each call reads most of its pages again.
     ///
-    /// - Parameter body: Receives a function that copies the given rows, which has the errors of ``read(_:shape:)``.
+    /// - Parameter body: Receives a function that copies the given rows, which has the errors of ``read(_:shape:)``. Each row
+    ///   is to be asked for once: ``digest`` counts what was copied.
     /// - Returns: What `body` returns.
     /// - Throws: As ``read(_:shape:)``, and what `body` throws.
     public func withRows<Result>(
@@ -115,6 +118,7 @@ public struct CheckpointReader: Sendable {
         let key = try check(name, shape: shape)
         return try body { rows, destination in
             try source.copy(key, rows: rows, into: destination, checkingFinite: checksValues)
+            note(key, shape: shape, rows: rows, values: UnsafeBufferPointer(destination))
             releasePages(of: key)
         }
     }
@@ -130,6 +134,7 @@ public struct CheckpointReader: Sendable {
     ) throws {
         let key = try check(name, shape: shape, type: type)
         try source.copyBytes(key, into: destination)
+        note(key, shape: shape, type: type, bytes: UnsafeRawBufferPointer(destination))
         releasePages(of: key)
     }
 
@@ -145,6 +150,7 @@ public struct CheckpointReader: Sendable {
             try source.copyBytes(key, into: UnsafeMutableRawBufferPointer(rebasing: memory[..<count]))
             initialized = count
         }
+        bytes.withUnsafeBytes { note(key, shape: shape, type: type, bytes: $0) }
         releasePages(of: key)
         return bytes
     }
@@ -159,7 +165,7 @@ public struct CheckpointReader: Sendable {
     /// - Parameter patterns: keys, relative to this scope, that need not be used; `*` stands for any text.
     /// - Throws: ``CheckpointError/unexpectedTensors(file:keys:)``.
     public func finish(ignoring patterns: [String] = []) throws {
-        let taken = record.taken.withLock { $0 }
+        let taken = record.state.withLock { $0.taken }
         let extra = source.names.filter { key in
             guard key.hasPrefix(scope), !taken.contains(key) else { return false }
             let name = Array(key.utf8.dropFirst(scope.utf8.count))
@@ -192,7 +198,7 @@ public struct CheckpointReader: Sendable {
                 file: file, key: key,
                 problem: "its elements are stored as \(found.rawValue), where \(type.rawValue) belongs")
         }
-        guard record.taken.withLock({ $0.insert(key).inserted }) else {
+        guard record.state.withLock({ $0.taken.insert(key).inserted }) else {
             throw CheckpointError.takenTwice(file: file, key: key)
         }
         return key

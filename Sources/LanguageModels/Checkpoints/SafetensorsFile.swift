@@ -54,6 +54,29 @@ public final class SafetensorsFile: TensorSource {
         }
     }
 
+    /// Compares a sealed file with the digest at its end; see ``SafetensorsWriter/init(metadata:sealed:)``.
+    ///
+    /// - Throws: ``CheckpointError/malformed(file:problem:)`` where the file is not sealed, or where a bit of it is another
+    ///   than when it was written.
+    public func checkSeal() throws {
+        let bytes = mapping.bytes, end = bytes.count
+        guard let seal = entries[SafetensorsWriter.seal], seal.type == .uint8, seal.count == 8,
+            seal.range.upperBound == end
+        else { throw CheckpointError.malformed(file: path, problem: "it does not end with its checksum") }
+        var digester = Digester()
+        digester.add(UnsafeRawBufferPointer(rebasing: bytes[..<(end - 8)]))
+        let stated = bytes.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self)
+        guard UInt64(littleEndian: stated) == digester.digest.value else {
+            throw CheckpointError.malformed(
+                file: path,
+                problem: "its contents and its checksum do not agree, so it was damaged after it was written")
+        }
+        withExtendedLifetime(mapping) {}
+    }
+
+    /// What ``CheckpointReader/finish(ignoring:)`` is to pass over in a sealed file.
+    public static var sealPattern: String { SafetensorsWriter.seal }
+
     /// Copies a tensor, converted to float32, in row-major order; see ``TensorSource``.
     public func copy(
         _ name: String, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool

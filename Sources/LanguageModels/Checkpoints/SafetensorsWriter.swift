@@ -39,12 +39,19 @@ public struct SafetensorsWriter {
 
     private var entries: [Entry] = []
     private let metadata: [String: String]
+    private let isSealed: Bool
+
+    /// The name of the tensor that seals a file: eight bytes at its end, the digest of all before them.
+    static let seal = "prefixtune.seal"
 
     /// A writer without tensors.
     ///
-    /// - Parameter metadata: free-form strings; `"format": "pt"` is what `transformers` insists on.
-    public init(metadata: [String: String] = ["format": "pt"]) {
+    /// - Parameters:
+    ///   - metadata: free-form strings; `"format": "pt"` is what `transformers` insists on.
+    ///   - sealed: Whether the file ends with a digest of itself, for ``SafetensorsFile/checkSeal()``.
+    public init(metadata: [String: String] = ["format": "pt"], sealed: Bool = false) {
         self.metadata = metadata
+        isSealed = sealed
     }
 
     /// Adds a tensor whose values are at hand (the array is shared, not copied).
@@ -75,9 +82,13 @@ public struct SafetensorsWriter {
         let ordered = entries.sorted { ($1.format.type.size, $0.key) < ($0.format.type.size, $1.key) }
         let header = try header(of: ordered)
         try AtomicFile.write(to: url) { file in
+            if isSealed { file.beginDigest() }
             try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try file.write($0) }
             try file.write(header)
             for entry in ordered { try Self.write(entry, to: &file) }
+            if let digest = file.digest {
+                try withUnsafeBytes(of: digest.value.littleEndian) { try file.write($0) }
+            }
         }
     }
 
@@ -94,6 +105,10 @@ public struct SafetensorsWriter {
                 try quoted(entry.key) + ":{\"dtype\":\"\(entry.format.type.rawValue)\",\"shape\":[\(shape)],"
                     + "\"data_offsets\":[\(start),\(start + entry.size)]}")
             start += entry.size
+        }
+        if isSealed {
+            members.append(
+                try quoted(Self.seal) + ":{\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":[\(start),\(start + 8)]}")
         }
         var header = Array("{\(members.joined(separator: ","))}".utf8)
         header += Array(repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)

@@ -103,6 +103,19 @@ public final class BottleneckAdapters {
         return tensor
     }
 
+    /// Of width, place and values; nil where the values are random ones, to be trained.
+    var givenDigest: Digest? {
+        guard case .given(let values) = source else { return nil }
+        var digester = Digester()
+        digester.add(bottleneck)
+        digester.add(placement.rawValue)
+        for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+            digester.add(name)
+            digester.add(value)
+        }
+        return digester.digest
+    }
+
     func finish() throws {
         guard !parameters.isEmpty else { throw AdapterError.noPlace(adapter: "a bottleneck adapter") }
         guard case .given(let values) = source else { return }

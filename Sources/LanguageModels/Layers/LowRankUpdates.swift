@@ -77,6 +77,22 @@ public struct LowRankUpdates: Sendable {
         }
     }
 
+    /// Of all names, values and scales.
+    ///
+    /// - Throws: ``CheckpointError`` where the file of replaced tensors cannot be read.
+    func digest() throws -> Digest {
+        var digester = Digester()
+        for (name, update) in updates.sorted(by: { $0.key < $1.key }) {
+            digester.add(name)
+            digester.add(update.down)
+            digester.add(update.up)
+            digester.add([update.scale])
+            if let magnitude = update.magnitude { digester.add(magnitude) }
+        }
+        try replaced?.add(to: &digester)
+        return digester.digest
+    }
+
     /// One matrix's update, found by its name.
     public struct Handle {
         /// A, B, s and lengths.

@@ -27,6 +27,20 @@ public struct ReplacedTensors: Sendable {
         keys.values.reduce(0) { $0 + (source.shape(of: $1) ?? []).reduce(1, *) }
     }
 
+    /// Adds all names and values.
+    func add(to digester: inout Digester) throws {
+        for (name, key) in keys.sorted(by: { $0.key < $1.key }) {
+            digester.add(name)
+            let count = (source.shape(of: key) ?? []).reduce(1, *)
+            let values = try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+                try source.copy(
+                    key, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]), checkingFinite: false)
+                initialized = count
+            }
+            digester.add(values)
+        }
+    }
+
     /// The names that no model took, sorted.
     var unused: [String] {
         let taken = record.taken.withLock { $0 }

@@ -108,6 +108,18 @@ public struct WeightLoader {
         self.scope = scope
     }
 
+    /// Of the weights taken from the checkpoint so far; see ``CheckpointReader/digest``.
+    public var weightsDigest: Digest { reader.digest }
+
+    /// The same with the adapters that were put into the model with values of their own, merged or beside the weights.
+    public var digest: Digest {
+        let parts = [adapters?.digest, trained?.bottleneck?.givenDigest].compactMap(\.self)
+        guard !parts.isEmpty else { return weightsDigest }
+        var digester = Digester()
+        for part in [weightsDigest] + parts { digester.add(part) }
+        return digester.digest
+    }
+
     /// Whether the checkpoint has a tensor of this name.
     public func contains(_ name: String) -> Bool { reader.contains(name) }
 
