@@ -19,6 +19,17 @@ public struct SeededGenerator: RandomNumberGenerator, Codable, Equatable, Sendab
         }
     }
 
+    /// Reads a saved generator.
+    public init(from decoder: any Decoder) throws {
+        enum Key: CodingKey { case state }
+        let container = try decoder.container(keyedBy: Key.self)
+        state = try container.decode([UInt64].self, forKey: .state)
+        guard state.count == 4 else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .state, in: container, debugDescription: "\(state.count) words, where 4 belong")
+        }
+    }
+
     /// The next 64 random bits.
     public mutating func next() -> UInt64 {
         func rotated(_ x: UInt64, _ k: UInt64) -> UInt64 { (x << k) | (x >> (64 - k)) }

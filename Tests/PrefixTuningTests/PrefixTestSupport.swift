@@ -64,11 +64,11 @@ import Tokenizers
     /// A frozen model with a tokenizer of its own.
     static func worded(_ tensors: [String: (shape: [Int], values: [Float])] = wordedTensors()) throws -> LanguageModel {
         Compute.threads = 1
-        let network = try GPT2(
-            wordedConfiguration, reader: CheckpointReader(TensorsInMemory(tensors)),
-            use: .frozen(differentiable: true))
+        let reader = CheckpointReader(TensorsInMemory(tensors))
+        let network = try GPT2(wordedConfiguration, reader: reader, use: .frozen(differentiable: true))
         return try LanguageModel(
-            name: "worded", tokenizer: tokenizer(), configuration: wordedConfiguration, network: network)
+            name: "worded", tokenizer: tokenizer(), configuration: wordedConfiguration, network: network,
+            weightsDigest: reader.digest)
     }
 
     /// Writes that model as a folder, to be loaded for fine-tuning.

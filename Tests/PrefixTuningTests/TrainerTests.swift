@@ -182,7 +182,7 @@ import Testing
         method.parameters[0].value.withMutableValues { $0[5] = .nan }
         let trainer = try Trainer(method, examples: TinyModel.examples(5, vocabulary: 300), settings: .tiny())
         let error = try #require(failure(TrainingError.self) { _ = try trainer.step() })
-        guard case .diverged(step: 1, _, _, _) = error else { throw error }
+        guard case .diverged(step: 1, _, _, _, _) = error else { throw error }
         #expect(trainer.stepCount == 0)
     }
 

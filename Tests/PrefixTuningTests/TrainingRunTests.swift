@@ -152,27 +152,58 @@ import Testing
         }
     }
 
-    @Test("a metrics file keeps whole lines up to a step, and sums and lists their values")
+    @Test("a metrics file keeps the lines that the state counts, whatever they hold")
     func metricsFile() throws {
         try withTrainingFolder { folder in
             let url = folder.appendingPathComponent("metrics.jsonl")
-            var file = try MetricsFile(url, keepingUpTo: 0)
-            for step in 1...4 { try file.append(["step": Double(step), "tokens": 7, "loss": 1 / Double(step)]) }
-            #expect(file.sum(of: "tokens") == 28 && file.last("loss") == 0.25 && file.last("other") == nil)
-            #expect(file.series("loss").map(\.step) == [1, 2, 3, 4])
-            for ending in ["{\"step\": 5, \"lo", "garbage\n", "{\"step\": 1e300}\n", "{}\n", "\n"] {
-                let handle = try FileHandle(forWritingTo: url)
-                try handle.seekToEnd()
-                try handle.write(contentsOf: Data(ending.utf8))
-                try handle.close()
-                let read = try MetricsFile(url, keepingUpTo: 9)
-                #expect(read.series("loss").map(\.value) == [1, 0.5, 1 / 3, 0.25], "\(ending)")
-                #expect(try Self.lines(folder, "metrics.jsonl").count == 4, "\(ending)")
+            @Compute func line(_ step: Int) -> String { "{\"seconds\":\(step),\"step\":\(step),\"tokens\":7}\n" }
+            let four = (1...4).map(line).joined()
+            for ending in ["", "{\"step\": 5, \"lo", "garbage\n", "{\"step\": 1e300}\n", line(5), "{}\n", "\n\n"] {
+                try Data((four + ending).utf8).write(to: url)
+                let file = try MetricsFile(url, keeping: 4, upTo: 4)
+                #expect(file.count == 4 && file.last["seconds"] == 4 && file.start?.tokens == 14, "\(ending)")
+                #expect(try Data(contentsOf: url) == Data(four.utf8), "\(ending)")
             }
-            #expect(try MetricsFile(url, keepingUpTo: 2).sum(of: "tokens") == 14)
-            #expect(try Self.lines(folder, "metrics.jsonl").count == 2)
-            _ = try MetricsFile(url, keepingUpTo: 0)
-            #expect(try Self.lines(folder, "metrics.jsonl").isEmpty)
+            for damaged in ["garbage\n", "{\"step\":\n", "{\"step\":-1e300,\"tokens\":1e300}\n", "\n", "[1]\n"] {
+                let text = line(1) + damaged + line(3) + line(4)
+                try Data((text + line(5)).utf8).write(to: url)
+                let file = try MetricsFile(url, keeping: 4, upTo: 4)
+                #expect(file.count == 4 && file.last["seconds"] == 4 && file.start == nil, "\(damaged)")
+                #expect(try Data(contentsOf: url) == Data(text.utf8), "\(damaged)")
+            }
+            // A line that somebody took away makes no room for one of a later step.
+            try Data((line(1) + line(3) + line(4) + line(5)).utf8).write(to: url)
+            #expect(try MetricsFile(url, keeping: 4, upTo: 4).count == 3)
+            var file = try MetricsFile(url, keeping: 3, upTo: 4)
+            try file.append(["step": 5.0, "seconds": 9])
+            #expect(file.count == 4 && file.last["seconds"] == 9)
+            #expect(try Self.lines(folder, "metrics.jsonl").compactMap { $0["step"] } == [1, 3, 4, 5])
+            _ = try MetricsFile(url, keeping: 0, upTo: 0)
+            #expect(try Data(contentsOf: url).isEmpty)
+        }
+    }
+
+    @Test(
+        "damaged lines of metrics survive a resumed run, and its summary counts all tokens", arguments: ["{", "1e300"])
+    func damagedMetrics(damage: String) throws {
+        let model = try TinyModel.worded()
+        try withTrainingFolder { folder in
+            let whole = folder.appendingPathComponent("whole"), parts = folder.appendingPathComponent("parts")
+            let (_, expected) = try TrainingRun(Self.trainer(model), validation: [], folder: whole, resumes: false)
+                .run()
+            let trainer = try Self.trainer(model)
+            _ = try TrainingRun(trainer, validation: [], folder: parts, resumes: false)
+                .run(shouldStop: { trainer.stepCount == 5 })
+            let file = parts.appendingPathComponent("metrics.jsonl")
+            var lines = String(decoding: try Data(contentsOf: file), as: UTF8.self).split(separator: "\n").map(
+                String.init)
+            lines[2] = damage == "{" ? damage : "{\"step\":-1e300,\"tokens\":1e300,\"seconds\":1e300}"
+            try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: file)
+            let (_, summary) = try TrainingRun(Self.trainer(model), validation: [], folder: parts, resumes: true).run()
+            #expect(summary.tokens == expected.tokens && summary.steps == 8)
+            let found = String(decoding: try Data(contentsOf: file), as: UTF8.self).split(separator: "\n").map(
+                String.init)
+            #expect(found.count == 8 && found.prefix(5) == lines[...])
         }
     }
 
@@ -225,7 +256,78 @@ import Testing
                 let error = failure(TrainingError.self) { _ = try run.run() }
                 guard case .diverged = try #require(error) else { throw try #require(error) }
                 #expect(Trainer.hasState(in: folder.appendingPathComponent("training-state")))
+                let hasCheckpoint = FileManager.default.fileExists(
+                    atPath: folder.appendingPathComponent("adapter_model.safetensors").path)
+                let saysSo = try #require(error).description.contains("the last good checkpoint was kept")
+                #expect(saysSo == hasCheckpoint)
             }
+        }
+    }
+
+    @Test("no checkpoint is spoken of where none was written")
+    func divergenceAtOnce() throws {
+        let model = try TinyModel.worded()
+        try withTrainingFolder { folder in
+            var settings = TrainingSettings.tiny()
+            (settings.duration, settings.learningRate) = (.steps(50), 1e38)
+            let run = try TrainingRun(Self.trainer(model, settings), validation: [], folder: folder, resumes: false)
+            let error = try #require(failure(TrainingError.self) { _ = try run.run() })
+            #expect(error.description.hasSuffix("; start again with a lower --learning-rate or a --warmup"))
+        }
+    }
+
+    @Test("a run that is stopped within a step, or within a validation, continues to the same bits", arguments: 0..<40)
+    func stoppedAnywhere(query: Int) throws {
+        let model = try TinyModel.worded(), held = TinyModel.examples(6, vocabulary: 300, seed: 8)
+        try withTrainingFolder { folder in
+            @Compute func run(_ name: String, resumes: Bool, stop: Int) throws -> (TrainingRun.Ending, Trainer) {
+                let trainer = try Self.trainer(model)
+                let run = try TrainingRun(
+                    trainer, validation: held, folder: folder.appendingPathComponent(name), resumes: resumes)
+                var asked = 0
+                let ending = try run.run(shouldStop: {
+                    asked += 1
+                    return asked > stop
+                }).ending
+                return (ending, trainer)
+            }
+            let (_, whole) = try run("whole", resumes: false, stop: .max)
+            let (ending, _) = try run("parts", resumes: false, stop: query)
+            #expect(ending == .interrupted, "the test asks at moments of the run")
+            let (_, parts) = try run("parts", resumes: true, stop: .max)
+            #expect(parts.method.bits == whole.method.bits)
+            for name in [
+                "training-state/state.safetensors", "adapter_model.safetensors", "best/adapter_model.safetensors",
+            ] {
+                let files = try ["whole", "parts"].map {
+                    try Data(contentsOf: folder.appendingPathComponent("\($0)/\(name)"))
+                }
+                #expect(files[0] == files[1], "\(name)")
+            }
+            let losses = try ["whole", "parts"].map {
+                try Self.lines(folder.appendingPathComponent($0), "validation.jsonl")
+            }
+            #expect(losses[0] == losses[1])
+        }
+    }
+
+    @Test("one run at a time works in a folder")
+    func locked() throws {
+        let model = try TinyModel.worded()
+        try withTrainingFolder { folder in
+            let run = try TrainingRun(Self.trainer(model), validation: [], folder: folder, resumes: false)
+            for resumes in [false, true] {
+                let error = failure(CheckpointError.self) {
+                    _ = try TrainingRun(Self.trainer(model), validation: [], folder: folder, resumes: resumes)
+                }
+                guard case .inUse(_, let holder)? = error else {
+                    // Nothing is there to resume before the first state.
+                    #expect(resumes && error == nil)
+                    continue
+                }
+                #expect(holder.hasPrefix("process \(ProcessInfo.processInfo.processIdentifier) on "))
+            }
+            _ = try run.run()
         }
     }
 

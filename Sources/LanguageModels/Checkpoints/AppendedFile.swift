@@ -5,13 +5,16 @@ package final class AppendedFile {
     private let descriptor: Int32
     private let file: String
 
-    /// Opens a file that is there.
+    /// Opens a file, made where there is none, and cuts off what follows its first bytes.
     ///
+    /// - Parameter size: How many bytes stay.
     /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``.
-    package init(_ url: URL) throws {
+    package init(_ url: URL, keeping size: Int) throws {
         file = url.path
-        descriptor = SystemCall.retried { open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC) }
-        guard descriptor >= 0 else { throw AtomicFile.Output.failure(errno, file: file) }
+        descriptor = SystemCall.retried { open(url.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666) }
+        guard descriptor >= 0, SystemCall.retried({ ftruncate(descriptor, off_t(size)) }) == 0 else {
+            throw AtomicFile.Output.failure(errno, file: file)
+        }
     }
 
     deinit { close(descriptor) }

@@ -71,7 +71,8 @@ import TextMetrics
     ///
     /// - Returns: The results, also in `results.json`.
     public func run() throws -> DemoResults {
-        let start = Date()
+        let start = Date(), lock = try FolderLock(output)
+        defer { withExtendedLifetime(lock) {} }
         try prepareFolder()
         let model = try LanguageModel.load(base, for: .tuning, precision: settings.precision ?? .float32)
         let train = try TaskKind.jsonl.readForTraining([EmbeddedModel.tables(.train)])
@@ -165,7 +166,7 @@ import TextMetrics
     private func prepareFolder() throws {
         let files = FileManager.default, marker = output.appendingPathComponent(".prefixtune-demo")
         let content = (try? files.contentsOfDirectory(atPath: output.path)) ?? []
-        guard content.isEmpty || files.fileExists(atPath: marker.path) else {
+        guard content.allSatisfy({ $0 == FolderLock.fileName }) || files.fileExists(atPath: marker.path) else {
             throw CheckpointError.cannotWrite(
                 file: output.path,
                 reason: "it is not empty and no demonstration made it; choose another folder with --output")

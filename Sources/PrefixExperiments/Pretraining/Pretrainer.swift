@@ -126,7 +126,7 @@ import Tokenizers
 
     /// Trains on one batch.
     ///
-    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:)``; the weights are then as before the step.
+    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:hasCheckpoint:)``; the weights are then as before the step.
     public func step() throws -> Report {
         let done = optimizer.stepCount
         let share = done < settings.backgroundDelay ? settings.initialBackgroundShare : settings.backgroundShare

@@ -71,12 +71,16 @@ import Tensors
     /// Does what is left to do, and writes the report.
     ///
     /// - Parameters:
+    ///   - lock: Of the output folder, where the caller has it already.
     ///   - report: Told what happens.
     ///   - shouldStop: Asked before every step.
     /// - Throws: ``ExperimentError/interrupted(done:total:)`` where asked to stop, with the report of what is done;
     ///   ``ExperimentError/otherExperiment(folder:difference:)``; what a run throws, divergence excepted.
-    public func run(report: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }) throws {
-        let folder = try ExperimentFolder(output, identity: identity)
+    public func run(
+        lock: FolderLock? = nil, report: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }
+    ) throws {
+        let lock = try lock ?? FolderLock(output)
+        let folder = try ExperimentFolder(output, lock: lock, identity: identity())
         var results: [String: RunResult] = [:]
         for plan in runs { results[plan.identifier] = try folder.result(of: plan) }
         var clock = ExperimentClock(runs, done: Set(results.keys), settings: settings, data: data)
@@ -192,10 +196,10 @@ import Tensors
         return found
     }
 
-    private var identity: ExperimentFolder.Identity {
+    private func identity() throws -> ExperimentFolder.Identity {
         .init(
             experiment: study.name, settings: settings, model: base.name, precision: base.precision,
-            modelParameters: base.configuration.parameterCount,
+            modelParameters: base.configuration.parameterCount, weights: try base.digest(),
             data: data.map {
                 .init(
                     name: $0.name, train: $0.train.count, validation: $0.validation.count, test: $0.test.count,
@@ -207,7 +211,7 @@ import Tensors
         let ordered = runs.compactMap { results[$0.identifier] }
         try folder.write(ordered)
         let report = ExperimentReport(
-            study: study, identity: identity, planned: runs.count,
+            study: study, identity: try identity(), planned: runs.count,
             results: StudyResults(
                 settings: settings, dataSets: data.map { ($0.name, $0.suite) }, runs: ordered,
                 modelParameters: base.configuration.parameterCount),

@@ -14,6 +14,7 @@ import Tensors
     /// Sizes.
     public nonisolated let configuration: any ModelConfiguration
     private var loaded: LanguageModel?
+    private var known: Digest?
 
     /// A base model; its weights are read when they are needed.
     ///
@@ -32,6 +33,13 @@ import Tensors
         let model = try LanguageModel.load(folder, for: .tuning, precision: precision, name: name)
         loaded = model
         return model
+    }
+
+    /// Of the weights; loads the model the first time.
+    func digest() throws -> Digest? {
+        if let known { return known }
+        known = try model().digest
+        return known
     }
 
     /// Lets the frozen model go: the next run measures memory, or trains weights of its own.

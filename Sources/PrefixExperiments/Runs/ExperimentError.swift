@@ -15,6 +15,8 @@ public enum ExperimentError: Error, Equatable {
     case unknownRow(name: String, known: [String])
     /// The folder holds another experiment, or this one with other settings.
     case otherExperiment(folder: String, difference: String)
+    /// The result of a run cannot be read.
+    case badResult(file: String)
     /// A study of few examples asks for more than there are.
     case tooFewExamples(dataSet: String, asked: Int, found: Int)
     /// A prompt leaves no room for an answer.
@@ -42,6 +44,8 @@ extension ExperimentError: CustomStringConvertible, LocalizedError {
                 + "\"methods\" in a settings file"
         case .otherExperiment(let folder, let difference):
             "\(folder): an experiment is there already, and \(difference); choose another folder with --output, or remove it"
+        case .badResult(let file):
+            "\(file) is damaged or was written by another version; remove it, and the run is done again"
         case .tooFewExamples(let dataSet, let asked, let found):
             "\(dataSet) has \(found) training examples, but \(asked) are needed; choose smaller \"sizes\""
         case .noRoom(let dataSet, let positions):

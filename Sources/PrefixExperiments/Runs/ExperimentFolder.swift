@@ -20,16 +20,20 @@ struct ExperimentFolder {
         var model: String
         var precision: WeightPrecision
         var modelParameters: Int
+        /// Of the model's weights.
+        var weights: Digest?
         var data: [DataSet]
     }
 
     private let url: URL
+    private let lock: FolderLock
 
     /// Opens or makes a folder.
     ///
     /// - Throws: ``ExperimentError/otherExperiment(folder:difference:)`` where another experiment is there.
-    init(_ url: URL, identity: Identity) throws {
+    init(_ url: URL, lock: FolderLock, identity: Identity) throws {
         self.url = url
+        self.lock = lock
         let file = url.appendingPathComponent("experiment.json")
         if let data = try? Data(contentsOf: file) {
             guard let found = try? JSONDecoder().decode(Identity.self, from: data) else {
@@ -41,7 +45,7 @@ struct ExperimentFolder {
             }
         } else {
             let content = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-            guard content.isEmpty else {
+            guard content.allSatisfy({ $0 == FolderLock.fileName }) else {
                 throw ExperimentError.otherExperiment(
                     folder: url.path, difference: "the folder is not empty and no experiment made it")
             }
@@ -57,8 +61,10 @@ struct ExperimentFolder {
             return "its precision is \(found.precision.rawValue), not \(asked.precision.rawValue)"
         }
         if found.data != asked.data { return "its data was another" }
+        if found.modelParameters != asked.modelParameters { return "its model has other sizes" }
+        if found.weights != asked.weights { return "its model has other weights" }
         if found.settings != asked.settings { return "its settings were others (they stand in its experiment.json)" }
-        return found == asked ? nil : "its model has other sizes"
+        return nil
     }
 
     private func folder(of plan: RunPlan) -> URL {
@@ -70,7 +76,11 @@ struct ExperimentFolder {
         let file = folder(of: plan).appendingPathComponent("result.json")
         guard let data = try? Data(contentsOf: file) else { return nil }
         // A result of another plan cannot be here: settings and data are the same.
-        return try? JSONDecoder().decode(RunResult.self, from: data)
+        do {
+            return try JSONDecoder().decode(RunResult.self, from: data)
+        } catch {
+            throw ExperimentError.badResult(file: file.path)
+        }
     }
 
     /// Writes what came of a run; its result last, which makes it done.

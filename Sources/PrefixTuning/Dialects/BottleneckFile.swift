@@ -19,8 +19,10 @@ public struct BottleneckFile {
     /// Writes the folder.
     ///
     /// - Throws: `CheckpointError` where it cannot be written; what stood there before is then unchanged.
-    @Compute static func write(_ adapters: BottleneckAdapters, baseModel: String, to folder: URL) throws {
-        var writer = SafetensorsWriter(metadata: ["format": "pt"])
+    @Compute static func write(
+        _ adapters: BottleneckAdapters, baseModel: String, baseDigest: Digest?, to folder: URL
+    ) throws {
+        var writer = SafetensorsWriter(metadata: BaseDigest.metadata(baseDigest))
         for (name, value) in adapters.parameters { writer.add(name, shape: value.shape, values: value.values) }
         try ModelFolder.makeFolder(folder)
         try writer.write(to: folder.appendingPathComponent("adapter_model.safetensors"))
@@ -42,6 +44,8 @@ public struct BottleneckFile {
     public var placement: BottleneckAdapters.Placement { configuration.placement }
     /// Folder or name of the model that they were trained on, if known.
     public var baseModel: String? { configuration.base_model_name_or_path }
+    /// Of the weights that they were trained on (`LanguageModel.weightsDigest`), where the file records it.
+    public var baseDigest: Digest? { BaseDigest.read(source) }
     /// Number of values.
     public var parameterCount: Int {
         source.names.reduce(0) { $0 + (source.shape(of: $1) ?? []).reduce(1, *) }

@@ -16,9 +16,9 @@ public struct InfixFile {
     ///
     /// - Throws: `CheckpointError` where it cannot be written; what stood there before is then unchanged.
     @Compute static func write(
-        _ infix: VirtualTokens, shape: ModelShape, baseModel: String, to folder: URL
+        _ infix: VirtualTokens, shape: ModelShape, baseModel: String, baseDigest: Digest?, to folder: URL
     ) throws {
-        var writer = SafetensorsWriter(metadata: ["format": "pt"])
+        var writer = SafetensorsWriter(metadata: BaseDigest.metadata(baseDigest))
         for (name, value) in [(embeddings, infix.embeddings), (keyValues, infix.shift)] {
             writer.add(name, shape: value.shape, values: value.values)
         }
@@ -44,6 +44,8 @@ public struct InfixFile {
     public let stack: AttentionStack
     /// Folder or name of that model, if known.
     public var baseModel: String? { configuration.base_model_name_or_path }
+    /// Of the weights that it was trained on (`LanguageModel.digest`), where the file records it.
+    public var baseDigest: Digest? { BaseDigest.read(source) }
     /// Number of values.
     public var parameterCount: Int { length * (width + stack.prefixRowWidth) }
 

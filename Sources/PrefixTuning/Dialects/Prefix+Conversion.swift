@@ -80,7 +80,8 @@ extension Prefix {
         configuration.prefix_projection = false
         configuration.peft_version = "0.21.2"
         try write(
-            configuration, [(PrefixFile.promptEmbeddings, saved)], metadata: ["format": "pt"], to: folder)
+            configuration, [(PrefixFile.promptEmbeddings, saved)], metadata: BaseDigest.metadata(baseDigest),
+            to: folder)
     }
 
     /// Writes an adapter's two files.

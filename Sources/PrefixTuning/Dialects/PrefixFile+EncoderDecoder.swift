@@ -38,6 +38,6 @@ extension PrefixFile {
         try reader.finish()
         return try Prefix(
             length: length, parts: parts, shape: model, textPosition: try textPosition(default: .zero),
-            baseModel: configuration.base_model_name_or_path)
+            baseModel: configuration.base_model_name_or_path, baseDigest: baseDigest)
     }
 }

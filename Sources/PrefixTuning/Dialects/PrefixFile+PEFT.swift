@@ -29,7 +29,7 @@ extension PrefixFile {
         try reader.finish()
         return try Prefix(
             length: length, values: values, shape: model, textPosition: try textPosition(default: .afterPrefix),
-            baseModel: configuration.base_model_name_or_path)
+            baseModel: configuration.base_model_name_or_path, baseDigest: baseDigest)
     }
 
     /// PREFIX_TUNING of an encoder–decoder model: a prefix of the decoder's self-attention alone.
@@ -79,7 +79,7 @@ extension PrefixFile {
         }
         return try Prefix(
             length: length, values: values, shape: model, textPosition: .afterPrefix,
-            baseModel: configuration.base_model_name_or_path)
+            baseModel: configuration.base_model_name_or_path, baseDigest: baseDigest)
     }
 
     /// PROMPT_TUNING and P_TUNING. For an encoder–decoder model PEFT saves twice as many rows as it uses.
@@ -99,7 +99,7 @@ extension PrefixFile {
         try reader.finish()
         return SoftPrompt(
             width: model.width, values: Array(values.prefix(length * model.width)), place: place,
-            baseModel: configuration.base_model_name_or_path)
+            baseModel: configuration.base_model_name_or_path, baseDigest: baseDigest)
     }
 
     /// Where the text starts, if the file itself says so.

@@ -17,7 +17,7 @@ extension SoftPrompt {
         let parts = model.keyValues(ofEmbeddings: Tensor(values, shape: [length, width]))
         return try Prefix(
             length: length, parts: parts.mapValues(\.values), shape: shape, textPosition: .afterPrefix,
-            baseModel: baseModel)
+            baseModel: baseModel, baseDigest: baseDigest ?? model.digest)
     }
 }
 

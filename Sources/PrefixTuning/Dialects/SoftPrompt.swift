@@ -1,3 +1,5 @@
+import LanguageModels
+
 /// Trained embeddings that stand before the embeddings of a text: prompt tuning and P-tuning.
 ///
 /// Before the text of a decoder-only model they are a prefix: the keys and values that the frozen model computes from them
@@ -22,14 +24,17 @@ public struct SoftPrompt: Equatable, Sendable {
     public let place: Place
     /// Folder or name of the model that they were trained on, if known.
     public let baseModel: String?
+    /// Of that model's weights (`LanguageModel.digest`), if known.
+    public let baseDigest: Digest?
 
     /// Embeddings; `values` must fill rows of `width`.
-    public init(width: Int, values: [Float], place: Place, baseModel: String? = nil) {
+    public init(width: Int, values: [Float], place: Place, baseModel: String? = nil, baseDigest: Digest? = nil) {
         precondition(width > 0 && values.count.isMultiple(of: width), "\(values.count) values in rows of \(width)")
         length = values.count / width
         self.width = width
         self.values = values
         self.place = place
         self.baseModel = baseModel
+        self.baseDigest = baseDigest
     }
 }

@@ -68,6 +68,6 @@ import Tensors
 
     /// Writes the adapters; see ``BottleneckFile``.
     public func write(to folder: URL) throws {
-        try BottleneckFile.write(adapters, baseModel: model.name, to: folder)
+        try BottleneckFile.write(adapters, baseModel: model.name, baseDigest: model.weightsDigest, to: folder)
     }
 }

@@ -126,6 +126,7 @@ import Tensors
     /// Writes E₂ and P; see ``InfixFile``.
     public func write(to folder: URL) throws {
         guard let infix = start()?.afterPrompt else { return }
-        try InfixFile.write(infix, shape: model.network.shape, baseModel: model.name, to: folder)
+        try InfixFile.write(
+            infix, shape: model.network.shape, baseModel: model.name, baseDigest: model.digest, to: folder)
     }
 }

@@ -140,7 +140,7 @@ import Tensors
             task_type: model.network.shape.encoder == nil ? "CAUSAL_LM" : "SEQ_2_SEQ_LM",
             use_dora: settings.trainsMagnitudes)
         configuration.bias = settings.biases.rawValue
-        var writer = SafetensorsWriter(metadata: ["format": "pt"])
+        var writer = SafetensorsWriter(metadata: BaseDigest.metadata(model.weightsDigest))
         for (name, value) in parameters { writer.add(name, shape: value.shape, values: value.values) }
         try ModelFolder.makeFolder(folder)
         try writer.write(to: folder.appendingPathComponent("adapter_model.safetensors"))

@@ -170,7 +170,7 @@ import Tensors
         }
         return try Prefix(
             length: length, parts: Dictionary(uniqueKeysWithValues: parts), shape: model.network.shape,
-            textPosition: textPosition, baseModel: model.name)
+            textPosition: textPosition, baseModel: model.name, baseDigest: model.digest)
     }
 
     /// Writes the evaluated prefix in PEFT's layout.

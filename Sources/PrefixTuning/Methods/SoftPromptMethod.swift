@@ -157,7 +157,7 @@ import Tokenizers
     public func softPrompt() -> SoftPrompt {
         SoftPrompt(
             width: width, values: tape.withoutRecording { embeddings.evaluate().values },
-            place: .decoder, baseModel: model.name)
+            place: .decoder, baseModel: model.name, baseDigest: model.digest)
     }
 
     /// Writes the embeddings in PEFT's layout.
@@ -180,7 +180,7 @@ extension SoftPrompt {
     /// Writes the two files of PEFT's layout.
     func write(_ configuration: PEFTConfiguration, to folder: URL) throws {
         try ModelFolder.makeFolder(folder)
-        var writer = SafetensorsWriter(metadata: ["format": "pt"])
+        var writer = SafetensorsWriter(metadata: BaseDigest.metadata(baseDigest))
         writer.add(PrefixFile.promptEmbeddings, shape: [length, width], values: values)
         try writer.write(to: folder.appendingPathComponent("adapter_model.safetensors"))
         try AtomicFile.write(

@@ -32,7 +32,8 @@ extension Prefix {
     ) throws -> Prefix {
         try Prefix(
             length: length, parts: parts.merging(other.parts, uniquingKeysWith: combine), shape: shape,
-            textPosition: textPosition, baseModel: baseModel == other.baseModel ? baseModel : nil)
+            textPosition: textPosition, baseModel: baseModel == other.baseModel ? baseModel : nil,
+            baseDigest: baseDigest == other.baseDigest ? baseDigest : nil)
     }
 
     private func checkCombines(with other: Prefix) throws {

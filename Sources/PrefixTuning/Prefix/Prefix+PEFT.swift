@@ -37,7 +37,7 @@ extension Prefix {
         }
         try write(
             configuration, tensors,
-            metadata: ["format": "pt", PrefixFile.textPositionKey: textPosition.rawValue], to: folder)
+            metadata: BaseDigest.metadata(baseDigest, [PrefixFile.textPositionKey: textPosition.rawValue]), to: folder)
     }
 
     /// Reads a prefix that any program of the field wrote; see ``PrefixFile``.

@@ -28,6 +28,8 @@ public struct Prefix: Equatable, Sendable {
     public var textPosition: TextPosition
     /// Folder or name of the model that it was trained on, if known.
     public var baseModel: String?
+    /// Of that model's weights (`LanguageModel.digest`), if known.
+    public var baseDigest: Digest?
 
     /// A prefix of given matrices.
     ///
@@ -35,7 +37,7 @@ public struct Prefix: Equatable, Sendable {
     /// - Throws: ``PrefixError/wrongSize(found:expected:)`` where the values do not fill `length` rows of the model.
     public init(
         length: Int, parts: [AttentionKind: [Float]], shape: ModelShape, textPosition: TextPosition = .afterPrefix,
-        baseModel: String? = nil
+        baseModel: String? = nil, baseDigest: Digest? = nil
     ) throws {
         for (kind, values) in parts {
             let width = shape.stack(kind)?.prefixRowWidth ?? 0
@@ -51,6 +53,7 @@ public struct Prefix: Equatable, Sendable {
         self.shape = shape
         self.textPosition = textPosition
         self.baseModel = baseModel
+        self.baseDigest = baseDigest
     }
 
     /// A prefix of the decoder's self-attention.
@@ -58,10 +61,11 @@ public struct Prefix: Equatable, Sendable {
     /// - Throws: ``PrefixError/wrongSize(found:expected:)`` where the values do not fill `length` rows of the model.
     public init(
         length: Int, values: [Float], shape: ModelShape, textPosition: TextPosition = .afterPrefix,
-        baseModel: String? = nil
+        baseModel: String? = nil, baseDigest: Digest? = nil
     ) throws {
         try self.init(
-            length: length, parts: [.decoder: values], shape: shape, textPosition: textPosition, baseModel: baseModel)
+            length: length, parts: [.decoder: values], shape: shape, textPosition: textPosition, baseModel: baseModel,
+            baseDigest: baseDigest)
     }
 
     /// P of the decoder's self-attention, in row-major order: [length × 2·layers·keyWidth]; empty where it has none.

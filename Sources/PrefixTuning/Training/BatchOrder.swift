@@ -28,6 +28,31 @@ struct BatchOrder: Codable, Equatable {
     /// Whether the next batch is the first of an epoch.
     var isAtEpochStart: Bool { position == 0 }
 
+    /// Batches drawn so far, or nil where no order could come there.
+    var batchesDrawn: Int? {
+        let (whole, overflows) = epoch.multipliedReportingOverflow(by: batchesPerEpoch)
+        let (drawn, overflowsToo) = whole.addingReportingOverflow(position / batchSize)
+        return overflows || overflowsToo ? nil : drawn
+    }
+
+    /// Whether what was read from a file is an order: nothing else may be drawn from.
+    var isValid: Bool {
+        guard exampleCount > 0, batchSize > 0, batchSize <= .max - exampleCount, epoch >= 0,
+            (0..<exampleCount).contains(position), position.isMultiple(of: batchSize), order.count == exampleCount
+        else { return false }
+        var isSeen = [Bool](repeating: false, count: exampleCount)
+        for example in order {
+            guard isSeen.indices.contains(example), !isSeen[example] else { return false }
+            isSeen[example] = true
+        }
+        return true
+    }
+
+    /// Whether another order can have come here: the sizes are the same.
+    func continues(_ other: BatchOrder) -> Bool {
+        exampleCount == other.exampleCount && batchSize == other.batchSize && shuffles == other.shuffles
+    }
+
     /// Numbers of the next batch's examples.
     mutating func next() -> [Int] {
         let batch = Array(order[position..<position + min(batchSize, exampleCount - position)])

@@ -2,21 +2,43 @@ import Foundation
 import LanguageModels
 import Tensors
 
-/// A training state is one safetensors file: parameters, both moments, and in its metadata the rest as JSON. One file
-/// takes the place of the last by one renaming, so that a crash at any moment leaves a whole state behind.
+/// A training state is one safetensors file: parameters, both moments, in its metadata the rest as JSON, and at its end a
+/// checksum of all that. One file takes the place of the last by one renaming, so that a crash at any moment leaves a
+/// whole state behind.
+///
+/// A state belongs to one base model, training data, validation data and settings: it holds digests of the former three.
 extension Trainer {
     private struct Progress: Codable {
+        var format: Int
         var method: String
         var fingerprint: String
-        var dataChecksum: UInt64
+        var model: Digest?
+        var data: Digest
+        var validation: Digest?
         var settings: TrainingSettings
         var totalSteps: Int
         var stepCount: Int
         var order: BatchOrder
+        var tokens: Int
+        var validations: Int
+        var owesValidation: Bool
         var bestValidationLoss: Double?
         var threads: Int
+
+        /// Whether these are numbers that a run can have come to.
+        var isValid: Bool {
+            order.isValid && totalSteps > 0 && (0...totalSteps).contains(stepCount) && order.batchesDrawn == stepCount
+                && tokens >= 0 && (0...stepCount).contains(validations) && threads > 0
+                && bestValidationLoss?.isFinite ?? true
+        }
     }
 
+    /// What every version of the program can read.
+    private struct Version: Decodable {
+        var format: Int?
+    }
+
+    private nonisolated static let format = 2
     private nonisolated static let progressKey = "prefixtune.progress"
     private nonisolated static let fileName = "state.safetensors"
 
@@ -25,7 +47,7 @@ extension Trainer {
         FileManager.default.fileExists(atPath: folder.appendingPathComponent(fileName).path)
     }
 
-    /// Saves everything that continuing needs.
+    /// Saves everything that continuing needs. Between two steps it can be called at any moment.
     ///
     /// - Throws: `CheckpointError` where it cannot be written; the state saved before is then still there.
     public func saveState(to folder: URL) throws {
@@ -33,14 +55,16 @@ extension Trainer {
         // A state is copied tensor by tensor: memory kept for the next step would be held besides.
         Compute.releaseFreeMemory()
         let progress = Progress(
-            method: method.name, fingerprint: method.fingerprint, dataChecksum: dataChecksum, settings: settings,
-            totalSteps: totalSteps, stepCount: stepCount, order: order,
-            bestValidationLoss: bestValidationLoss, threads: Compute.threads)
+            format: Self.format, method: method.name, fingerprint: method.fingerprint, model: method.model.digest,
+            data: dataDigest, validation: validationDigest, settings: settings, totalSteps: totalSteps,
+            stepCount: stepCount, order: order, tokens: tokensSeen, validations: validationCount,
+            owesValidation: owesValidation, bestValidationLoss: bestValidationLoss, threads: Compute.threads)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        var writer = SafetensorsWriter(metadata: [
-            "format": "pt", Self.progressKey: String(decoding: try encoder.encode(progress), as: UTF8.self),
-        ])
+        var writer = SafetensorsWriter(
+            metadata: [
+                "format": "pt", Self.progressKey: String(decoding: try encoder.encode(progress), as: UTF8.self),
+            ], sealed: true)
         for entry in optimizer.entries {
             for (kind, tensor) in [("value", entry.value), ("first", entry.first), ("second", entry.second)] {
                 writer.add("\(kind).\(entry.name)", shape: tensor.shape) { buffer in
@@ -53,41 +77,13 @@ extension Trainer {
 
     /// Continues from a saved state.
     ///
-    /// - Throws: ``TrainingError`` where there is none or it belongs to another run, `CheckpointError` where it is
-    ///   damaged.
+    /// - Throws: ``TrainingError`` where there is none, where it belongs to another run or was written by another version,
+    ///   `CheckpointError` where it is damaged.
     public func restoreState(from folder: URL) throws {
         guard Self.hasState(in: folder) else { throw TrainingError.nothingToResume(folder: folder.path) }
         let file = try SafetensorsFile(folder.appendingPathComponent(Self.fileName))
-        guard let text = file.metadata[Self.progressKey],
-            let progress = try? JSONDecoder().decode(Progress.self, from: Data(text.utf8))
-        else { throw TrainingError.otherRun(folder: folder.path, difference: "it says nothing of its progress") }
-        func expect<Value: Equatable>(_ name: String, _ saved: Value, _ asked: Value) throws {
-            guard saved == asked else {
-                throw TrainingError.otherRun(folder: folder.path, difference: "\(name) was \(saved), not \(asked)")
-            }
-        }
-        try expect("the method", progress.method, method.name)
-        try expect("the method's form", progress.fingerprint, method.fingerprint)
-        try expect("the number of steps", progress.totalSteps, totalSteps)
-        // All that has a part in the bits; how often a run saves and validates has none.
-        let saved = progress.settings
-        try expect("the learning rate", saved.learningRate, settings.learningRate)
-        try expect("the layer decay", saved.layerDecay ?? 1, settings.layerDecay ?? 1)
-        try expect("the schedule", saved.schedule, settings.schedule)
-        try expect("the warm-up", saved.warmupSteps, settings.warmupSteps)
-        try expect("the batch size", saved.batchSize, settings.batchSize)
-        try expect("the reduction of the loss", saved.reduction, settings.reduction)
-        try expect("the seed", saved.seed, settings.seed)
-        try expect("shuffling", saved.shuffles, settings.shuffles)
-        try expect("the weight decay", saved.optimizer.weightDecay, settings.optimizer.weightDecay)
-        try expect("the greatest gradient norm", saved.optimizer.clip, settings.optimizer.clip)
-        try expect("the optimizer", saved.optimizer, settings.optimizer)
-        try expect("the number of tokens per pass", saved.tokensPerPass, settings.tokensPerPass)
-        try expect("the number of examples", progress.order.exampleCount, order.exampleCount)
-        guard progress.dataChecksum == dataChecksum else {
-            throw TrainingError.otherRun(folder: folder.path, difference: "its training data or tokenizer was another")
-        }
-        try expect("the number of threads", progress.threads, Compute.threads)
+        let progress = try Self.progress(in: file, folder)
+        try check(progress, folder)
         let reader = CheckpointReader(file)
         for entry in optimizer.entries {
             for (kind, tensor) in [("value", entry.value), ("first", entry.first), ("second", entry.second)] {
@@ -96,9 +92,72 @@ extension Trainer {
                 }
             }
         }
-        try reader.finish()
+        try reader.finish(ignoring: [SafetensorsFile.sealPattern])
         optimizer.stepCount = progress.stepCount
         order = progress.order
+        tokensSeen = progress.tokens
+        validationCount = progress.validations
+        owesValidation = progress.owesValidation
         bestValidationLoss = progress.bestValidationLoss
+    }
+
+    private nonisolated static func progress(in file: SafetensorsFile, _ folder: URL) throws -> Progress {
+        let text = Data((file.metadata[progressKey] ?? "").utf8), decoder = JSONDecoder()
+        // A damaged version would be reported as another version: the checksum goes first where there is one.
+        let version = (try? decoder.decode(Version.self, from: text))?.format
+        if version == format || file.names.contains(SafetensorsFile.sealPattern) { try file.checkSeal() }
+        guard version == format else { throw TrainingError.otherFormat(folder: folder.path, found: version ?? 1) }
+        guard let progress = try? decoder.decode(Progress.self, from: text), progress.isValid else {
+            throw CheckpointError.malformed(file: file.path, problem: "its progress is none that a run can come to")
+        }
+        return progress
+    }
+
+    private func check(_ saved: Progress, _ folder: URL) throws {
+        func refuse(_ difference: String) -> TrainingError { .otherRun(folder: folder.path, difference: difference) }
+        func expect<Value: Equatable>(_ name: String, _ saved: Value, _ asked: Value) throws {
+            guard saved == asked else { throw refuse("\(name) was \(saved), not \(asked)") }
+        }
+        try expect("the method", saved.method, method.name)
+        try expect("the method's form", saved.fingerprint, method.fingerprint)
+        guard saved.model == method.model.digest else {
+            func text(_ digest: Digest?) -> String { digest.map { "\($0)" } ?? "unknown" }
+            throw refuse(
+                "its base model had other weights (digest \(text(saved.model)), not \(text(method.model.digest)))")
+        }
+        try expect("the number of steps", saved.totalSteps, totalSteps)
+        // All that has a part in the bits; how often a run saves and validates has none.
+        let (old, new) = (saved.settings, settings)
+        try expect("the learning rate", old.learningRate, new.learningRate)
+        try expect("the layer decay", old.layerDecay ?? 1, new.layerDecay ?? 1)
+        try expect("the schedule", old.schedule, new.schedule)
+        try expect("the warm-up", old.warmupSteps, new.warmupSteps)
+        try expect("the batch size", old.batchSize, new.batchSize)
+        try expect("the reduction of the loss", old.reduction, new.reduction)
+        try expect("the seed", old.seed, new.seed)
+        try expect("shuffling", old.shuffles, new.shuffles)
+        try expect("the weight decay", old.optimizer.weightDecay, new.optimizer.weightDecay)
+        try expect("the greatest gradient norm", old.optimizer.clip, new.optimizer.clip)
+        try expect("the optimizer", old.optimizer, new.optimizer)
+        try expect("the number of tokens per pass", old.tokensPerPass, new.tokensPerPass)
+        try expect("the number of examples", saved.order.exampleCount, order.exampleCount)
+        guard saved.data == dataDigest else { throw refuse("its training data or tokenizer was another") }
+        // The least loss of one data set says nothing of another.
+        guard saved.validation == validationDigest else { throw refuse("its validation data was another") }
+        guard saved.order.continues(order) else { throw refuse("its order of the data was another") }
+        try expect("the number of threads", saved.threads, Compute.threads)
+    }
+}
+
+extension Sequence<TokenizedExample> {
+    /// Of all tokens, sources and target positions.
+    var digest: Digest {
+        var digester = Digester()
+        for example in self {
+            digester.add(example.targetStart)
+            digester.add(example.tokens)
+            digester.add(example.source)
+        }
+        return digester.digest
     }
 }

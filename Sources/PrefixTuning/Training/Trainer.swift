@@ -37,9 +37,15 @@ import Tensors
     var order: BatchOrder
     /// The least validation loss so far, in nats per target token.
     public internal(set) var bestValidationLoss: Double?
+    /// Tokens of all batches so far: sources, prompts and completions.
+    public internal(set) var tokensSeen = 0
+    /// What ``bestValidationLoss`` was measured on.
+    var validationDigest: Digest?
+    /// Validations so far.
+    var validationCount = 0
+    /// Whether the last step is to be followed by a validation that was not done.
+    var owesValidation = false
     private let examples: [TokenizedExample]
-    /// The order of the data as it was before the step that is under way.
-    var orderBeforeStep: BatchOrder?
     /// Whether the parameters are being changed.
     private(set) var isUpdating = false
     private let schedule: LearningRateSchedule
@@ -120,17 +126,8 @@ import Tensors
         }
     }
 
-    /// Tells one data set from another: FNV-1a over all tokens and target positions.
-    var dataChecksum: UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        func mix(_ value: Int) { hash = (hash ^ UInt64(bitPattern: Int64(value))) &* 0x100_0000_01b3 }
-        for example in examples {
-            mix(example.targetStart)
-            for token in example.tokens { mix(Int(token)) }
-            for token in example.source { mix(Int(token)) }
-        }
-        return hash
-    }
+    /// Tells one data set from another.
+    var dataDigest: Digest { examples.digest }
 
     /// Steps done.
     public var stepCount: Int { optimizer.stepCount }
@@ -141,12 +138,24 @@ import Tensors
 
     /// Trains on the next batch.
     ///
-    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:)`` where the loss or its gradient is not
-    ///   finite; the parameters are then as before the step.
+    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:hasCheckpoint:)`` where the loss or its
+    ///   gradient is not finite; the trainer is then as before the step.
     public func step() throws -> Step {
+        guard let step = try step(until: { false }) else { throw CancellationError() }
+        return step
+    }
+
+    /// Trains on the next batch, unless a stop is asked for between two of its passes.
+    ///
+    /// - Returns: Nil where it was stopped; the trainer is then as before the step.
+    func step(until shouldStop: () -> Bool) throws -> Step? {
         let draft = draft()
         var total = 0.0, perTarget: [Float] = []
-        for pass in TargetLoss.passes(draft.rows, tokensPerPass: settings.tokensPerPass) {
+        for (index, pass) in TargetLoss.passes(draft.rows, tokensPerPass: settings.tokensPerPass).enumerated() {
+            if index > 0, shouldStop() {
+                abandon()
+                return nil
+            }
             let (loss, losses) = TargetLoss.evaluate(
                 pass, model: method.model.network, dropout: draft.dropout,
                 recomputation: Recomputation(settings.recomputation ?? .none, on: method.passTape))
@@ -157,9 +166,18 @@ import Tensors
         return try finish(draft, loss: total, perTarget: perTarget)
     }
 
+    /// Forgets a step that was begun and not finished: the trainer is then as before it, and its state can be saved.
+    func abandon() {
+        method.passTape.reset()
+        method.endStep()
+        for parameter in method.parameters { parameter.value.gradient?.clear() }
+    }
+
     /// A step before its rows pass through the model.
     struct Draft {
         let number: Int
+        /// The order of the data after the step.
+        let order: BatchOrder
         let rows: [TargetLoss.Row]
         let dropout: Dropout?
         let learningRate: Double
@@ -168,7 +186,7 @@ import Tensors
     /// Draws the next batch and begins its step.
     func draft() -> Draft {
         let number = stepCount + 1
-        orderBeforeStep = order
+        var order = order
         let batch = order.next().map { examples[$0] }
         // Masks depend on seed and step alone, so that a resumed run draws the same ones.
         let maskSeed = settings.seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(number) &* 0xbf58_476d_1ce4_e5b9
@@ -179,7 +197,7 @@ import Tensors
             }
         let start = method.beginStep(dropoutSeed: maskSeed)
         return Draft(
-            number: number, rows: batch.map { TargetLoss.Row(example: $0, start: start, weight: weight) },
+            number: number, order: order, rows: batch.map { TargetLoss.Row(example: $0, start: start, weight: weight) },
             dropout: method.dropout(seed: maskSeed &+ 1),
             learningRate: settings.learningRate * schedule.factor(at: number - 1))
     }
@@ -189,7 +207,7 @@ import Tensors
     /// - Parameters:
     ///   - loss: The reduced loss of the step.
     ///   - perTarget: Each target's own.
-    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:)``; nothing is changed then.
+    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:hasCheckpoint:)``; nothing is changed then.
     func finish(_ draft: Draft, loss: Double, perTarget: [Float]) throws -> Step {
         method.endStep()
         guard loss.isFinite else {
@@ -198,25 +216,24 @@ import Tensors
                 step: draft.number, loss: loss, gradientNorm: .nan, learningRate: draft.learningRate)
         }
         isUpdating = true
+        defer { isUpdating = false }
         let norm = optimizer.step(learningRate: draft.learningRate)
-        isUpdating = false
-        orderBeforeStep = nil
         guard norm.isFinite else {
             throw TrainingError.diverged(
                 step: draft.number, loss: loss, gradientNorm: norm, learningRate: draft.learningRate)
         }
+        order = draft.order
+        let tokens = draft.rows.reduce(0) { $0 + $1.example.length }
+        tokensSeen += tokens
         return Step(
             step: draft.number, loss: loss,
             tokenLoss: perTarget.reduce(0) { $0 + Double($1) } / Double(max(1, perTarget.count)),
             learningRate: draft.learningRate, gradientNorm: norm,
-            tokens: draft.rows.reduce(0) { $0 + $1.example.length }, epoch: order.epoch,
-            endsEpoch: order.isAtEpochStart)
+            tokens: tokens, epoch: order.epoch, endsEpoch: order.isAtEpochStart)
     }
 
-    /// Forgets the step under way, and what it holds: the parameters are those of the step before.
+    /// Forgets what a step under way holds, where no memory is left for ``abandon()``.
     func forgetStep() {
-        if let before = orderBeforeStep { order = before }
-        orderBeforeStep = nil
         method.passTape.reset()
         for parameter in method.parameters { parameter.value.gradient?.clear() }
     }
@@ -233,10 +250,17 @@ import Tensors
     /// - Parameter examples: At least one.
     /// - Returns: Nats per token.
     public func validationLoss(_ examples: [TokenizedExample]) -> Double {
+        validationLoss(examples, until: { false }) ?? .nan
+    }
+
+    /// The same, unless a stop is asked for between two passes: then nil.
+    func validationLoss(_ examples: [TokenizedExample], until shouldStop: () -> Bool) -> Double? {
         method.passTape.withoutRecording {
             let start = method.start()
             var sum = 0.0, count = 0
-            for pass in TargetLoss.passes(examples, after: start, tokensPerPass: settings.tokensPerPass) {
+            let passes = TargetLoss.passes(examples, after: start, tokensPerPass: settings.tokensPerPass)
+            for (index, pass) in passes.enumerated() {
+                if index > 0, shouldStop() { return nil }
                 let (_, perTarget) = TargetLoss.evaluate(
                     pass, model: method.model.network, start: start, weight: 1)
                 sum += perTarget.reduce(0) { $0 + Double($1) }

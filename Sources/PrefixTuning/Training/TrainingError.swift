@@ -5,13 +5,16 @@ public enum TrainingError: Error, Equatable {
     /// No example to train on.
     case noData
     /// The loss or its gradient is no number any more.
-    case diverged(step: Int, loss: Double, gradientNorm: Double, learningRate: Double)
+    case diverged(
+        step: Int, loss: Double, gradientNorm: Double, learningRate: Double, hasCheckpoint: Bool = false)
     /// A setting has no meaning.
     case badSetting(name: String, value: String, needed: String)
     /// There is nothing to resume from.
     case nothingToResume(folder: String)
     /// The saved state belongs to another run.
     case otherRun(folder: String, difference: String)
+    /// The saved state is in a form that another version of the program wrote.
+    case otherFormat(folder: String, found: Int)
     /// The folder holds a run already.
     case folderInUse(folder: String)
     /// An example, counted from 1, is longer than the positions that the method leaves.
@@ -32,9 +35,10 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
         switch self {
         case .noData:
             "there is no example to train on; name a data file that holds at least one"
-        case .diverged(let step, let loss, let norm, let rate):
+        case .diverged(let step, let loss, let norm, let rate, let hasCheckpoint):
             "training diverged at step \(step): loss \(loss), gradient norm \(norm) at a learning rate of \(rate); "
-                + "the last good checkpoint was kept, so start again with a lower --learning-rate or a --warmup"
+                + (hasCheckpoint ? "the last good checkpoint was kept, so " : "")
+                + "start again with a lower --learning-rate or a --warmup"
         case .badSetting(let name, let value, let needed):
             "\(name) is \(value), but \(needed) is needed"
         case .nothingToResume(let folder):
@@ -42,6 +46,9 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
         case .otherRun(let folder, let difference):
             "the training state in \(folder) belongs to another run: \(difference); "
                 + "repeat the run's settings, or leave out --resume and choose another output folder"
+        case .otherFormat(let folder, let found):
+            "the training state in \(folder) is of format \(found), and this version of prefixtune continues format 2; "
+                + "continue with the version that wrote it, or start anew in another output folder"
         case .folderInUse(let folder):
             "\(folder) already holds a training run; continue it with --resume, or choose another output folder"
         case .exampleTooLong(let example, let tokens, let limit):

@@ -35,7 +35,10 @@ import Tensors
     ) throws -> [Result] {
         for run in runs { try run.begin() }
         var results = [Result?](repeating: nil, count: runs.count)
-        for index in runs.indices where runs[index].trainer.isFinished {
+        for (index, run) in runs.enumerated() where run.trainer.owesValidation {
+            try run.conclude({ report(index, $0) }, { false })
+        }
+        for index in runs.indices where runs[index].isDone {
             results[index] = end(index, .finished, report)
         }
         while results.contains(where: { $0 == nil }) {
@@ -60,9 +63,9 @@ import Tensors
                         ) { report(index, $0) }
                         if runs[index].trainer.isFinished { results[index] = end(index, .finished, report) }
                     } catch {
-                        results[index] = .failed(error)
+                        results[index] = .failed(runs[index].explained(error))
                     }
-                case .failure(let error)?: results[index] = .failed(error)
+                case .failure(let error)?: results[index] = .failed(runs[index].explained(error))
                 case nil: break
                 }
             }

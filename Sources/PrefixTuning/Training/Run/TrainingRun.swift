@@ -31,8 +31,12 @@ import Tensors
     private let details: [String: String]
     var metrics: MetricsFile
     var validations: MetricsFile
-    private var tokens = 0
+    private let lock: FolderLock
     private var seconds = 0.0
+    /// Whether the folder holds what the method writes, of this run.
+    private var hasCheckpoint: Bool
+    /// Of what step a state was saved, and whether a validation was owed.
+    private var saved: (step: Int, owesValidation: Bool)?
     private var lastStep: Trainer.Step?
     private var rescue: Rescue?
     /// Whether all that is to be written of the last step is written.
@@ -45,99 +49,152 @@ import Tensors
     ///   - validation: May be empty.
     ///   - folder: Made if missing.
     ///   - resumes: Whether to continue the run in the folder.
+    ///   - lock: What ``claim(_:resumes:)`` gave; by default it is called here.
     ///   - details: Facts for the summary that the trainer does not know: data files, command.
     /// - Throws: ``TrainingError`` where a run is there already and `resumes` is false or where validation data does not
-    ///   fit the model, and `CheckpointError` where the folder cannot be written to.
+    ///   fit the model, and `CheckpointError` where the folder cannot be written to or another process is at work there.
     public init(
-        _ trainer: Trainer, validation: [TokenizedExample], folder: URL, resumes: Bool, details: [String: String] = [:]
+        _ trainer: Trainer, validation: [TokenizedExample], folder: URL, resumes: Bool, lock: FolderLock? = nil,
+        details: [String: String] = [:]
     ) throws {
         self.trainer = trainer
         self.validation = validation
         self.folder = folder
         self.details = details
         try Trainer.check(validation, for: trainer.method)
-        let state = folder.appendingPathComponent("training-state")
+        self.lock = try lock ?? Self.claim(folder, resumes: resumes)
+        trainer.validationDigest = validation.digest
         if resumes {
+            let state = Self.stateFolder(folder)
             try trainer.restoreState(from: state)
-        } else if Trainer.hasState(in: state) {
-            throw TrainingError.folderInUse(folder: folder.path)
         }
         // A run that ended before it had a state leaves something behind, too.
-        for part in [folder, state, folder.appendingPathComponent("best")] { AtomicFile.removeLeftovers(in: part) }
-        try ModelFolder.makeFolder(folder)
-        // Lines of steps after the saved state are dropped: those steps are done again.
-        metrics = try MetricsFile(folder.appendingPathComponent("metrics.jsonl"), keepingUpTo: trainer.stepCount)
+        for part in [folder, Self.stateFolder(folder), folder.appendingPathComponent("best")] {
+            AtomicFile.removeLeftovers(in: part)
+        }
+        // The state before the first step has no checkpoint beside it.
+        hasCheckpoint = trainer.stepCount > 0
+        metrics = try MetricsFile(
+            folder.appendingPathComponent("metrics.jsonl"), keeping: trainer.stepCount, upTo: trainer.stepCount)
         validations = try MetricsFile(
-            folder.appendingPathComponent("validation.jsonl"), keepingUpTo: trainer.stepCount)
-        tokens = metrics.sum(of: "tokens")
-        seconds = metrics.last("seconds") ?? 0
+            folder.appendingPathComponent("validation.jsonl"), keeping: trainer.validationCount,
+            upTo: trainer.stepCount)
+        seconds = metrics.last["seconds"] ?? 0
+    }
+
+    /// Takes a folder for a run, before a model is loaded for it: no other process can work there until the lock is gone.
+    ///
+    /// - Throws: ``TrainingError`` where a run is there already and `resumes` is false, or none and it is true;
+    ///   `CheckpointError` where another process is at work there or the folder cannot be written to.
+    public nonisolated static func claim(_ folder: URL, resumes: Bool) throws -> FolderLock {
+        let state = stateFolder(folder)
+        if resumes, !Trainer.hasState(in: state) { throw TrainingError.nothingToResume(folder: state.path) }
+        let lock = try FolderLock(state)
+        if !resumes, Trainer.hasState(in: state) { throw TrainingError.folderInUse(folder: folder.path) }
+        return lock
+    }
+
+    private nonisolated static func stateFolder(_ folder: URL) -> URL {
+        folder.appendingPathComponent("training-state")
     }
 
     /// Trains to the end, or until asked to stop.
     ///
     /// - Parameters:
     ///   - report: Told what happens.
-    ///   - shouldStop: Asked before every step.
+    ///   - shouldStop: Asked before every step, and between the passes of a step and of a validation: what is begun is
+    ///     then given up, and done from its beginning when the run is resumed.
     /// - Returns: How it ended, and the summary that was written.
-    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:)``; the last saved state and checkpoint
-    ///   are then still there.
+    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:hasCheckpoint:)``; the last saved state and
+    ///   checkpoint are then still there.
     public func run(
         report: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }
     ) throws -> (ending: Ending, summary: TrainingSummary) {
-        try begin()
-        while !trainer.isFinished {
-            if shouldStop() { return (.interrupted, try finish(.interrupted, report)) }
-            let start = ContinuousClock.now
-            let step = try trainer.step()
-            try record(step, elapsed: start.duration(to: .now).seconds, report)
+        do {
+            try begin()
+            while !isDone {
+                if shouldStop() { return (.interrupted, try finish(.interrupted, report)) }
+                if trainer.owesValidation {
+                    try conclude(report, shouldStop)
+                } else {
+                    let start = ContinuousClock.now
+                    guard let step = try trainer.step(until: shouldStop) else { continue }
+                    try record(step, elapsed: start.duration(to: .now).seconds, report, shouldStop)
+                }
+            }
+            return (.finished, try finish(.finished, report))
+        } catch {
+            throw explained(error)
         }
-        return (.finished, try finish(.finished, report))
     }
+
+    /// Whether nothing is left to do but to write the summary.
+    var isDone: Bool { trainer.isFinished && !trainer.owesValidation }
 
     /// Saves the state before the first step: a run that is killed early can be resumed, too.
     func begin() throws {
-        if trainer.stepCount == 0 { try trainer.saveState(to: folder.appendingPathComponent("training-state")) }
+        if trainer.stepCount == 0 { try trainer.saveState(to: Self.stateFolder(folder)) }
         isBetweenSteps = true
         rescue = Rescue { [weak self] in self?.saveLastStep() }
     }
 
+    /// An error of training with what the folder holds.
+    func explained(_ error: any Error) -> any Error {
+        guard case .diverged(let step, let loss, let norm, let rate, _)? = error as? TrainingError else { return error }
+        return TrainingError.diverged(
+            step: step, loss: loss, gradientNorm: norm, learningRate: rate, hasCheckpoint: hasCheckpoint)
+    }
+
     /// Writes down a step; validates and saves when it is time.
-    func record(_ step: Trainer.Step, elapsed: Double, _ report: (Event) -> Void) throws {
+    func record(
+        _ step: Trainer.Step, elapsed: Double, _ report: (Event) -> Void, _ shouldStop: () -> Bool = { false }
+    ) throws {
         isBetweenSteps = false
         lastStep = step
-        tokens += step.tokens
         seconds += elapsed
         try metrics.append(
             MetricsLine(
                 step: step.step, loss: step.loss, token_loss: step.tokenLoss, learning_rate: step.learningRate,
                 gradient_norm: step.gradientNorm, tokens: step.tokens, seconds: seconds))
-        let isLast = trainer.isFinished
+        let isDue = trainer.settings.validateEvery.map { step.step.isMultiple(of: $0) } ?? step.endsEpoch
+        trainer.owesValidation = !validation.isEmpty && (isDue || trainer.isFinished)
         report(
             .step(
-                step, tokensPerSecond: Double(tokens) / seconds,
+                step, tokensPerSecond: Double(trainer.tokensSeen) / seconds,
                 secondsLeft: seconds / Double(step.step) * Double(trainer.totalSteps - step.step)))
-        if isLast || trainer.settings.validateEvery.map({ step.step.isMultiple(of: $0) }) ?? step.endsEpoch {
-            try validate(report)
-        }
-        if isLast || step.step.isMultiple(of: trainer.settings.saveEvery) { try save(report) }
         isBetweenSteps = true
+        try conclude(report, shouldStop)
     }
 
-    private func validate(_ report: (Event) -> Void) throws {
-        guard !validation.isEmpty else { return }
-        let loss = trainer.validationLoss(validation)
+    /// Does what is to be done after a step: validates where that is owed, then saves.
+    func conclude(_ report: (Event) -> Void, _ shouldStop: () -> Bool) throws {
+        defer { isBetweenSteps = true }
+        if trainer.owesValidation {
+            guard let loss = trainer.validationLoss(validation, until: shouldStop) else { return }
+            isBetweenSteps = false
+            try note(loss, report)
+        }
+        isBetweenSteps = false
+        if trainer.isFinished || trainer.stepCount.isMultiple(of: trainer.settings.saveEvery) { try save(report) }
+    }
+
+    private func note(_ loss: Double, _ report: (Event) -> Void) throws {
         guard loss.isFinite else { throw divergence(loss: loss) }
         let isBest = loss < trainer.bestValidationLoss ?? .infinity
         if isBest {
             trainer.bestValidationLoss = loss
             try trainer.method.write(to: folder.appendingPathComponent("best"))
+            hasCheckpoint = true
         }
         try validations.append(
             ValidationLine(step: trainer.stepCount, loss: loss, perplexity: min(exp(loss), .greatestFiniteMagnitude)))
+        trainer.validationCount = validations.count
+        trainer.owesValidation = false
         report(.validation(step: trainer.stepCount, loss: loss, isBest: isBest))
     }
 
     private func save(_ report: (Event) -> Void) throws {
+        if let saved, saved == (trainer.stepCount, trainer.owesValidation) { return }
         // The last update may have gone astray although the loss before it was a number.
         guard trainer.method.parameters.allSatisfy({ $0.value.sumOfSquares.isFinite }) else {
             throw divergence(loss: lastStep?.loss ?? .nan)
@@ -149,7 +206,9 @@ import Tensors
         } catch CheckpointError.notFinite {
             throw divergence(loss: lastStep?.loss ?? .nan)
         }
-        try trainer.saveState(to: folder.appendingPathComponent("training-state"))
+        hasCheckpoint = true
+        try trainer.saveState(to: Self.stateFolder(folder))
+        saved = (trainer.stepCount, trainer.owesValidation)
         report(.saved(step: trainer.stepCount))
     }
 
@@ -163,7 +222,7 @@ import Tensors
         rescue = nil
         if ending == .interrupted { try save(report) }
         let summary = TrainingSummary(
-            trainer, ending: ending, tokens: tokens, seconds: seconds, metrics: metrics, details: details)
+            trainer, ending: ending, seconds: seconds, metrics: metrics, details: details)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try AtomicFile.write(

@@ -38,26 +38,22 @@ public struct TrainingSummary: Codable, Sendable {
     public let details: [String: String]
 
     @Compute init(
-        _ trainer: Trainer, ending: TrainingRun.Ending, tokens: Int, seconds: Double, metrics: MetricsFile,
+        _ trainer: Trainer, ending: TrainingRun.Ending, seconds: Double, metrics: MetricsFile,
         details: [String: String]
     ) {
         method = trainer.method.name
         model = trainer.method.model.name
         self.ending = ending
         steps = trainer.stepCount
-        self.tokens = tokens
+        tokens = trainer.tokensSeen
         self.seconds = seconds
-        let times = metrics.series("seconds").map(\.value), counts = metrics.series("tokens").map(\.value)
-        if times.count > 2 {
-            tokens_per_second = (counts.dropFirst(2).reduce(0, +)) / max(1e-9, (times.last ?? 0) - times[1])
-        } else {
-            tokens_per_second = Double(tokens) / max(1e-9, seconds)
-        }
+        let start = (metrics.count > 2 ? metrics.start : nil) ?? (tokens: 0, seconds: 0)
+        tokens_per_second = (Double(trainer.tokensSeen) - start.tokens) / max(1e-9, seconds - start.seconds)
         peak_memory_bytes = ProcessMemory.peak
         trainable_parameters = trainer.method.trainableParameterCount
         stored_parameters = trainer.method.storedParameterCount
         model_parameters = trainer.method.model.configuration.parameterCount
-        last_loss = metrics.last("token_loss")
+        last_loss = metrics.last["token_loss"]
         best_validation_loss = trainer.bestValidationLoss
         settings = trainer.settings
         threads = Compute.threads
