@@ -99,7 +99,6 @@ import Tokenizers
         let run = try begin(from: first)
         var waiting: [Int: [(answer: Int, generation: Generation)]] = [:], done: Set<Int> = [], next = 0
         while let step = try run.next() {
-            if Interrupt.isRequested { throw CommandError.interrupted }
             for (prompt, answer, generation) in step.finished {
                 waiting[prompt, default: []].append((answer, generation))
             }
@@ -119,7 +118,6 @@ import Tokenizers
         let run = try begin()
         var answer = AnswerText(loaded.model.tokenizer, options: options)
         while let step = try run.next() {
-            if Interrupt.isRequested { throw CommandError.interrupted }
             for (_, _, token) in step.tokens { try piece(answer.append(token)) }
         }
         try piece(answer.finish())

@@ -20,10 +20,12 @@ struct PrefixTune: AsyncParsableCommand {
         ])
 }
 
-/// Exit codes: 0 for success, 1 for a failure of the work, 2 for a command line that cannot be understood.
+/// Exit codes: 0 for success, 1 for a failure of the work, 2 for a command line that cannot be understood; 128 + n where
+/// signal n ended it: 130 after Ctrl-C, 143 after SIGTERM, 129 after a terminal was closed.
 @main enum Main {
     static func main() async {
         Patience.apply()
+        Interrupt.listen()
         do {
             var command = try PrefixTune.parseAsRoot(NegativeNumbers.joined(Array(CommandLine.arguments.dropFirst())))
             if var command = command as? any AsyncParsableCommand {
@@ -31,6 +33,7 @@ struct PrefixTune: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+            Interrupt.conclude()
         } catch {
             let code = PrefixTune.exitCode(for: error)
             if code == .success {
@@ -39,7 +42,7 @@ struct PrefixTune: AsyncParsableCommand {
             }
             let isUsage = code == .validationFailure
             let message = isUsage ? PrefixTune.fullMessage(for: error) : "Error: \(error)"
-            FileHandle.standardError.write(Data((message + "\n").utf8))
+            StandardError.write(message + "\n")
             exit(isUsage ? 2 : 1)
         }
     }

@@ -46,10 +46,7 @@ struct Attention: AsyncParsableCommand {
         }
     }
 
-    func run() async throws {
-        Interrupt.listen()
-        try await runOnComputeThread()
-    }
+    func run() async throws { try await runOnComputeThread() }
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
@@ -87,7 +84,6 @@ struct Attention: AsyncParsableCommand {
         var display = ProgressDisplay(quiet: common.quiet || texts.count < 2, unit: "text")
         let begin = Date()
         return try meter.measure(texts) { done in
-            if Interrupt.isRequested { throw CommandError.interrupted }
             let seconds = Date().timeIntervalSince(begin)
             display.update(
                 done, of: texts.count, facts: "read",

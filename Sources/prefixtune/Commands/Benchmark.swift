@@ -50,10 +50,7 @@ struct Benchmark: AsyncParsableCommand {
         }
     }
 
-    func run() async throws {
-        Interrupt.listen()
-        try await runOnComputeThread()
-    }
+    func run() async throws { try await runOnComputeThread() }
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
@@ -70,7 +67,6 @@ struct Benchmark: AsyncParsableCommand {
                 if let rates { try write(rates.line) }
             }
             for work in works {
-                if Interrupt.isRequested { throw CommandError.interrupted }
                 let result = try benchmark.run(work)
                 let report = BenchmarkReport(
                     result, setup: setup, model: loaded.name, precision: precision.rawValue, rates: rates)

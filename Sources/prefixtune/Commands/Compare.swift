@@ -65,10 +65,7 @@ struct Compare: AsyncParsableCommand {
         }
     }
 
-    func run() async throws {
-        Interrupt.listen()
-        try await runOnComputeThread()
-    }
+    func run() async throws { try await runOnComputeThread() }
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
@@ -80,7 +77,9 @@ struct Compare: AsyncParsableCommand {
         let shape = model.network.shape
         var starts: [InitialKeyValues?] = base ? [nil] : [], positions = shape.positionCount
         for reference in prefixes {
-            let prefix = try PrefixFile(await reference.located(quiet: common.quiet)).prefix(for: model)
+            let file = try PrefixFile(await reference.located(quiet: common.quiet)),
+                prefix = try file.prefix(for: model)
+            common.warn((file.url.path, file.baseDigest), on: model.name, model.digest)
             starts.append(try prefix.keyValues(for: shape))
             // All answer the same prompts: as long as fit after the longest prefix.
             if prefix.textPosition == .afterPrefix { positions = min(positions, shape.positionCount - prefix.length) }
@@ -122,9 +121,7 @@ struct Compare: AsyncParsableCommand {
         let begin = Date(), isTable = [.e2e, .webnlg, .dart].contains(task)
         func writeAll(_ writeReport: (String) throws -> Void) throws {
             try ResultOutput.write(to: output) { write in
-                try comparison.run {
-                    if Interrupt.isRequested { throw CommandError.interrupted }
-                } receive: { index, generations in
+                try comparison.run { index, generations in
                     let answers = generations.map { run.line(index, [$0]) }
                     try write(json ? try JSONText.line(line(names, answers)) : table(index, names, answers))
                     page.add(examples[index], outputs: answers.map(\.text), isTable: isTable)

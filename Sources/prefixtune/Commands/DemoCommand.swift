@@ -42,6 +42,7 @@ struct DemoCommand: AsyncParsableCommand {
                 if common.verbose { display.note(String(format: "step %d: validation loss %.4f", step, loss)) }
             }
         }
+        signal(SIGPIPE, SIG_IGN)
         let results = try demo.run()
         print(Self.table(results))
         print("The report is at \(output.appendingPathComponent("report.html").path)")

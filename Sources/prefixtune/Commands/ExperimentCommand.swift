@@ -58,21 +58,23 @@ struct ExperimentCommand: AsyncParsableCommand {
         var defaultValueDescription: String { number.map(String.init) ?? "auto" }
     }
 
-    func run() async throws {
-        Interrupt.listen()
-        try await runOnComputeThread()
-    }
+    func run() async throws { try await runOnComputeThread() }
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
-        let experiment = try await prepared()
+        let folder = output ?? URL(fileURLWithPath: "experiment-\(name)")
+        let lock = dryRun ? nil : try FolderLock(folder)
+        let experiment = try await prepared(folder)
         if dryRun { return print(try DryRunTable(experiment.trial()).text) }
         var display = ProgressDisplay(quiet: common.quiet, unit: "percent")
         do {
-            try experiment.run {
-                show($0, on: &display)
-            } shouldStop: {
-                Interrupt.isRequested
+            // Between the steps of a run nothing is lost but the report of what is done.
+            try Interrupt.gracefully(deadline: 1.5) {
+                try experiment.run(lock: lock) {
+                    show($0, on: &display)
+                } shouldStop: {
+                    Interrupt.isRequested
+                }
             }
         } catch let stop as ExperimentError {
             // What is done is saved, as with train: no error.
@@ -103,7 +105,7 @@ struct ExperimentCommand: AsyncParsableCommand {
         }
     }
 
-    @Compute private func prepared() async throws -> Experiment {
+    @Compute private func prepared(_ output: URL) async throws -> Experiment {
         let folder = try await model?.located(quiet: common.quiet)
         let base = try ExperimentBase(
             folder: folder ?? EmbeddedModel.folder(), name: model?.title ?? "the embedded model",
@@ -118,7 +120,7 @@ struct ExperimentCommand: AsyncParsableCommand {
         }
         return try Experiment(
             name, base: base, data: sets, settings: chosen,
-            output: output ?? URL(fileURLWithPath: "experiment-\(name)"), jobs: jobs.number)
+            output: output, jobs: jobs.number)
     }
 }
 

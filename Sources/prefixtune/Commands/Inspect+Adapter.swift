@@ -26,6 +26,8 @@ struct AdapterFacts: Encodable {
     /// "after-prefix" (position n, as the authors and PEFT place it) or "zero"; nil of a LoRA adapter.
     let text_position: String?
     let base_model: String?
+    /// Of the weights that it was trained on, where the file records it.
+    let base_digest: String?
     /// Updated matrices of a LoRA adapter.
     let matrices: Int?
     let file_bytes: Int
@@ -34,7 +36,7 @@ struct AdapterFacts: Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case kind, dialect, length, layers, heads, width, attentions, parameters, stored_parameters, frozen_positions
-        case text_position, base_model, matrices, file_bytes
+        case text_position, base_model, base_digest, matrices, file_bytes
     }
 
     /// Reads what a folder or file says of itself, and the prefix whole where it names the sizes of its model.
@@ -72,6 +74,7 @@ struct AdapterFacts: Encodable {
         frozen_positions = file.frozenLength > 0 ? file.frozenLength : nil
         text_position = try file.textPosition.rawValue
         base_model = file.baseModel
+        base_digest = file.baseDigest?.description
         matrices = nil
         file_bytes = Readable.size(of: file.weightsFile)
     }
@@ -84,6 +87,7 @@ struct AdapterFacts: Encodable {
         parameters = updates.parameterCount
         (stored_parameters, frozen_positions, text_position) = (nil, nil, nil)
         base_model = file.baseModel
+        base_digest = file.baseDigest?.description
         matrices = updates.names.count
         file_bytes = Readable.size(of: file.weightsFile)
     }
@@ -96,6 +100,7 @@ struct AdapterFacts: Encodable {
         parameters = file.parameterCount
         (stored_parameters, frozen_positions, text_position) = (nil, nil, nil)
         base_model = file.baseModel
+        base_digest = file.baseDigest?.description
         matrices = nil
         file_bytes = Readable.size(of: file.weightsFile)
     }
@@ -110,6 +115,7 @@ struct AdapterFacts: Encodable {
         parameters = file.parameterCount
         (stored_parameters, frozen_positions, text_position) = (nil, nil, nil)
         base_model = file.baseModel
+        base_digest = file.baseDigest?.description
         matrices = nil
         file_bytes = Readable.size(of: file.weightsFile)
     }

@@ -71,8 +71,10 @@ struct Pretrain: AsyncParsableCommand {
 
     func run() throws {
         command.common.apply()
+        Interrupt.outliveReaders()
         let folder = command.output
-        try ModelFolder.makeFolder(folder)
+        let lock = try FolderLock(folder)
+        defer { withExtendedLifetime(lock) {} }
         for name in ["config.json", "model.safetensors"]
         where FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path) {
             throw CheckpointError.cannotWrite(

@@ -28,7 +28,6 @@ struct Pull: AsyncParsableCommand {
     }
 
     func run() async throws {
-        Interrupt.listen()
         print(try await ModelReference.hub(HubReference(name)).located(quiet: common.quiet).path)
     }
 }

@@ -33,16 +33,13 @@ struct Push: AsyncParsableCommand {
     }
 
     func run() async throws {
-        Interrupt.listen()
         let hub = try HubDisplay.hub(quiet: common.quiet)
         let display = HubDisplay(hub.environment, quiet: common.quiet)
         let reference = try HubReference(repository: name, revision: revision)
         let (folder, isPrivate, baseModel, message) = (folder, isPrivate, baseModel, message)
-        let commit = try await HubDisplay.untilInterrupted {
-            try await hub.push(
-                adapter: folder, to: reference, isPrivate: isPrivate, baseModel: baseModel, message: message
-            ) { display.show($0) }
-        }
+        let commit = try await hub.push(
+            adapter: folder, to: reference, isPrivate: isPrivate, baseModel: baseModel, message: message
+        ) { display.show($0) }
         if commit.files.isEmpty { common.note("everything is there already") }
         print(commit.url)
     }

@@ -26,10 +26,7 @@ struct Score: AsyncParsableCommand {
     @Option(help: "The file to write the lines to; standard output by default.") var output: URL?
     @OptionGroup(title: "General") var common: CommonOptions
 
-    func run() async throws {
-        Interrupt.listen()
-        try await runOnComputeThread()
-    }
+    func run() async throws { try await runOnComputeThread() }
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
@@ -45,7 +42,6 @@ struct Score: AsyncParsableCommand {
         let begin = Date()
         try ResultOutput.write(to: output) { write in
             try scorer.score(tokenized) { score in
-                if Interrupt.isRequested { throw CommandError.interrupted }
                 try write(try JSONText.line(score))
                 perplexity.add(score)
                 done += 1

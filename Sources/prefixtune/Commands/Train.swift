@@ -12,7 +12,8 @@ struct Train: AsyncParsableCommand {
         discussion: """
             Defaults are the paper's for the task. The output folder gets the adapter in PEFT's layout (adapter_config.json, \
             adapter_model.safetensors), best/ (the same at the least validation loss), training-state/ to resume from, \
-            metrics.jsonl and summary.json. Ctrl-C saves and exits; --resume continues bit for bit.
+            metrics.jsonl and summary.json. Ctrl-C, SIGTERM and a closed terminal save and exit (130, 143, 129); --resume continues \
+            bit for bit.
 
             EXAMPLE
               prefixtune train --model gpt2 --task e2e --data src1_train.txt --validation src1_valid.txt --output e2e-prefix
@@ -41,10 +42,7 @@ struct Train: AsyncParsableCommand {
         try InputFile.validate(inputs)
     }
 
-    func run() async throws {
-        Interrupt.listen()
-        try await runOnComputeThread()
-    }
+    func run() async throws { try await runOnComputeThread() }
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
@@ -52,6 +50,7 @@ struct Train: AsyncParsableCommand {
             ["--output": output], against: ["--model": [model.file], "--init": [prefix.initialization?.file]])
         let (paper, length) = TrainingSettings.paper(task, others.known(method))
         let settings = training.settings(over: paper)
+        let lock = try TrainingRun.claim(output, resumes: resume)
         let folder = try await model.located(quiet: common.quiet)
         let initialization = try await prefix.initialization?.located(quiet: common.quiet)
         let tuned: any TuningMethod
@@ -71,7 +70,7 @@ struct Train: AsyncParsableCommand {
             task.readForTraining(validation.map(\.url)), format: limits.format(of: task), for: tuned)
         let trainer = try Trainer(tuned, examples: examples, settings: settings)
         let run = try TrainingRun(
-            trainer, validation: held, folder: output, resumes: resume,
+            trainer, validation: held, folder: output, resumes: resume, lock: lock,
             details: [
                 "command": CommandLine.arguments.joined(separator: " "), "task": task.rawValue,
                 "data": data.map(\.path).joined(separator: " "),
@@ -82,7 +81,7 @@ struct Train: AsyncParsableCommand {
             "\(counted(examples.count, "example")), \(counted(trainer.totalSteps, "step")); \(tuned.trainableParameterCount) trainable "
                 + "parameters, \(tuned.storedParameterCount) stored, of "
                 + "\(tuned.model.configuration.parameterCount) in the model")
-        try show(run, trainer)
+        try Interrupt.gracefully { try show(run, trainer) }
     }
 
     @Compute private func show(_ run: TrainingRun, _ trainer: Trainer) throws {

@@ -35,16 +35,14 @@ struct Words: AsyncParsableCommand {
         if top < 1 { throw ValidationError("--top is \(top), but at least 1 is needed.") }
     }
 
-    func run() async throws {
-        Interrupt.listen()
-        try await runOnComputeThread()
-    }
+    func run() async throws { try await runOnComputeThread() }
 
     @Compute private func runOnComputeThread() async throws {
         common.apply()
         let loaded = try LanguageModel.load(
             await model.located(quiet: common.quiet), precision: precision, name: model.description)
         let file = try PrefixFile(await prefix.located(quiet: common.quiet))
+        common.warn((file.url.path, file.baseDigest), on: loaded.name, loaded.digest)
         let found = try nearest(to: file.contents(for: loaded.network.shape), loaded)
         let text = json ? try JSONText.document(found.map { WordFacts($0, loaded) }) : table(found, loaded)
         try ResultOutput.write(to: nil) { try $0(text) }
@@ -64,7 +62,6 @@ struct Words: AsyncParsableCommand {
                 to: prefix, before: attentions.isEmpty ? nil : attentions, layers: layers.isEmpty ? [0] : layers,
                 count: top
             ) { share in
-                if Interrupt.isRequested { throw CommandError.interrupted }
                 let seconds = Date().timeIntervalSince(begin)
                 display.update(
                     Int(100 * share), of: 100, facts: "of the vocabulary read",

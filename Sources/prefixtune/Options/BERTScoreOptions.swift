@@ -31,7 +31,6 @@ struct BERTScoreOptions: ParsableArguments {
         bootstrap: Bootstrap?, _ common: CommonOptions
     ) async throws {
         guard let bertScore else { return }
-        Interrupt.listen()
         let folder = try await bertScore.located(quiet: common.quiet)
         let used = references.map { Array($0.prefix(report.suite.referenceLimit ?? .max)) }
         let (scores, others, signature) = try await scores(
@@ -50,7 +49,6 @@ struct BERTScoreOptions: ParsableArguments {
         let found = try systems.map { texts in
             defer { before += texts.count }
             return try scorer.scores(of: texts, against: references) { count in
-                if Interrupt.isRequested { throw CommandError.interrupted }
                 let done = before + count
                 let seconds = Date().timeIntervalSince(begin)
                 display.update(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LanguageModels
 import Tensors
 
 /// Options that every command has.
@@ -22,7 +23,21 @@ struct CommonOptions: ParsableArguments {
 
     /// A line about what happens, on standard error, unless quiet.
     func note(_ text: @autoclosure () -> String) {
-        if !quiet { FileHandle.standardError.write(Data((text() + "\n").utf8)) }
+        if !quiet { StandardError.write(text() + "\n") }
+    }
+}
+
+extension CommonOptions {
+    /// Warns where an adapter was trained on other weights than those in use.
+    ///
+    /// - Parameters:
+    ///   - adapter: The adapter's place, and what it records; nil where it records nothing.
+    ///   - digest: Of the weights in use.
+    func warn(_ adapter: (name: String, digest: Digest?), on model: String, _ digest: Digest?) {
+        guard let recorded = adapter.digest, let digest, recorded != digest else { return }
+        note(
+            "Warning: \(adapter.name) was trained on other weights (digest \(recorded)) than those of \(model) (\(digest)); "
+                + "what it does to them is not what it was trained for")
     }
 }
 

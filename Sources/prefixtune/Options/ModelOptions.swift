@@ -31,12 +31,17 @@ struct ModelOptions: ParsableArguments {
         let folder = try await model.located(quiet: common.quiet)
         let prefix = try await prefix?.located(quiet: common.quiet)
         let lora = try await lora?.located(quiet: common.quiet)
-        let adapters = try lora.map { try LowRankFile($0).updates(merging: mergeLora, alpha: loraAlpha) }
+        let lowRank = try lora.map { try LowRankFile($0) }
+        let adapters = try lowRank?.updates(merging: mergeLora, alpha: loraAlpha)
         let adapterFolder = try await adapter?.located(quiet: common.quiet)
-        let bottleneck = try adapterFolder.map { try BottleneckFile($0).adapters() }
+        let bottleneckFile = try adapterFolder.map { try BottleneckFile($0) }
+        let bottleneck = try bottleneckFile?.adapters()
         let model = try LanguageModel.load(
             folder, precision: precision, adapters: adapters,
             trained: bottleneck.map { TrainedAdapters(bottleneck: $0) }, name: model.description)
+        for (place, digest) in [(lora, lowRank?.baseDigest), (adapterFolder, bottleneckFile?.baseDigest)] {
+            common.warn((place?.path ?? "", digest), on: model.name, model.weightsDigest)
+        }
         let sources = ["model": folder, "prefix": prefix, "lora": lora, "adapter": adapterFolder].compactMapValues(
             \.self)
         let positions = model.network.shape.positionCount
@@ -44,11 +49,14 @@ struct ModelOptions: ParsableArguments {
             return LoadedModel(model: model, start: nil, positions: positions, sources: sources)
         }
         if InfixFile.isInfix(prefix) {
-            let start = InitialKeyValues(afterPrompt: try InfixFile(prefix).infix(for: model))
+            let file = try InfixFile(prefix)
+            common.warn((prefix.path, file.baseDigest), on: model.name, model.digest)
+            let start = InitialKeyValues(afterPrompt: try file.infix(for: model))
             return LoadedModel(
                 model: model, start: start, positions: positions - start.decoderPositions, sources: sources)
         }
         let file = try PrefixFile(prefix), loaded = try file.prefix(for: model)
+        common.warn((prefix.path, file.baseDigest), on: model.name, model.digest)
         if common.verbose {
             common.note(
                 "prefix of \(counted(loaded.length, "position")) (\(file.dialect.title)), trained on "

@@ -50,9 +50,7 @@ enum ModelReference: ExpressibleByArgument, CustomStringConvertible {
             let hub = try HubDisplay.hub(quiet: quiet)
             let display = HubDisplay(hub.environment, quiet: quiet)
             do {
-                return try await HubDisplay.untilInterrupted {
-                    try await hub.snapshot(of: reference) { display.show($0) }
-                }
+                return try await hub.snapshot(of: reference) { display.show($0) }
             } catch HubError.unreachable(let host, let reason) {
                 throw CommandError.unreachableModel(name: reference.description, host: host, reason: reason)
             }
@@ -95,25 +93,7 @@ final class HubDisplay: Sendable {
     /// A hub that says on standard error what the user may want to know.
     static func hub(quiet: Bool) throws -> Hub {
         try Hub { note in
-            if !quiet { FileHandle.standardError.write(Data((note + "\n").utf8)) }
-        }
-    }
-
-    /// Runs `work`, and cancels it where a stop is asked for.
-    ///
-    /// - Throws: `CommandError.interrupted`, and what the work throws.
-    static func untilInterrupted<Value: Sendable>(
-        _ work: @escaping @Sendable () async throws -> Value
-    ) async throws -> Value {
-        try await withThrowingTaskGroup(of: Value?.self) { group in
-            group.addTask { try await work() }
-            group.addTask {
-                while !Interrupt.isRequested { try await Task.sleep(for: .milliseconds(50)) }
-                return nil
-            }
-            defer { group.cancelAll() }
-            guard let first = try await group.next(), let value = first else { throw CommandError.interrupted }
-            return value
+            if !quiet { StandardError.write(note + "\n") }
         }
     }
 
