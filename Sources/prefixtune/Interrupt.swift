@@ -39,12 +39,13 @@ enum Interrupt {
     /// Whether a stop was asked for while ``gracefully(deadline:_:)`` runs.
     static var isRequested: Bool { requested.load(ordering: .relaxed) != 0 }
 
-    /// Runs work that looks for ``isRequested`` and saves then. What it prints may go to nobody.
+    /// Goes on where nobody reads what is printed any more: for commands whose work is in files.
+    static func outliveReaders() { signal(SIGPIPE, SIG_IGN) }
+
+    /// Runs work that looks for ``isRequested`` and saves then.
     ///
     /// - Parameter deadline: Seconds after which the process ends in any case; nil for none.
     static func gracefully<Result>(deadline: Double? = nil, _ body: () throws -> Result) rethrows -> Result {
-        // A closed pipe is no reason to lose work.
-        signal(SIGPIPE, SIG_IGN)
         grace.withLock { $0 = (true, deadline) }
         return try body()
     }

@@ -102,6 +102,25 @@ import Testing
                 }
                 let other = failure(ExperimentError.self) { try Self.experiment("length", in: parts).run() }
                 #expect(other?.description.contains("its settings were others") == true)
+
+                // A damaged result is not silently done again, and neither are results of another model added.
+                let result = parts.appendingPathComponent("runs/\(experiment.runs[1].identifier)/result.json")
+                let whole = try Data(contentsOf: result)
+                try whole.dropLast(20).write(to: result)
+                let damaged = failure(ExperimentError.self) {
+                    try Self.experiment("length", in: parts, rows).run()
+                }
+                #expect(damaged == .badResult(file: result.path))
+                try whole.write(to: result)
+                let file = parts.appendingPathComponent("experiment.json")
+                let text = try String(contentsOf: file, encoding: .utf8)
+                let changed = text.replacing(/"weights" : "[0-9a-f]{16}"/, with: "\"weights\" : \"0123456789abcdef\"")
+                #expect(changed != text)
+                try Data(changed.utf8).write(to: file)
+                let foreign = failure(ExperimentError.self) {
+                    try Self.experiment("length", in: parts, rows).run()
+                }
+                #expect(foreign?.description.contains("its model has other weights") == true)
             }
         }
     }

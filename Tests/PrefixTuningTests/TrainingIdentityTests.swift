@@ -54,10 +54,9 @@ import Testing
     func forgedProgress(change: String) throws {
         try withTrainingFolder { folder in
             try Self.save(to: folder)
-            let name = change.prefix { $0 != ":" }
+            let name = change.prefix { $0 != ":" }, isList = change.hasSuffix("]")
+            let pattern = try Regex("\(name):" + (isList ? "\\[[^\\]]*\\]" : "[^,}{\\[]+"))
             try Self.rewrite(folder) { text in
-                let pattern = try Regex("\(name):(\\[[^\\]]*\\]|[^,}]*)")
-                // The batch size of the settings has the same name; the order's comes first.
                 #expect(text.contains(pattern))
                 text = text.replacing(pattern, with: change)
             }
@@ -170,7 +169,7 @@ import Testing
             ] {
                 #expect(changed.weightsDigest == model.digest && changed.digest != model.digest)
             }
-            for precision in WeightPrecision.allCases {
+            for precision in [WeightPrecision.float32, .stored, .int8] {
                 #expect(try LanguageModel.load(base, precision: precision).digest == model.digest, "\(precision)")
             }
         }

@@ -157,7 +157,7 @@ import Testing
         try withTrainingFolder { folder in
             let url = folder.appendingPathComponent("metrics.jsonl")
             @Compute func line(_ step: Int) -> String { "{\"seconds\":\(step),\"step\":\(step),\"tokens\":7}\n" }
-            let four = (1...4).map(line).joined()
+            let four = (1...4).map { line($0) }.joined()
             for ending in ["", "{\"step\": 5, \"lo", "garbage\n", "{\"step\": 1e300}\n", line(5), "{}\n", "\n\n"] {
                 try Data((four + ending).utf8).write(to: url)
                 let file = try MetricsFile(url, keeping: 4, upTo: 4)
@@ -276,7 +276,7 @@ import Testing
         }
     }
 
-    @Test("a run that is stopped within a step, or within a validation, continues to the same bits", arguments: 0..<40)
+    @Test("a run that is stopped within a step, or within a validation, continues to the same bits", arguments: 0..<24)
     func stoppedAnywhere(query: Int) throws {
         let model = try TinyModel.worded(), held = TinyModel.examples(6, vocabulary: 300, seed: 8)
         try withTrainingFolder { folder in
@@ -316,17 +316,11 @@ import Testing
         let model = try TinyModel.worded()
         try withTrainingFolder { folder in
             let run = try TrainingRun(Self.trainer(model), validation: [], folder: folder, resumes: false)
-            for resumes in [false, true] {
-                let error = failure(CheckpointError.self) {
-                    _ = try TrainingRun(Self.trainer(model), validation: [], folder: folder, resumes: resumes)
-                }
-                guard case .inUse(_, let holder)? = error else {
-                    // Nothing is there to resume before the first state.
-                    #expect(resumes && error == nil)
-                    continue
-                }
-                #expect(holder.hasPrefix("process \(ProcessInfo.processInfo.processIdentifier) on "))
+            let error = failure(CheckpointError.self) {
+                _ = try TrainingRun(Self.trainer(model), validation: [], folder: folder, resumes: false)
             }
+            guard case .inUse(_, let holder)? = error else { throw try #require(error) }
+            #expect(holder.hasPrefix("process \(ProcessInfo.processInfo.processIdentifier) on "))
             _ = try run.run()
         }
     }

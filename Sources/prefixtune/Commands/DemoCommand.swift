@@ -26,6 +26,7 @@ struct DemoCommand: AsyncParsableCommand {
     func run() async throws { try await runOnComputeThread() }
 
     @Compute private func runOnComputeThread() throws {
+        Interrupt.outliveReaders()
         common.apply()
         var settings = Demo.Settings()
         settings.seed = seed
@@ -42,7 +43,6 @@ struct DemoCommand: AsyncParsableCommand {
                 if common.verbose { display.note(String(format: "step %d: validation loss %.4f", step, loss)) }
             }
         }
-        signal(SIGPIPE, SIG_IGN)
         let results = try demo.run()
         print(Self.table(results))
         print("The report is at \(output.appendingPathComponent("report.html").path)")

@@ -61,6 +61,7 @@ struct ExperimentCommand: AsyncParsableCommand {
     func run() async throws { try await runOnComputeThread() }
 
     @Compute private func runOnComputeThread() async throws {
+        Interrupt.outliveReaders()
         common.apply()
         let folder = output ?? URL(fileURLWithPath: "experiment-\(name)")
         let lock = dryRun ? nil : try FolderLock(folder)

@@ -45,6 +45,7 @@ struct Train: AsyncParsableCommand {
     func run() async throws { try await runOnComputeThread() }
 
     @Compute private func runOnComputeThread() async throws {
+        Interrupt.outliveReaders()
         common.apply()
         try ResultOutput.check(
             ["--output": output], against: ["--model": [model.file], "--init": [prefix.initialization?.file]])
