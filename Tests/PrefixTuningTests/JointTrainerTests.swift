@@ -76,7 +76,8 @@ import Testing
         let value = trainers[0].method.parameters[0].value
         value.assign([Float](repeating: .nan, count: value.count))
         let outcomes = together.step()
-        guard case .failure(.diverged(step: 2, _, _, _, _))? = outcomes[0], case .success(let step)? = outcomes[1] else {
+        guard case .failure(.diverged(step: 2, _, _, _, _))? = outcomes[0], case .success(let step)? = outcomes[1]
+        else {
             Issue.record("a divergence and a step were expected, not \(outcomes)")
             return
         }

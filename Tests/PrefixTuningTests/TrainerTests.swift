@@ -166,7 +166,7 @@ import Testing
             before = method.bits
             thrown = failure(TrainingError.self) { _ = try trainer.step() }
         }
-        guard case .diverged(let step, _, _, let rate) = try #require(thrown) else {
+        guard case .diverged(let step, _, _, let rate, _) = try #require(thrown) else {
             Issue.record("\(String(describing: thrown))")
             return
         }
