@@ -82,6 +82,11 @@ enum Interrupt {
 
     private static func end(by number: Int32) -> Never {
         signal(number, SIG_DFL)
+        // Threads of the runtime have signals blocked.
+        var only = sigset_t()
+        sigemptyset(&only)
+        sigaddset(&only, number)
+        pthread_sigmask(SIG_UNBLOCK, &only, nil)
         raise(number)
         // The first process of a container is not ended by signals.
         _exit(128 + number)

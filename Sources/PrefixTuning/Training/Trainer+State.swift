@@ -105,10 +105,16 @@ extension Trainer {
         let text = Data((file.metadata[progressKey] ?? "").utf8), decoder = JSONDecoder()
         // A damaged version would be reported as another version: the checksum goes first where there is one.
         let version = (try? decoder.decode(Version.self, from: text))?.format
-        if version == format || file.names.contains(SafetensorsFile.sealPattern) { try file.checkSeal() }
+        if version == format || file.names.contains(SafetensorsFile.sealPattern) {
+            do {
+                try file.checkSeal()
+            } catch CheckpointError.malformed(let path, let problem) {
+                throw TrainingError.damagedState(file: path, problem: problem)
+            }
+        }
         guard version == format else { throw TrainingError.otherFormat(folder: folder.path, found: version ?? 1) }
         guard let progress = try? decoder.decode(Progress.self, from: text), progress.isValid else {
-            throw CheckpointError.malformed(file: file.path, problem: "its progress is none that a run can come to")
+            throw TrainingError.damagedState(file: file.path, problem: "its progress is none that a run can come to")
         }
         return progress
     }

@@ -13,6 +13,8 @@ public enum TrainingError: Error, Equatable {
     case nothingToResume(folder: String)
     /// The saved state belongs to another run.
     case otherRun(folder: String, difference: String)
+    /// The saved state is not what was written.
+    case damagedState(file: String, problem: String)
     /// The saved state is in a form that another version of the program wrote.
     case otherFormat(folder: String, found: Int)
     /// The folder holds a run already.
@@ -46,6 +48,8 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
         case .otherRun(let folder, let difference):
             "the training state in \(folder) belongs to another run: \(difference); "
                 + "repeat the run's settings, or leave out --resume and choose another output folder"
+        case .damagedState(let file, let problem):
+            "the training state \(file) is damaged: \(problem); put a copy in its place, or start anew in another output folder"
         case .otherFormat(let folder, let found):
             "the training state in \(folder) is of format \(found), and this version of prefixtune continues format 2; "
                 + "continue with the version that wrote it, or start anew in another output folder"

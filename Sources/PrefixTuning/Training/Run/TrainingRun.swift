@@ -79,7 +79,7 @@ import Tensors
         validations = try MetricsFile(
             folder.appendingPathComponent("validation.jsonl"), keeping: trainer.validationCount,
             upTo: trainer.stepCount)
-        seconds = metrics.last["seconds"] ?? 0
+        seconds = metrics.last["seconds"].flatMap { (0..<1e10).contains($0) ? $0 : nil } ?? 0
     }
 
     /// Takes a folder for a run, before a model is loaded for it: no other process can work there until the lock is gone.

@@ -47,7 +47,11 @@ public struct TrainingSummary: Codable, Sendable {
         steps = trainer.stepCount
         tokens = trainer.tokensSeen
         self.seconds = seconds
-        let start = (metrics.count > 2 ? metrics.start : nil) ?? (tokens: 0, seconds: 0)
+        var start = (metrics.count > 2 ? metrics.start : nil) ?? (tokens: 0, seconds: 0)
+        // The lines are what the file says, which anybody may have changed.
+        if !(0...Double(tokens)).contains(start.tokens) || !(0...max(0, seconds)).contains(start.seconds) {
+            start = (0, 0)
+        }
         tokens_per_second = (Double(trainer.tokensSeen) - start.tokens) / max(1e-9, seconds - start.seconds)
         peak_memory_bytes = ProcessMemory.peak
         trainable_parameters = trainer.method.trainableParameterCount
