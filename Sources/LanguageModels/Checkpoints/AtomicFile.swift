@@ -98,9 +98,15 @@ public enum AtomicFile {
     /// To be called where no other process writes there.
     public static func removeLeftovers(in folder: URL) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        where name.wholeMatch(of: /\..+\.[0-9]+-[0-9a-z]+\.tmp/) != nil {
+        where name.wholeMatch(of: /\..+\.[0-9]+-[0-9a-z]+\.tmp/) != nil || isFoundations(name) {
             _ = SystemCall.retried { unlink(folder.appendingPathComponent(name).path) }
         }
+    }
+
+    /// Whether Foundation's atomic writing, by which tokenizers are written, makes such names: `.NAME.UUID`.
+    private static func isFoundations(_ name: String) -> Bool {
+        let parts = name.split(separator: ".")
+        return name.hasPrefix(".") && parts.count > 1 && parts.last.flatMap { UUID(uuidString: String($0)) } != nil
     }
 
     /// Makes the renaming itself durable. Not every file system can, and a folder may be one to write in but not to read;

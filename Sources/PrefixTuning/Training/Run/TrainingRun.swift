@@ -64,14 +64,10 @@ import Tensors
         try Trainer.check(validation, for: trainer.method)
         self.lock = try lock ?? Self.claim(folder, resumes: resumes)
         trainer.validationDigest = validation.digest
-        if resumes {
-            let state = Self.stateFolder(folder)
-            try trainer.restoreState(from: state)
-        }
-        // A run that ended before it had a state leaves something behind, too.
-        for part in [folder, Self.stateFolder(folder), folder.appendingPathComponent("best")] {
-            AtomicFile.removeLeftovers(in: part)
-        }
+        let state = Self.stateFolder(folder)
+        if resumes { try trainer.restoreState(from: state) }
+        // Of a process that was killed, before its first state perhaps.
+        for part in [folder, state, folder.appendingPathComponent("best")] { AtomicFile.removeLeftovers(in: part) }
         // The state before the first step has no checkpoint beside it.
         hasCheckpoint = trainer.stepCount > 0
         metrics = try MetricsFile(
