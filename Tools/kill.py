@@ -121,7 +121,7 @@ def interrupted(arguments, work, delay, number):
         process.send_signal(number)
     code = process.wait(timeout=600)
     seconds = time.monotonic() - begin
-    if was_running and code not in (0, -number):
+    if was_running and code not in (0, -number, 128 + number):
         sys.exit(f"{' '.join(arguments)}\nended with {code} after {signal.Signals(number).name}")
     return was_running and code != 0, seconds
 
