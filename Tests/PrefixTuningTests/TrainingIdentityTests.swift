@@ -61,7 +61,12 @@ import Testing
                 text = text.replacing(pattern, with: change)
             }
             let trainer = try TrainerStateTests.prefixTrainer(TinyModel.worded())
-            #expect(throws: (any Error).self) { try trainer.restoreState(from: folder) }
+            do {
+                try trainer.restoreState(from: folder)
+                Issue.record("the state was taken")
+            } catch {
+                #expect("\(error)".contains("its progress is none that a run can come to"), "\(error)")
+            }
             #expect(trainer.stepCount == 0)
         }
     }
@@ -104,7 +109,7 @@ import Testing
             }
             try trainer().saveState(to: state)
             let next = try trainer()
-            #expect(throws: Never.self) { try next.restoreState(from: state) }
+            try next.restoreState(from: state)
             // One bit of one frozen weight, the lowest of its fraction.
             let file = base.appendingPathComponent("model.safetensors")
             var data = try Data(contentsOf: file)
@@ -129,11 +134,9 @@ import Testing
                 }
                 #expect(error?.description.contains("another run: its validation data was another") == true)
             }
-            #expect(throws: Never.self) {
-                _ = try TrainingRun(
-                    TrainingRunTests.trainer(model), validation: held, folder: folder, resumes: true
-                ).run()
-            }
+            let run = try TrainingRun(
+                TrainingRunTests.trainer(model), validation: held, folder: folder, resumes: true)
+            #expect(try run.run().ending == .finished)
         }
     }
 
