@@ -7,7 +7,7 @@ import Tokenizers
 @Suite("Seeds of the fuzzers")
 struct CorpusTests {
     private static let corpora = Fixtures.goldens.deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("Fuzzing/Corpora")
+        .appendingPathComponent("Fuzzing/corpus")
 
     @Test(arguments: [("tokenizer", "tokenizer.json"), ("sentencepiece", "spiece.model")])
     func seeds(target: String, name: String) throws {

@@ -5,14 +5,20 @@ package final class AppendedFile {
     private let descriptor: Int32
     private let file: String
 
-    /// Opens a file, made where there is none, and cuts off what follows its first bytes.
+    /// Opens a file, made where there is none.
     ///
-    /// - Parameter size: How many bytes stay.
     /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``.
-    package init(_ url: URL, keeping size: Int) throws {
+    package init(_ url: URL) throws {
         file = url.path
         descriptor = SystemCall.retried { open(url.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666) }
-        guard descriptor >= 0, SystemCall.retried({ ftruncate(descriptor, off_t(size)) }) == 0 else {
+        guard descriptor >= 0 else { throw AtomicFile.Output.failure(errno, file: file) }
+    }
+
+    /// Cuts off what follows the first bytes.
+    ///
+    /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``.
+    package func truncate(to size: Int) throws {
+        guard SystemCall.retried({ ftruncate(descriptor, off_t(size)) }) == 0 else {
             throw AtomicFile.Output.failure(errno, file: file)
         }
     }

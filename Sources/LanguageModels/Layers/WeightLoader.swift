@@ -108,15 +108,18 @@ public struct WeightLoader {
         self.scope = scope
     }
 
-    /// Of the weights taken from the checkpoint so far; see ``CheckpointReader/digest``.
-    public var weightsDigest: Digest { reader.digest }
+    /// Of the weights taken from the checkpoint so far; see ``CheckpointReader/digest``. Nil where an adapter holds some in
+    /// their place: those of the checkpoint were not all read.
+    public var weightsDigest: Digest? { adapters?.replaced == nil ? reader.digest : nil }
 
     /// The same with the adapters that were put into the model with values of their own, merged or beside the weights.
-    public var digest: Digest {
-        let parts = [adapters?.digest, trained?.bottleneck?.givenDigest].compactMap(\.self)
-        guard !parts.isEmpty else { return weightsDigest }
+    ///
+    /// - Throws: ``CheckpointError`` where the file of replaced tensors cannot be read.
+    public func digest() throws -> Digest {
+        let parts = [try adapters?.digest(), trained?.bottleneck?.givenDigest].compactMap(\.self)
+        guard !parts.isEmpty else { return reader.digest }
         var digester = Digester()
-        for part in [weightsDigest] + parts { digester.add(part) }
+        for part in [reader.digest] + parts { digester.add(part) }
         return digester.digest
     }
 

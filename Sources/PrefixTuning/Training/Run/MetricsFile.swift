@@ -22,6 +22,7 @@ struct MetricsFile {
     ///   - step: The state's step: a line of a later one does not belong to it.
     /// - Throws: `CheckpointError.cannotWrite`.
     init(_ url: URL, keeping lines: Int, upTo step: Int) throws {
+        file = try AppendedFile(url)
         var end = 0
         if lines > 0, let data = try? Data(contentsOf: url, options: .mappedIfSafe) {
             var rest = data[...]
@@ -33,7 +34,7 @@ struct MetricsFile {
                 end = rest.startIndex
             }
         }
-        file = try AppendedFile(url, keeping: end)
+        try file.truncate(to: end)
     }
 
     private mutating func note(_ values: [String: Double]?) {

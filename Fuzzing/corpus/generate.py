@@ -1,6 +1,6 @@
 """Writes the seeds of `tokenizer` and `sentencepiece`: files made to crash a reader or to exhaust the machine, small.
 
-    python3 Fuzzing/Corpora/generate.py
+    python3 Fuzzing/corpus/generate.py
 """
 
 import json
