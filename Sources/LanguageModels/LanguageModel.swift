@@ -78,7 +78,8 @@ import Tokenizers
         let precision: WeightPrecision = if case .frozen(_, let precision) = use { precision } else { .float32 }
         return try LanguageModel(
             name: name ?? folder.path, tokenizer: tokenizer, configuration: configuration, network: network,
-            conventions: conventions, precision: precision, weightsDigest: loader.weightsDigest, digest: loader.digest())
+            conventions: conventions, precision: precision, weightsDigest: loader.weightsDigest, digest: loader.digest()
+        )
     }
 
     /// A model from its parts.

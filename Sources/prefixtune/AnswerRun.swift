@@ -99,6 +99,7 @@ import Tokenizers
         let run = try begin(from: first)
         var waiting: [Int: [(answer: Int, generation: Generation)]] = [:], done: Set<Int> = [], next = 0
         while let step = try run.next() {
+            if Interrupt.isRequested { throw CommandError.interrupted }
             for (prompt, answer, generation) in step.finished {
                 waiting[prompt, default: []].append((answer, generation))
             }

@@ -43,6 +43,7 @@ struct PrefixTune: AsyncParsableCommand {
             let isUsage = code == .validationFailure
             let message = isUsage ? PrefixTune.fullMessage(for: error) : "Error: \(error)"
             StandardError.write(message + "\n")
+            Interrupt.conclude()
             exit(isUsage ? 2 : 1)
         }
     }

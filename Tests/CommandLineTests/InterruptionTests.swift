@@ -186,18 +186,24 @@ import Testing
 
     @Test func aFolderBelongsToOneProcess() async throws {
         let workspace = try Workspace()
-        let running = try Tool.start(arguments(workspace, "run"), in: workspace)
-        #expect(try await wait(for: 120, of: workspace["run"], while: running.process) >= 120)
-        for more in [[], ["--resume"]] {
-            let other = try await Tool.run(arguments(workspace, "run") + more, in: workspace)
-            #expect(other.code == 1)
-            #expect(
-                other.errors.hasPrefix(
-                    "Error: \(workspace["run/training-state"].path) is being written to by process "
-                        + "\(running.process.processIdentifier) on "), "\(other.errors)")
+        let others = [[], ["--resume"]].enumerated().map { index, more in
+            "\(Tool.line(arguments(workspace, "run") + more)) 2> other\(index); echo $? > code\(index)"
         }
-        kill(running.process.processIdentifier, SIGKILL)
-        _ = try await running.result()
+        let result = try await Tool.shell(
+            Tool.interruption(
+                arguments(workspace, "run"), by: SIGKILL, after: 120, linesOf: "run/metrics.jsonl",
+                first: others.joined(separator: "\n") + "\necho $pid > pid"),
+            in: workspace)
+        #expect(result.code == 128 + SIGKILL)
+        let pid = try workspace.text("pid").dropLast()
+        for index in 0..<2 {
+            #expect(try workspace.text("code\(index)") == "1\n")
+            let other = try workspace.text("other\(index)")
+            #expect(
+                other.hasPrefix(
+                    "Error: \(workspace["run/training-state"].path) is being written to by process \(pid) on "),
+                "\(other)")
+        }
         let resumed = try await Tool.run(arguments(workspace, "run", "--resume"), in: workspace)
         #expect(resumed.code == 0, "\(resumed.errors)")
         #expect(try workspace.text("run/metrics.jsonl").split(separator: "\n").count == Self.steps)

@@ -4,7 +4,7 @@ import Testing
 /// Answers of runs that end early: what is there is kept, and a resumed run ends with the same bytes.
 @Suite struct ResumedAnswersTests {
     /// Enough for seconds: a signal must come before the end.
-    private static let count = 150
+    private static let count = 600
 
     private func workspace() throws -> Workspace {
         let workspace = try Workspace()
@@ -26,10 +26,10 @@ import Testing
     private func interrupt(_ workspace: Workspace, by number: Int32, _ more: String...) async throws -> (
         Int, Tool.Result
     ) {
-        let running = try Tool.start(arguments("texts.jsonl") + more, in: workspace)
-        while running.process.isRunning, try lines(workspace) < 5 { try await Task.sleep(for: .milliseconds(2)) }
-        kill(running.process.processIdentifier, number)
-        let result = try await running.result()
+        // A shell waits: tests that run side by side may wake too late.
+        let result = try await Tool.shell(
+            Tool.interruption(arguments("texts.jsonl") + more, by: number, after: 5, linesOf: "texts.jsonl.partial"),
+            in: workspace)
         return (try lines(workspace), result)
     }
 
@@ -46,8 +46,9 @@ import Testing
         #expect(count >= 5 && count < Self.count)
         #expect(try workspace.text("texts.jsonl") == "what was there before")
         if number == SIGINT {
+            #expect(stopped.code == 128 + SIGINT)
             #expect(
-                stopped.errors.hasSuffix(
+                stopped.errors.contains(
                     "Error: interrupted after \(count) of \(Self.count) prompts; their answers are in "
                         + "\(workspace["texts.jsonl.partial"].path), and the same command with --resume goes on after them\n"
                 ))
@@ -109,12 +110,15 @@ import Testing
 
     @Test func oneProcessAtATime() async throws {
         let workspace = try workspace()
-        let running = try Tool.start(arguments("texts.jsonl"), in: workspace)
-        while running.process.isRunning, try lines(workspace) < 1 { try await Task.sleep(for: .milliseconds(2)) }
-        let second = try await Tool.run(arguments("texts.jsonl", "--resume"), in: workspace)
-        #expect(second.code == 1 && second.errors.contains("another process is writing "), "\(second.errors)")
-        running.process.terminate()
-        _ = try await running.result()
+        let result = try await Tool.shell(
+            Tool.interruption(
+                arguments("texts.jsonl"), by: SIGTERM, after: 1, linesOf: "texts.jsonl.partial",
+                first: Tool.line(arguments("texts.jsonl", "--resume")) + " 2> second; echo $? > code"),
+            in: workspace)
+        #expect(result.code == SIGTERM + 128)
+        let second = try workspace.text("second")
+        #expect(try workspace.text("code") == "1\n")
+        #expect(second.contains("another process is writing "), "\(second)")
     }
 
     @Test(.enabled(if: SmallDisk.isPossible, "this process may not mount file systems"))

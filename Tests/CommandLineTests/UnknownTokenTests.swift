@@ -47,7 +47,8 @@ import Testing
                 "train", "--data", "new.jsonl", "--output", "out", "--steps", "1", "--batch-size", "1",
                 "--learning-rate",
                 "0.01",
-            ], ["generate", "--prompt", "the <new> cat"], ["generate", "--input", "new.jsonl"],
+            ], ["generate", "--prompt", "the <new> cat"],
+            ["generate", "--input", "new.jsonl", "--max-new-tokens", "2"],
             ["score", "--data", "new.jsonl"],
         ])
     func data(arguments: [String]) async throws {

@@ -11,10 +11,8 @@ import Testing
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let file = folder.appendingPathComponent("config.json")
-        try Data(
-            #"{"model_type":"\#(type)","vocab_size":300,"hidden_size":64,"d_model":64,"num_attention_heads":4,\#(ends)}"#
-                .utf8
-        ).write(to: file)
+        let sizes = #""vocab_size":300,"hidden_size":64,"d_model":64,"num_attention_heads":4,"num_key_value_heads":4"#
+        try Data(#"{"model_type":"\#(type)",\#(sizes),\#(ends)}"#.utf8).write(to: file)
         try Data("{\(ends)}".utf8).write(to: folder.appendingPathComponent("generation_config.json"))
         let configuration = try ModelConfigurationFile.read(from: file)
         return (configuration, try GenerationConventions.read(folder, configuration))

@@ -148,8 +148,8 @@ struct LoadingTests {
     @Test(
         "chains of steps that would fill the memory are refused",
         arguments: [
-            #"{"type":"Replace","pattern":{"String":"a"},"content":"aaaaaaaaaa"}"#,
-            #"{"type":"Replace","pattern":{"Regex":"a*"},"content":"aaaaaaaaaa"}"#,
+            #"{"type":"Replace","pattern":{"String":"a"},"content":"aaaaaa"}"#,
+            #"{"type":"Replace","pattern":{"Regex":"a*"},"content":"aaa"}"#,
             #"{"type":"Prepend","prepend":"aaaaaaaaaa"}"#, #"{"type":"ByteLevel"}"#,
         ])
     func growth(step: String) throws {

@@ -53,15 +53,24 @@ public struct ReplacedTensors: Sendable {
     /// A checkpoint in which the tensors are replaced.
     func over(_ base: any TensorSource) -> any TensorSource { Overlay(base: base, replaced: self) }
 
-    /// What answers for a replaced tensor: only for one that the checkpoint has, or for a head, which a tied model has none of.
+    /// What answers for a replaced tensor: only for one that the checkpoint has, under its name there, or for a head where it
+    /// has none, as of a tied model.
     private struct Overlay: TensorSource {
         let base: any TensorSource
         let replaced: ReplacedTensors
+        let hasHead: Bool
+
+        init(base: any TensorSource, replaced: ReplacedTensors) {
+            self.base = base
+            self.replaced = replaced
+            hasHead = base.names.contains { ModuleName.canonical($0) == "\(ModuleName.head).weight" }
+        }
 
         private func key(_ name: String) -> String? {
             let canonical = ModuleName.canonical(name)
             guard let key = replaced.keys[canonical] else { return nil }
-            return base.shape(of: name) != nil || canonical == "\(ModuleName.head).weight" ? key : nil
+            if base.shape(of: name) != nil { return key }
+            return canonical == "\(ModuleName.head).weight" && !hasHead ? key : nil
         }
 
         /// The same, for reading it.

@@ -51,16 +51,17 @@ public final class TrainedLowRankUpdates {
     }
 
     /// Whether a matrix is to be updated.
-    func reaches(_ name: String) -> Bool { ModuleName.matches(name, targets) }
+    func reaches(_ name: String) -> Bool {
+        if ModuleName.matches(name, targets) { return true }
+        others.insert(name.split(separator: ".").last.map(String.init) ?? name)
+        return false
+    }
 
     /// The updated map over a frozen one, or nil where it is not among the targets.
     ///
     /// - Parameter base: Without a bias where lengths are trained.
     func map(over base: any LinearMap, name: String) -> (any LinearMap)? {
-        guard reaches(name) else {
-            others.insert(name.split(separator: ".").last.map(String.init) ?? name)
-            return nil
-        }
+        guard reaches(name) else { return nil }
         let bound = 1 / Double(base.inputWidth).squareRoot()
         let down = Tensor.filled([rank, base.inputWidth], tape: tape) {
             Float((2 * generator.uniform() - 1) * bound)

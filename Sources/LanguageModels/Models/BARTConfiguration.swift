@@ -60,6 +60,9 @@ public struct BARTConfiguration: ModelConfiguration {
         attentionDropout = try file.probability("attention_dropout", default: 0)
         endTokens = try file.endTokens("eos_token_id", default: [2])
         startToken = try file.token("decoder_start_token_id", vocabulary: vocabularySize, default: 2) ?? 2
+        guard Int(startToken) < vocabularySize else {
+            throw file.invalid("vocab_size", "the decoder's start token, \(startToken), is beyond \(vocabularySize)")
+        }
         fileContents = file.contents
         for (name, stack) in [("encoder", encoder), ("decoder", decoder)]
         where !width.isMultiple(of: stack.headCount) {

@@ -11,7 +11,7 @@ struct PEFTLowRankConfiguration: Sendable {
         var use_rslora: Bool?
         var use_dora: Bool?
         var bias: String?
-        var rank_pattern: [String: Int]?
+        var rank_pattern: [String: Double]?
         var alpha_pattern: [String: Double]?
         var modules_to_save: [String]?
     }
@@ -73,12 +73,18 @@ struct PEFTLowRankConfiguration: Sendable {
                 "init_lora_weights is \"\(method)\", which changed the base model's weights; convert the adapter with PEFT's "
                     + "path_initial_model_for_weight_conversion")
         }
+        // Foundation names no key where a number of an object is not whole.
+        for (pattern, rank) in file.rank_pattern ?? [:] where !(1...0x1p20).contains(rank) || rank != rank.rounded() {
+            throw refuse("\"rank_pattern.\(pattern)\" is \(rank), but a whole number from 1 to 1048576 is needed")
+        }
         guard (file.r ?? 8) > 0 else { throw refuse("r is \(file.r ?? 0), but a positive number is needed") }
         guard (file.lora_alpha ?? 8).isFinite else { throw refuse("lora_alpha is not a number") }
     }
 
     /// r of a module: that of the first pattern that its name ends in, else the common one.
-    func rank(of module: String) throws -> Int { try Self.value(file.rank_pattern, module, path) ?? rank }
+    func rank(of module: String) throws -> Int {
+        try Self.value(file.rank_pattern, module, path).map { Int($0) } ?? rank
+    }
 
     /// s of a module: α/r, or α/√r where ranks are stabilised (Kalajdzievski 2023).
     func scale(of module: String, rank: Int) throws -> Float {

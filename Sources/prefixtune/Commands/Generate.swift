@@ -110,7 +110,8 @@ struct Generate: AsyncParsableCommand {
             common.note("going on after \(lines.count) of \(run.count) answers in \(lines.file.path)")
         }
         do {
-            try answerFile(run, from: lines.count) { try lines.append($0) }
+            // Whole lines are kept in any case; a moment more lets it say how many.
+            try Interrupt.gracefully(deadline: 1.5) { try answerFile(run, from: lines.count) { try lines.append($0) } }
         } catch {
             lines.abandon()
             guard lines.count > 0 else { throw error }

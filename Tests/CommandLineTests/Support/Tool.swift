@@ -72,6 +72,33 @@ enum Tool {
         return running
     }
 
+    /// A command line of the tool in a script.
+    static func line(_ arguments: [String]) -> String {
+        (["\"$tool\""] + arguments.map { "'\($0)'" }).joined(separator: " ")
+    }
+
+    /// A script that sends the tool a signal once a file has some lines, and ends with the tool's exit code, which is that of a
+    /// shell: 128 + the signal.
+    ///
+    /// - Parameter first: What is done before the signal.
+    static func interruption(
+        _ arguments: [String], by number: Int32, after lines: Int, linesOf file: String, first: String = ":"
+    ) -> String {
+        // Bash starts what runs in the background with SIGINT ignored, but for job control.
+        """
+        set -m
+        \(line(arguments)) & pid=$!
+        while kill -0 $pid 2>/dev/null; do
+            lines=$(wc -l 2>/dev/null < '\(file)')
+            [ "${lines:-0}" -lt \(lines) ] || break
+            sleep 0.002
+        done
+        \(first)
+        kill -\(number) $pid
+        wait $pid
+        """
+    }
+
     /// Runs a script of bash, for which `$tool` is the tool.
     static func shell(
         _ script: String, in workspace: Workspace, environment: [String: String] = [:]

@@ -85,7 +85,12 @@ import Tensors
     public nonisolated static func claim(_ folder: URL, resumes: Bool) throws -> FolderLock {
         let state = stateFolder(folder)
         if resumes, !Trainer.hasState(in: state) { throw TrainingError.nothingToResume(folder: state.path) }
-        let lock = try FolderLock(state)
+        let lock: FolderLock
+        do {
+            lock = try FolderLock(state)
+        } catch CheckpointError.cannotWrite(state.path, let reason) {
+            throw CheckpointError.cannotWrite(file: folder.path, reason: reason)
+        }
         if !resumes, Trainer.hasState(in: state) { throw TrainingError.folderInUse(folder: folder.path) }
         return lock
     }
