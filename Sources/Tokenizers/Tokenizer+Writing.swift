@@ -1,6 +1,9 @@
 import Foundation
 
 extension Tokenizer {
+    /// What ``write(to:)`` writes, for those with a way of writing files of their own.
+    package var files: [(name: String, contents: [UInt8])] { codec.files() }
+
     /// Writes the tokenizer's files, such as `tokenizer.json` and `tokenizer_config.json`, which Hugging Face's
     /// `tokenizers` and `transformers` load and which encode as this tokenizer does.
     ///

@@ -195,7 +195,9 @@ class Harness:
             return self.find(work, kind, at, call, "it does not end")
         problem, temporaries = None, work.cleans and "unlink" not in call
         if kind in ENDS:
-            if result.returncode not in (99, -9):
+            # Downloads side by side make some folders twice or once: the call may never have come.
+            is_missed = work.name == "pull" and result.returncode == 0 and essence(target, temporaries) == expected
+            if result.returncode not in (99, -9) and not is_missed:
                 problem = f"exit code {result.returncode}, {result.stderr!r}"
         elif result.returncode == 1 and kind in ERRORS:
             if not self.is_sentence(result.stderr):
@@ -298,7 +300,7 @@ def works(harness: Harness):
         "train": Work("train", prefix, again=resumed(prefix), cleans=True),
         "fine-tune": Work("fine-tune", tune, again=resumed(tune), cleans=True),
         "resume": Work("resume", prefix + ["--resume"], prepare=half, cleans=True),
-        "generate": Work("generate", answers, prepare=with_prefix),
+        "generate": Work("generate", answers, prepare=with_prefix, again=lambda place: answers + ["--resume"]),
         "convert": Work(
             "convert", ["convert", "prefix", "out/authors", "--to", "authors", "--model", "model"], prepare=with_prefix),
         "pull": Work("pull", ["pull", FakeHub.golden["repository"]]),

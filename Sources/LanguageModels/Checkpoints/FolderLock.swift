@@ -24,10 +24,11 @@ public final class FolderLock: Sendable {
             place.deleteLastPathComponent()
         }
         made = missing
-        path = folder.appendingPathComponent(Self.fileName).path
+        let path = folder.appendingPathComponent(Self.fileName).path
+        self.path = path
         try ModelFolder.makeFolder(folder)
         while true {
-            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
+            let descriptor = SystemCall.retried { open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666) }
             guard descriptor >= 0 else { throw AtomicFile.Output.failure(errno, file: path) }
             if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
                 // Whoever held it may have removed the file between the two calls: then this lock guards no name.

@@ -22,7 +22,9 @@ public enum ModelFolder {
         }
         try writer.write(to: folder.appendingPathComponent("model.safetensors"))
         try AtomicFile.write(configuration.fileContents, to: folder.appendingPathComponent("config.json"))
-        try tokenizer?.write(to: folder)
+        for (name, contents) in tokenizer?.files ?? [] {
+            try AtomicFile.write(contents, to: folder.appendingPathComponent(name))
+        }
     }
 
     /// Makes a folder, with those above it.

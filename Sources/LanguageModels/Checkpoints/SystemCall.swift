@@ -1,9 +1,9 @@
 import Foundation
 
 /// Calls of the operating system that a signal may cut short.
-enum SystemCall {
+package enum SystemCall {
     /// Repeats a call for as long as it fails because of a signal.
-    static func retried<Result: SignedInteger>(_ call: () -> Result) -> Result {
+    package static func retried<Result: SignedInteger>(_ call: () -> Result) -> Result {
         while true {
             let result = call()
             if result >= 0 || errno != EINTR { return result }
@@ -13,7 +13,7 @@ enum SystemCall {
     /// Writes all bytes, however few the system takes at a time.
     ///
     /// - Returns: 0, or the error's number.
-    static func writeAll(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int32 {
+    package static func writeAll(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int32 {
         var rest = bytes[...]
         while !rest.isEmpty {
             let part = UnsafeRawBufferPointer(rebasing: rest)

@@ -28,7 +28,8 @@ struct PartialOutput {
         sidecar = file.appendingPathExtension("json")
         // Noticed now, not when all is done.
         if FileIdentity(self.output)?.isFolder == true { throw AtomicFile.failure(EISDIR, writing: output.path) }
-        descriptor = open(file.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+        let file = file, descriptor = SystemCall.retried { open(file.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666) }
+        self.descriptor = descriptor
         guard descriptor >= 0 else { throw AtomicFile.failure(errno, writing: output.path) }
         do {
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw PartialOutputError.inUse(path: file.path) }
@@ -38,7 +39,9 @@ struct PartialOutput {
                 try compare(settings)
             }
             let kept = try keep(contents, isWhole)
-            guard ftruncate(descriptor, off_t(kept)) == 0, lseek(descriptor, off_t(kept), SEEK_SET) >= 0 else {
+            guard SystemCall.retried({ ftruncate(descriptor, off_t(kept)) }) == 0,
+                lseek(descriptor, off_t(kept), SEEK_SET) >= 0
+            else {
                 throw AtomicFile.failure(errno, writing: file.path)
             }
             if count == 0 { try AtomicFile.write(try JSONText.document(settings).utf8, to: sidecar) }
@@ -75,30 +78,26 @@ struct PartialOutput {
 
     /// Writes a line, its end included.
     mutating func append(_ line: String) throws {
-        var rest = Array(line.utf8)[...]
-        while !rest.isEmpty {
-            let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw AtomicFile.failure(written == 0 ? ENOSPC : errno, writing: output.path) }
-            rest = rest.dropFirst(written)
-        }
+        let code = Array(line.utf8).withUnsafeBytes { SystemCall.writeAll(descriptor, $0) }
+        guard code == 0 else { throw AtomicFile.failure(code, writing: output.path) }
         count += 1
     }
 
     /// Makes the lines the output.
     func finish() throws {
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0, rename(file.path, output.path) == 0 else {
+        guard SystemCall.retried({ fsync(descriptor) }) == 0,
+            SystemCall.retried({ rename(file.path, output.path) }) == 0
+        else {
             throw AtomicFile.failure(errno, writing: output.path)
         }
-        unlink(sidecar.path)
+        _ = SystemCall.retried { unlink(sidecar.path) }
     }
 
     /// Leaves the lines for another run; nothing where there are none.
     func abandon() {
         if count == 0 {
-            unlink(file.path)
-            unlink(sidecar.path)
+            for path in [file.path, sidecar.path] { _ = SystemCall.retried { unlink(path) } }
         }
         close(descriptor)
     }
