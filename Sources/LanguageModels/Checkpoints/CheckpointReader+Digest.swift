@@ -5,8 +5,9 @@ import Synchronization
 ///
 /// It covers name, shape and values of every tensor that a model took, as 32-bit floats: the same weights have the same
 /// digest in safetensors and in PyTorch's files, in one file or in shards, in 16 bits or widened to 32, with a root such
-/// as "transformer." in front of all names or without, and however they are held afterwards. Matrices that are stored
-/// quantised count by their codes and scales. Buffers that a model leaves out do not count.
+/// as "transformer." in front of all names or without, with GPT-NeoX's head under either name, and however they are held
+/// afterwards. Matrices that are stored quantised count by their codes and scales. Buffers that a model leaves out do not
+/// count.
 extension CheckpointReader {
     /// Of all tensors taken so far, in this scope and others, in whatever order.
     public var digest: Digest { Digest(record.state.withLock { $0.digest }) }
@@ -59,19 +60,9 @@ extension CheckpointReader {
 
     private static func seed(_ key: String, _ shape: [Int], type: StoredType?) -> UInt64 {
         var digester = Digester()
-        digester.add(CheckpointNames.withoutRoot(key))
+        digester.add(ModuleName.canonical(key))
         for size in shape { digester.add(size) }
         digester.add(type?.rawValue ?? "")
         return digester.digest.value
-    }
-}
-
-/// What the names of tensors have in front of them in one checkpoint and not in another.
-enum CheckpointNames {
-    private static let roots: Set<Substring> = ["base_model", "module", "model", "transformer", "gpt_neox"]
-
-    /// A name without such components in front.
-    static func withoutRoot(_ name: String) -> String {
-        name.split(separator: ".").drop { roots.contains($0) }.joined(separator: ".")
     }
 }
