@@ -4,8 +4,8 @@ import Foundation
 /// The actor on whose one thread all tensor work of a process runs.
 ///
 /// oneDNN and the vector loops share an OpenMP pool, and libgomp keeps one pool *per calling thread*: work started
-/// from two threads would oversubscribe the cores. Types that hold tensors are therefore isolated to this actor, and
-/// the compiler sees to it that a caller's thread never computes.
+/// from two threads would oversubscribe the cores. Tensors, tapes, maps, models, caches and optimisers are therefore
+/// isolated to this actor, and the compiler sees to it that a caller's thread never computes.
 @globalActor
 public actor Compute {
     /// The one instance.

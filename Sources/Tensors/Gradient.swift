@@ -2,14 +2,14 @@
 ///
 /// Kept apart from the tensor, so that the way back through an operation can pass a gradient on without keeping the
 /// tensor's elements alive.
-public final class Gradient {
+@Compute public final class Gradient {
     /// The tape that fills it.
     public let tape: Tape
     let shape: [Int]
     private var collected: Content?
 
     /// What a gradient is held as.
-    public enum Content {
+    @Compute public enum Content {
         /// All elements.
         case whole(Tensor)
         /// Two narrow matrices.
@@ -68,7 +68,9 @@ public final class Gradient {
         if collected == nil {
             collected = .whole(gradient)
         } else {
-            update { sum, _ in backend.add(sum, gradient.floats, count: gradient.count, into: sum) }
+            update { sum, _ in
+                backend.add(sum.floats, gradient.floats, count: gradient.count, into: sum.floats)
+            }
         }
     }
 
@@ -77,26 +79,30 @@ public final class Gradient {
     /// - Parameters:
     ///   - left: [rank × rows of the tensor].
     ///   - right: [rank × width of the tensor].
-    func addProduct(_ left: UnsafePointer<Float>, _ right: UnsafePointer<Float>, rank: Int) {
-        let rows = shape[0], columns = shape[1]
-        if collected == nil, rank <= GradientProduct.greatestRank {
-            collected = .product(GradientProduct(left, right, rank: rank, rows: rows, columns: columns))
+    func addProduct(_ left: TensorRows, _ right: TensorRows) {
+        if collected == nil, left.count <= GradientProduct.greatestRank {
+            collected = .product(GradientProduct(left, right))
         } else {
             update { sum, accumulate in
                 backend.multiply(
-                    left, transposed: true, right, transposed: false, m: rows, n: columns, k: rank,
-                    accumulate: accumulate, into: sum)
+                    left.floats, transposed: true, right.floats, transposed: false, m: sum.rows, n: sum.width,
+                    k: left.count, accumulate: accumulate, into: sum.floats)
             }
         }
     }
 
+    /// Adds the sum of the rows of `dy` [rows × elements of the tensor].
+    func addRowSums(of dy: TensorRows) {
+        accumulate { backend.addRowSums(dy.floats, rows: dy.count, columns: $0.count, into: $0.floats) }
+    }
+
     /// Lets an operation write its part in place.
     ///
-    /// - Parameter body: Receives the memory, and whether to add to it (true) or to set it (false).
-    package func update(_ body: (_ sum: UnsafeMutablePointer<Float>, _ accumulate: Bool) -> Void) {
+    /// - Parameter body: Receives the tensor to write to, and whether to add to it (true) or to set it (false).
+    func update(_ body: (_ sum: Tensor, _ accumulate: Bool) -> Void) {
         guard var sum = take() else {
             let sum = Tensor(shape: shape)
-            body(sum.floats, false)
+            body(sum, false)
             collected = .whole(sum)
             return
         }
@@ -106,14 +112,14 @@ public final class Gradient {
             copy.floats.update(from: sum.floats, count: sum.count)
             sum = copy
         }
-        body(sum.floats, true)
+        body(sum, true)
         collected = .whole(sum)
     }
 
-    /// Lets an operation add to memory that is zero where nothing was collected before.
-    package func accumulate(_ body: (_ sum: UnsafeMutablePointer<Float>) -> Void) {
+    /// Lets an operation add to a tensor that is zero where nothing was collected before.
+    func accumulate(_ body: (_ sum: Tensor) -> Void) {
         update { sum, accumulate in
-            if !accumulate { sum.update(repeating: 0, count: shape.reduce(1, *)) }
+            if !accumulate { sum.floats.update(repeating: 0, count: sum.count) }
             body(sum)
         }
     }

@@ -3,7 +3,7 @@
 /// The MLP behind a prefix of 10 positions is the case in point: its largest matrix has 9.4 million elements in GPT-2 small,
 /// and a gradient of 10 rows of x and of dy. ``AdamWUpdate`` multiplies them in registers, which spares the memory and the
 /// writing and reading of it.
-public final class GradientProduct {
+@Compute public final class GradientProduct {
     /// The rows up to which multiplying in registers, and the norm by inner products of all pairs of rows, cost less than
     /// the memory traffic of a whole gradient.
     static let greatestRank = 32
@@ -11,11 +11,15 @@ public final class GradientProduct {
     let left: Tensor  // [rank × rows]
     let right: Tensor  // [rank × columns]
 
-    init(_ left: UnsafePointer<Float>, _ right: UnsafePointer<Float>, rank: Int, rows: Int, columns: Int) {
-        self.left = Tensor(shape: [rank, rows])
-        self.right = Tensor(shape: [rank, columns])
-        self.left.floats.update(from: left, count: rank * rows)
-        self.right.floats.update(from: right, count: rank * columns)
+    init(_ left: TensorRows, _ right: TensorRows) {
+        self.left = Self.copy(left)
+        self.right = Self.copy(right)
+    }
+
+    private static func copy(_ rows: TensorRows) -> Tensor {
+        let copy = Tensor(shape: [rows.count, rows.tensor.width])
+        copy.floats.update(from: rows.floats, count: copy.count)
+        return copy
     }
 
     /// Elements of the product.

@@ -34,8 +34,8 @@ public struct MachineRates: Sendable, Codable {
                 UnsafeBufferPointer($0), input: k, output: n, orientation: .inputByOutput, width: .int8, backward: .none
             )
         }
-        let product = best(of: 12) { matrix.apply(x.floats, rows: rows, into: y.floats) }
-        let roundedProduct = best(of: 12) { rounded.apply(x.floats, rows: rows, into: y.floats) }
+        let product = best(of: 12) { matrix.apply(x.allRows, into: y.allRows) }
+        let roundedProduct = best(of: 12) { rounded.apply(x.allRows, into: y.allRows) }
         let large = Tensor.zeros([64 << 20]), small = Tensor.zeros([256 << 10])
         let memory = best(of: 6) { _ = backend.read(large.floats, count: large.count) }
         let cache = best(of: 200) { _ = backend.read(small.floats, count: small.count) }
@@ -47,7 +47,7 @@ public struct MachineRates: Sendable, Codable {
     }
 
     /// Seconds of the fastest of some runs.
-    private static func best(of runs: Int, _ body: () -> Void) -> Double {
+    @Compute private static func best(of runs: Int, _ body: () -> Void) -> Double {
         (0...runs).map { _ in
             let begin = DispatchTime.now().uptimeNanoseconds
             body()

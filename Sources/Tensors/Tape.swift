@@ -3,7 +3,7 @@
 /// Parameters belong to a tape for as long as they are trained; every operation that depends on one is recorded, and
 /// ``backward(from:)`` plays the record back and empties it. Each step of the record keeps alive only what its own
 /// derivative needs, and lets it go as soon as it has run.
-public final class Tape {
+@Compute public final class Tape {
     /// Whether operations are recorded; false while a model that is being trained only evaluates or generates.
     public var isRecording = true
     private var steps: [() -> Void] = []

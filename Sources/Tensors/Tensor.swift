@@ -1,12 +1,12 @@
 /// A dense array of 32-bit floats in row-major order, and its place in reverse-mode differentiation.
 ///
 /// A tensor of shape [rows, …, width] is used by the operations as a matrix of `rows` rows. Memory is shared when a
-/// tensor is passed on, and an operation never changes its inputs. Tensors are not `Sendable`: they live on the
-/// compute thread (see ``Compute``).
+/// tensor is passed on, and an operation never changes its inputs. A tensor may be held anywhere, but only the compute
+/// thread can look into it or compute with it (see ``Compute``): the compiler refuses everything else.
 ///
 /// A tensor that takes part in differentiation has a ``gradient`` slot; operations on it are recorded on the slot's
 /// ``Tape``. A tensor without one is a constant, and operations on constants record nothing.
-public final class Tensor {
+@Compute public final class Tensor {
     /// Length of each axis.
     public let shape: [Int]
     /// Where the gradient of a loss with respect to this tensor is collected; nil for a constant.

@@ -24,7 +24,7 @@ struct ArchitectureGolden<Cases: Decodable> {
 
     func has(_ name: String) -> Bool { file.shape(of: name) != nil }
 
-    func tensor(_ name: String) throws -> Tensor {
+    @Compute func tensor(_ name: String) throws -> Tensor {
         let shape = try #require(file.shape(of: name), "no golden \(name)")
         return Tensor(try CheckpointReader(file).read(name, shape: shape), shape: shape)
     }

@@ -115,7 +115,7 @@ struct Golden {
     var gradientNames: [String] { file.names.filter { $0.hasPrefix("grad.") } }
     var targetCount: Int { zip(cases.sequences, cases.target_starts).map { $0.count - $1 }.reduce(0, +) }
 
-    func model(_ use: WeightUse) throws -> GPT2 {
+    @Compute func model(_ use: WeightUse) throws -> GPT2 {
         let configuration = try GPT2Configuration.read(from: folder.appendingPathComponent("config.json"))
         let weights = try SafetensorsFile(folder.appendingPathComponent("model.safetensors"))
         return try GPT2(configuration, reader: CheckpointReader(weights), use: use)
@@ -126,7 +126,7 @@ struct Golden {
         return try CheckpointReader(file).read(name, shape: shape)
     }
 
-    func tensor(_ name: String) throws -> Tensor {
+    @Compute func tensor(_ name: String) throws -> Tensor {
         Tensor(try values(name), shape: try #require(file.shape(of: name)))
     }
 

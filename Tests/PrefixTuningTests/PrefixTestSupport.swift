@@ -134,7 +134,7 @@ struct PrefixGolden {
         try CheckpointReader(file).read(name, shape: try #require(file.shape(of: name), "no golden \(name)"))
     }
 
-    func tensor(_ name: String) throws -> Tensor {
+    @Compute func tensor(_ name: String) throws -> Tensor {
         Tensor(try values(name), shape: try #require(file.shape(of: name)))
     }
 

@@ -72,7 +72,7 @@ private struct Reference {
         for step in 1...3 {
             let left = Tensor(random.values(rank * rows), shape: [rank, rows])
             let right = Tensor(random.values(rank * columns), shape: [rank, columns])
-            for w in [w, expected] { w.gradient?.addProduct(left.floats, right.floats, rank: rank) }
+            for w in [w, expected] { w.gradient?.addProduct(left.allRows, right.allRows) }
             let whole = try #require(expected.gradient?.value), product = try #require(w.gradient?.content)
             guard case .product = product else { return #expect(Bool(false), "the product was multiplied out") }
             #expect(abs(product.sumOfSquares / whole.sumOfSquares - 1) < 1e-6)
@@ -91,18 +91,20 @@ private struct Reference {
     /// A product of many rows, or one that something is added to, is a gradient like any other.
     @Test func productsAddUp() throws {
         let tape = Tape(), w = Tensor.zeros([2, 3], tape: tape), gradient = try #require(w.gradient)
-        let left: [Float] = [1, 2], right: [Float] = [10, 20, 30]
-        gradient.addProduct(left, right, rank: 1)
-        gradient.addProduct(left, right, rank: 1)
+        let left = Tensor([1, 2], shape: [1, 2]).allRows, right = Tensor([10, 20, 30], shape: [1, 3]).allRows
+        gradient.addProduct(left, right)
+        gradient.addProduct(left, right)
         #expect(gradient.value?.values == [20, 40, 60, 40, 80, 120])
         gradient.clear()
-        gradient.addProduct(left, right, rank: 1)
+        gradient.addProduct(left, right)
         gradient.add(Tensor([1, 1, 1, 1, 1, 1], shape: [2, 3]))
         #expect(gradient.value?.values == [11, 21, 31, 21, 41, 61])
         gradient.clear()
         let rank = GradientProduct.greatestRank + 1
-        gradient.addProduct(
-            [Float](repeating: 1, count: 2 * rank), [Float](repeating: 1, count: 3 * rank), rank: rank)
+        func ones(_ width: Int) -> TensorRows {
+            Tensor([Float](repeating: 1, count: width * rank), shape: [rank, width]).allRows
+        }
+        gradient.addProduct(ones(2), ones(3))
         guard case .whole(let sum) = gradient.content else { return #expect(Bool(false), "not multiplied out") }
         #expect(sum.values == [Float](repeating: Float(rank), count: 6))
     }
@@ -110,7 +112,7 @@ private struct Reference {
     /// The norm of a diverged gradient is not a number, however it is held.
     @Test func productsOfNaNAreSeen() throws {
         let tape = Tape(), w = Tensor.zeros([1, 2], tape: tape)
-        w.gradient?.addProduct([.nan], [1, 1], rank: 1)
+        w.gradient?.addProduct(Tensor([.nan], shape: [1, 1]).allRows, Tensor([1, 1], shape: [1, 2]).allRows)
         #expect(try #require(w.gradient?.content).sumOfSquares.isNaN)
     }
 

@@ -68,7 +68,7 @@ import Testing
         let storage = Tensor([Float](repeating: .nan, count: 20 * input), shape: [20, input])
         for row in 0..<4 * input { storage.floats[row] = 1 }
         let y = Tensor(shape: [4, output])
-        matrix.apply(storage.floats, rows: 4, into: y.floats)
+        matrix.apply(storage[rows: 0..<4], into: y.allRows)
         #expect(y.isFinite)
     }
 

@@ -59,8 +59,9 @@ import Testing
             case .adamW:
                 let first = Tensor.zeros([rows, width]), second = Tensor.zeros([rows, width])
                 let whole = Tensor(random.values(rows * width), shape: [rows, width])
-                let left = random.values(5 * rows), right = random.values(5 * width)
-                let product = GradientProduct(left, right, rank: 5, rows: rows, columns: width)
+                let left = Tensor(random.values(5 * rows), shape: [5, rows])
+                let right = Tensor(random.values(5 * width), shape: [5, width])
+                let product = GradientProduct(left.allRows, right.allRows)
                 for (step, gradient) in [(1, Gradient.Content.whole(whole)), (2, .product(product))] {
                     AdamWUpdate(
                         step: step, learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01,

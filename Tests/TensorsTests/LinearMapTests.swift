@@ -29,7 +29,7 @@ enum MapKind: Sendable, CaseIterable {
     }
 
     /// The collected gradient of W as [input × output].
-    func weightGradient(_ map: any LinearMap) -> [Float]? {
+    @Compute func weightGradient(_ map: any LinearMap) -> [Float]? {
         guard let gradient = map.parameterGradient?.value?.values else { return nil }
         return orientation == .inputByOutput ? gradient : Self.transposed(gradient, rows: map.outputWidth)
     }

@@ -1,7 +1,7 @@
 import Tensors
 
 /// One pass of new tokens through the layers of a model.
-public final class CacheStep {
+@Compute public final class CacheStep {
     /// The position of each new token.
     public let positions: [Int32]
     let ranges: [Range<Int>]

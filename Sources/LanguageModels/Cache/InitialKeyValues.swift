@@ -1,7 +1,7 @@
 import Tensors
 
 /// What sequences start from: the first content of the cache of every kind of attention, before or behind the prompt.
-public struct InitialKeyValues {
+@Compute public struct InitialKeyValues {
     /// Before the tokens of the decoder.
     public var decoder: KeyValues?
     /// Before the tokens of the encoder.

@@ -5,10 +5,10 @@ import Tensors
 /// A prefix enters a model only as the initial content of this cache; any number of sequences may start from the same
 /// one, which is stored once. A cache that keeps new tokens copies their keys and values into a pool of rows, of which
 /// a sequence remembers the numbers: to split a sequence into beams, or to reorder beams, copies numbers only.
-public final class KVCache {
+@Compute public final class KVCache {
     /// One sequence: the given keys and values, the rows of the pool that hold its tokens, its next position, and the
     /// source that it is about.
-    public struct Sequence {
+    @Compute public struct Sequence {
         let start: [KeyValues]
         let source: [KeyValues]  // a cross prefix, then the source itself
         var poolRows: [Int32] = []

@@ -4,7 +4,7 @@ import Tensors
 ///
 /// Rows are used one after another; when none is left, those that no sequence remembers any more (of beams that were
 /// given up, of finished sequences) are used again, and only if that is not enough the pool grows.
-final class KeyValuePool {
+@Compute final class KeyValuePool {
     private(set) var layers: [KeyValues.Layer]
     private let keyWidth: Int
     private var capacity: Int

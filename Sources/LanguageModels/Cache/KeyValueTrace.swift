@@ -1,7 +1,7 @@
 import Tensors
 
 /// The keys and values of a pass through a model, as parts of its record: gradients of them reach what was passed through.
-public final class KeyValueTrace {
+@Compute public final class KeyValueTrace {
     private(set) var layers: [KeyValues.Layer] = []
     private let depth: Int?
 

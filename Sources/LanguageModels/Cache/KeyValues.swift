@@ -3,7 +3,7 @@ import Tensors
 /// Keys and values of a run of positions in every layer of one kind of attention, wherever they lie.
 ///
 /// This is what a prefix is to a model.
-public struct KeyValues {
+@Compute public struct KeyValues {
     /// Where one layer's keys and values lie.
     public typealias Layer = (source: Tensor, keyColumn: Int, valueColumn: Int)
 

@@ -7,7 +7,7 @@ import Tensors
 /// as tokens do, and their keys and values, with those of the virtual positions moved, are then the initial content of the
 /// cache for the text that follows. So the virtual positions themselves see each other unmoved, as in the authors' code,
 /// where a first pass gives a history, to which the trained part is added.
-public struct VirtualTokens {
+@Compute public struct VirtualTokens {
     /// What is read in place of tokens [n × width of the token table].
     public let embeddings: Tensor
     /// What is added to their keys and values, as the cache holds them (after a rotary embedding): [n × 2·L·keyWidth], in

@@ -11,7 +11,7 @@ public enum ModelFolder {
     ///   - tokenizer: Written beside the weights; nil where it is not at hand.
     ///   - format: 16-bit floats halve the file.
     /// - Throws: ``CheckpointError`` where it cannot be written; files that stood there before are then unchanged.
-    public static func write(
+    @Compute public static func write(
         configuration: any ModelConfiguration, parameters: [(name: String, value: Tensor)], tokenizer: Tokenizer?,
         to folder: URL, format: SafetensorsWriter.Format = .float32
     ) throws {

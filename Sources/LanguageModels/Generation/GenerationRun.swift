@@ -7,7 +7,7 @@ import Tokenizers
 /// Prompts join as long as there is room and leave when they are answered, so that a long answer does not keep others
 /// waiting. The beams of a prompt share the keys and values of its prefix and its tokens; to continue one beam rather
 /// than another copies row numbers only. The answers drawn for a prompt share them as well.
-public final class GenerationRun {
+@Compute public final class GenerationRun {
     /// What one step brought.
     public struct Step: Sendable {
         /// Greedy search and sampling: the token chosen for each answer. Beam search: those of the finished answers.
@@ -44,7 +44,7 @@ public final class GenerationRun {
         }
     }
 
-    private struct Live {
+    @Compute private struct Live {
         let prompt: Int
         let search: any PromptSearch
         var rows = 1

@@ -3,7 +3,7 @@ import Tensors
 /// A small network behind a layer: h + Up(ReLU(Down(h))), with a layer norm of its own in front of Down or none.
 ///
 /// Houlsby et al. 2019; with the norm and behind whole blocks, Lin et al. 2020, which the paper compares with.
-struct BottleneckAdapter {
+@Compute struct BottleneckAdapter {
     private let norm: LayerNorm?
     private let down: TrainableMatrix  // [width × bottleneck]
     private let up: TrainableMatrix  // [bottleneck × width]
@@ -20,7 +20,7 @@ struct BottleneckAdapter {
 }
 
 /// The bottleneck adapters of a model: made with random values to be trained, or with given ones.
-public final class BottleneckAdapters {
+@Compute public final class BottleneckAdapters {
     /// Where they are put.
     public enum Placement: String, CaseIterable, Codable, Sendable {
         /// One behind each block, with a layer norm: Lin et al. 2020.
@@ -127,7 +127,7 @@ public final class BottleneckAdapters {
 }
 
 /// The adapters of one block of a model; nothing where it has none.
-struct BlockAdapters {
+@Compute struct BlockAdapters {
     private let attention: BottleneckAdapter?
     private let mlp: BottleneckAdapter?
     private let block: BottleneckAdapter?

@@ -2,7 +2,7 @@ import Tensors
 
 /// Drops activations during training, with masks that depend on a seed and the order of calls alone; those of attention
 /// probabilities on the seed and the layer.
-public final class Dropout {
+@Compute public final class Dropout {
     private let probability: Float
     private let attentionProbability: Float
     private let attentionSeed: UInt64

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Layer normalisation with its parameters.
-struct LayerNorm {
+@Compute struct LayerNorm {
     private let gain: Tensor
     private let bias: Tensor
     private let epsilon: Float

@@ -94,7 +94,7 @@ public struct LowRankUpdates: Sendable {
     }
 
     /// One matrix's update, found by its name.
-    public struct Handle {
+    @Compute public struct Handle {
         /// A, B, s and lengths.
         public let update: LowRankUpdate
         let name: String

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Root-mean-square normalisation (Zhang & Sennrich 2019) with its gain.
-struct RMSNorm {
+@Compute struct RMSNorm {
     private let gain: Tensor
     private let epsilon: Float
 

@@ -30,7 +30,7 @@ public struct RotaryEmbedding: Equatable, Sendable {
     /// The columns of queries and keys turned, values kept.
     ///
     /// - Parameter projected: [tokens × (heads + 2·keyHeads)·headWidth]: queries | keys | values.
-    func callAsFunction(_ projected: Tensor, _ step: CacheStep, _ geometry: AttentionGeometry) -> Tensor {
+    @Compute func callAsFunction(_ projected: Tensor, _ step: CacheStep, _ geometry: AttentionGeometry) -> Tensor {
         let counts: [Int], sets: [[Float]]
         if case .none = lengthening {
             (counts, sets) = ([step.positions.count], [frequencies])

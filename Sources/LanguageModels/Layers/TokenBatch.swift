@@ -3,7 +3,7 @@ import Tensors
 /// Token sequences of different lengths, one after another, without padding.
 ///
 /// Token-wise work runs on exactly the real tokens; attention knows where a sequence begins and ends.
-public struct TokenBatch {
+@Compute public struct TokenBatch {
     /// All tokens, sequence after sequence.
     public let tokens: [Int32]
     /// Rows of each sequence, those of embeddings included; none empty.

@@ -1,7 +1,7 @@
 import Tensors
 
 /// A table of embeddings: row i belongs to token or position i.
-public enum TokenTable {
+@Compute public enum TokenTable {
     /// In 32 bits, frozen or trained.
     case plain(Tensor)
     /// Frozen, as the checkpoint stores it.

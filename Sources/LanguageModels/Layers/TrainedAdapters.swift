@@ -1,7 +1,7 @@
 import Tensors
 
 /// What is put into a frozen model to be trained there, made while the model is loaded.
-public final class TrainedAdapters {
+@Compute public final class TrainedAdapters {
     /// Updates of low rank beside its matrices.
     public let lowRank: TrainedLowRankUpdates?
     /// Small networks behind its layers.

@@ -5,9 +5,9 @@ import Tensors
 ///
 /// As in PEFT, A ~ U(±1/√input) and B = 0, and a column is as long as the model's: training starts from the model as it
 /// is.
-public final class TrainedLowRankUpdates {
+@Compute public final class TrainedLowRankUpdates {
     /// One updated matrix.
-    public struct Update {
+    @Compute public struct Update {
         /// The full name of the matrix's module.
         public let module: String
         /// A, B and s.

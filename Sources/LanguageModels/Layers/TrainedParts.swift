@@ -4,7 +4,7 @@ import Tensors
 ///
 /// They are parameters of a tape in a model whose other weights are frozen: a module trained as a whole is made of
 /// trainable tensors when the model is loaded, and a trained bias stands beside its frozen matrix.
-public final class TrainedParts {
+@Compute public final class TrainedParts {
     /// Which biases are trained; the names are PEFT's.
     public enum Biases: String, CaseIterable, Codable, Sendable {
         /// None.

@@ -37,10 +37,10 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
 }
 
 /// Turns the tensors of a checkpoint into frozen or trainable weights, so that a model file is written once for both.
-public struct WeightLoader {
+@Compute public struct WeightLoader {
     /// The parameters made so far, under their full names, in the order of the model; empty for frozen weights. Those
     /// that are not trained have no gradient.
-    public final class Registry {
+    @Compute public final class Registry {
         /// Name and value of each parameter.
         public internal(set) var parameters: [(name: String, value: Tensor)] = []
         /// Where the first table of tokens lies, which heads are tied to: the model's own, not an adapter's.

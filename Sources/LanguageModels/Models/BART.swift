@@ -4,7 +4,7 @@ import Tensors
 ///
 /// Encoder: x₀ = ln(embed[token]·s + position[p + 2]); x ← ln(x + attention(x)); x ← ln(x + mlp(x)). The decoder's
 /// attention is causal and followed by x ← ln(x + attention(x; encoder's output)). logits = x · Wᵀ + b.
-public final class BART: EncoderDecoderModel {
+@Compute public final class BART: EncoderDecoderModel {
     /// Sizes and conventions.
     public let configuration: BARTConfiguration
     /// The output head.
@@ -63,7 +63,7 @@ public final class BART: EncoderDecoderModel {
 
 extension BART {
     /// Token and position embedding of encoder or decoder.
-    private struct Embedding {
+    @Compute private struct Embedding {
         let tokenTable: TokenTable  // [vocabulary × d]
         let positionTable: TokenTable  // [positions + 2 × d]
         let scale: Float
@@ -86,11 +86,11 @@ extension BART {
         }
     }
 
-    private struct Encoder {
+    @Compute private struct Encoder {
         let embedding: Embedding
         let blocks: [Block]
 
-        struct Block {
+        @Compute struct Block {
             let attention: SelfAttention
             let attentionNorm: LayerNorm
             let mlp: MLP
@@ -129,11 +129,11 @@ extension BART {
         }
     }
 
-    private struct Decoder {
+    @Compute private struct Decoder {
         let embedding: Embedding
         let blocks: [Block]
 
-        struct Block {
+        @Compute struct Block {
             let attention: SelfAttention
             let attentionNorm: LayerNorm
             let cross: CrossAttention
@@ -148,7 +148,7 @@ extension BART {
             embedding = try Embedding(configuration, weights, table: table)
             blocks = try (0..<stack.layerCount).map { layer in
                 let weights = weights.scoped("layers").scoped("\(layer)")
-                func norm(_ name: String) throws -> LayerNorm {
+                @Compute func norm(_ name: String) throws -> LayerNorm {
                     try LayerNorm(weights.scoped(name), width: d, epsilon: 1e-5)
                 }
                 return Block(
@@ -183,7 +183,7 @@ extension BART {
         }
     }
 
-    private struct SelfAttention {
+    @Compute private struct SelfAttention {
         let layer: Int
         let geometry: AttentionGeometry
         let project: any LinearMap  // [d × 3d]: queries | keys | values
@@ -202,7 +202,7 @@ extension BART {
         }
     }
 
-    private struct CrossAttention {
+    @Compute private struct CrossAttention {
         let layer: Int
         let geometry: AttentionGeometry
         let queries: any LinearMap  // [d × d]
@@ -223,7 +223,7 @@ extension BART {
         }
     }
 
-    private struct MLP {
+    @Compute private struct MLP {
         let expand: any LinearMap  // [d × inner]
         let activation: Activation
         let contract: any LinearMap  // [inner × d]

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// The shape and conventions of a BART model: a `config.json` of `model_type: bart`.
 ///
@@ -108,5 +109,5 @@ public struct BARTConfiguration: ModelConfiguration {
     }
 
     /// Builds the network.
-    public func network(_ weights: WeightLoader) throws -> any CausalModel { try BART(self, weights) }
+    @Compute public func network(_ weights: WeightLoader) throws -> any CausalModel { try BART(self, weights) }
 }

@@ -4,7 +4,7 @@ import Tensors
 ///
 /// x₀ = ln(word[token] + position[p] + type[0]); x ← ln(x + attention(x)); x ← ln(x + mlp(x)). Every token attends to the
 /// whole text. Neither the pooler nor a head is read: what is wanted of the model is a vector per token.
-public final class BERT {
+@Compute public final class BERT {
     /// Sizes and conventions.
     public let configuration: BERTConfiguration
 
@@ -50,7 +50,7 @@ public final class BERT {
 }
 
 extension BERT {
-    private struct Embedding {
+    @Compute private struct Embedding {
         let wordTable: TokenTable  // [vocabulary × d]
         let positionTable: TokenTable  // [positions × d]
         let typeTable: TokenTable  // [types × d]
@@ -89,7 +89,7 @@ extension BERT {
         }
     }
 
-    private struct Block {
+    @Compute private struct Block {
         let attention: Attention
         let attentionNorm: LayerNorm
         let expand: any LinearMap  // [d × inner]
@@ -115,7 +115,7 @@ extension BERT {
         }
     }
 
-    private struct Attention {
+    @Compute private struct Attention {
         let layer: Int
         let geometry: AttentionGeometry
         let project: any LinearMap  // [d × 3d]: queries | keys | values

@@ -3,7 +3,7 @@ import Tensors
 /// A language model with a decoder: p(next token | tokens so far).
 ///
 /// A model knows key-value caches, not prefixes: whatever the cache holds at the start is attended to.
-public protocol CausalModel: AnyObject {
+@Compute public protocol CausalModel: AnyObject {
     /// Sizes that its caches and prefixes have.
     var shape: ModelShape { get }
     /// The output head [width × vocabulary].
@@ -35,7 +35,7 @@ extension CausalModel {
 }
 
 /// A model whose decoder reads what an encoder made of a source text: p(next token | source, tokens so far).
-public protocol EncoderDecoderModel: CausalModel {
+@Compute public protocol EncoderDecoderModel: CausalModel {
     /// Reads sources.
     ///
     /// - Parameters:

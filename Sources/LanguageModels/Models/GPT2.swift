@@ -3,7 +3,7 @@ import Tensors
 /// GPT-2 (Radford et al. 2019): pre-layer-norm Transformer decoder with learned positions.
 ///
 /// x₀ = wte[token] + wpe[position]; x ← x + attention(ln₁ x); x ← x + mlp(ln₂ x); logits = lnᶠ(x) · Wᵀ.
-public final class GPT2: CausalModel {
+@Compute public final class GPT2: CausalModel {
     /// Sizes and conventions.
     public let configuration: GPT2Configuration
     /// The output head; tied to the token table unless the checkpoint has its own.
@@ -61,7 +61,7 @@ public final class GPT2: CausalModel {
 }
 
 extension GPT2 {
-    private struct Block {
+    @Compute private struct Block {
         let attentionNorm: LayerNorm
         let attention: Attention
         let mlpNorm: LayerNorm
@@ -85,7 +85,7 @@ extension GPT2 {
         }
     }
 
-    private struct Attention {
+    @Compute private struct Attention {
         let layer: Int
         let geometry: AttentionGeometry
         let project: any LinearMap  // [d × 3d]: queries | keys | values
@@ -107,7 +107,7 @@ extension GPT2 {
         }
     }
 
-    private struct MLP {
+    @Compute private struct MLP {
         let expand: any LinearMap  // [d × inner]
         let activation: Activation
         let contract: any LinearMap  // [inner × d]

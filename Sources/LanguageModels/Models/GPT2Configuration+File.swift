@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 extension GPT2Configuration {
     init(_ file: ConfigurationReader) throws {
@@ -57,7 +58,7 @@ extension GPT2Configuration {
     }
 
     /// Builds the network.
-    public func network(_ weights: WeightLoader) throws -> any CausalModel { try GPT2(self, weights) }
+    @Compute public func network(_ weights: WeightLoader) throws -> any CausalModel { try GPT2(self, weights) }
 
     /// Checks a configuration that was put together in code.
     ///

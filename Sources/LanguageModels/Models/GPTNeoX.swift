@@ -4,7 +4,7 @@ import Tensors
 ///
 /// Parallel: x ← x + attention(ln₁ x) + mlp(ln₂ x). Sequential, as in rinna's Japanese models: x ← x + attention(ln₁ x);
 /// x ← x + mlp(ln₂ x). logits = lnᶠ(x) · Wᵀ.
-public final class GPTNeoX: CausalModel {
+@Compute public final class GPTNeoX: CausalModel {
     /// Sizes and conventions.
     public let configuration: GPTNeoXConfiguration
     /// The output head.
@@ -52,7 +52,7 @@ public final class GPTNeoX: CausalModel {
 }
 
 extension GPTNeoX {
-    private struct Block {
+    @Compute private struct Block {
         let isParallel: Bool
         let attentionNorm: LayerNorm
         let attention: Attention
@@ -84,7 +84,7 @@ extension GPTNeoX {
         }
     }
 
-    private struct Attention {
+    @Compute private struct Attention {
         let layer: Int
         let geometry: AttentionGeometry
         let rotary: RotaryEmbedding

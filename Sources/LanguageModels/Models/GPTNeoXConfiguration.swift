@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// The shape and conventions of a GPT-NeoX model: a `config.json` of `model_type: gpt_neox`.
 ///
@@ -83,5 +84,5 @@ public struct GPTNeoXConfiguration: ModelConfiguration {
     }
 
     /// Builds the network.
-    public func network(_ weights: WeightLoader) throws -> any CausalModel { try GPTNeoX(self, weights) }
+    @Compute public func network(_ weights: WeightLoader) throws -> any CausalModel { try GPTNeoX(self, weights) }
 }

@@ -5,7 +5,7 @@ import Tensors
 ///
 /// x ← x + attention(norm x); x ← x + down(silu(gate(norm x)) ⊙ up(norm x)); logits = norm(x) · Wᵀ. The relatives differ
 /// in biases, in norms on queries and keys, and in how far a token sees; see ``LlamaConfiguration``.
-public final class Llama: CausalModel {
+@Compute public final class Llama: CausalModel {
     /// Sizes and conventions.
     public let configuration: LlamaConfiguration
     /// The output head.
@@ -48,7 +48,7 @@ public final class Llama: CausalModel {
 }
 
 extension Llama {
-    private struct Block {
+    @Compute private struct Block {
         let attentionNorm: RMSNorm
         let attention: Attention
         let mlpNorm: RMSNorm
@@ -76,7 +76,7 @@ extension Llama {
         }
     }
 
-    private struct Attention {
+    @Compute private struct Attention {
         let layer: Int
         let geometry: AttentionGeometry
         let rotary: RotaryEmbedding

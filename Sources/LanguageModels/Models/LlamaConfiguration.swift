@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// The shape and conventions of Llama and its relatives: a `config.json` of `model_type` llama, mistral, qwen2 or qwen3.
 ///
@@ -181,5 +182,5 @@ public struct LlamaConfiguration: ModelConfiguration {
     }
 
     /// Builds the network.
-    public func network(_ weights: WeightLoader) throws -> any CausalModel { try Llama(self, weights) }
+    @Compute public func network(_ weights: WeightLoader) throws -> any CausalModel { try Llama(self, weights) }
 }

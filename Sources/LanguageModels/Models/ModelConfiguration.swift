@@ -31,7 +31,7 @@ public protocol ModelConfiguration: Sendable {
     /// Builds the network from the tensors of a checkpoint.
     ///
     /// - Throws: ``CheckpointError`` where tensors are missing, left over, mis-shaped or not finite.
-    func network(_ weights: WeightLoader) throws -> any CausalModel
+    @Compute func network(_ weights: WeightLoader) throws -> any CausalModel
 }
 
 extension ModelConfiguration {

@@ -4,7 +4,7 @@ import Tensors
 ///
 /// x₀ = embed[token] + position[p + 2]; x ← x + attention(ln x); x ← x + mlp(ln x), or in the 350m model with the norms
 /// after the sums; logits = head(lnᶠ x).
-public final class OPT: CausalModel {
+@Compute public final class OPT: CausalModel {
     /// Sizes and conventions.
     public let configuration: OPTConfiguration
     /// The output head.
@@ -73,7 +73,7 @@ public final class OPT: CausalModel {
 }
 
 extension OPT {
-    private struct Block {
+    @Compute private struct Block {
         let normsFirst: Bool
         let attentionNorm: LayerNorm
         let attention: Attention
@@ -110,7 +110,7 @@ extension OPT {
         }
     }
 
-    private struct Attention {
+    @Compute private struct Attention {
         let layer: Int
         let geometry: AttentionGeometry
         let project: any LinearMap  // [d × 3d]: queries | keys | values

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// The shape and conventions of an OPT model: a `config.json` of `model_type: opt`.
 ///
@@ -85,5 +86,5 @@ public struct OPTConfiguration: ModelConfiguration {
     }
 
     /// Builds the network.
-    public func network(_ weights: WeightLoader) throws -> any CausalModel { try OPT(self, weights) }
+    @Compute public func network(_ weights: WeightLoader) throws -> any CausalModel { try OPT(self, weights) }
 }

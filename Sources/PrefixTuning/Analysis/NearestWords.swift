@@ -144,7 +144,7 @@ extension LanguageModel {
 }
 
 /// The nearest keys and values of one position in one layer.
-private struct LayerRanking {
+@Compute private struct LayerRanking {
     private var key: SimilarityRanking
     private var value: SimilarityRanking
     private let keyWidth: Int

@@ -22,7 +22,7 @@ struct SimilarityRanking {
     /// - Parameters:
     ///   - rows: [tokens × ≥ column + width of the vector].
     ///   - column: Where a token's vector begins.
-    mutating func add(_ tokens: [Int32], _ rows: Tensor, column: Int) {
+    @Compute mutating func add(_ tokens: [Int32], _ rows: Tensor, column: Int) {
         precondition(rows.rows == tokens.count && column + vector.count <= rows.width, "\(rows.shape) at \(column)")
         for (row, token) in tokens.enumerated() {
             let values = rows.floats + row * rows.width + column

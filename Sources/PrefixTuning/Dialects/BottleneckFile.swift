@@ -79,7 +79,7 @@ public struct BottleneckFile {
     /// ```
     ///
     /// - Throws: `CheckpointError` where the file is damaged.
-    public func adapters() throws -> BottleneckAdapters {
+    @Compute public func adapters() throws -> BottleneckAdapters {
         let reader = CheckpointReader(source)
         var values: [String: [Float]] = [:]
         for name in source.names { values[name] = try reader.read(name, shape: source.shape(of: name) ?? []) }

@@ -1,4 +1,5 @@
 import LanguageModels
+import Tensors
 
 /// Dropout inside a model while a method trains it or something in it.
 struct ModelDropout: Equatable {
@@ -29,7 +30,7 @@ struct ModelDropout: Equatable {
     }
 
     /// The masks of a step; nil where nothing is dropped.
-    func masks(seed: UInt64) -> Dropout? {
+    @Compute func masks(seed: UInt64) -> Dropout? {
         residual > 0 || attention > 0 ? Dropout(probability: residual, attention: attention, seed: seed) : nil
     }
 

@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 
 /// AdamW over a list of named parameters, with clipping by the norm of all gradients together.
-public final class Optimizer {
+@Compute public final class Optimizer {
     /// The constants of AdamW.
     public struct Settings: Codable, Equatable, Sendable {
         /// Decay of the first moment.

@@ -2,7 +2,7 @@
 /// a GPU, say) needs no change above it.
 ///
 /// All matrices are row-major. Pointers are to memory of the backend; 64-byte aligned where a whole tensor is meant.
-protocol Backend {
+@Compute protocol Backend {
     typealias Floats = UnsafePointer<Float>
     typealias MutableFloats = UnsafeMutablePointer<Float>
 
@@ -101,7 +101,7 @@ protocol Backend {
 }
 
 /// A constant matrix in the layout that its backend multiplies by fastest.
-protocol PackedMatrix: AnyObject {
+@Compute protocol PackedMatrix: AnyObject {
     /// Memory held.
     var byteCount: Int { get }
 
@@ -111,5 +111,5 @@ protocol PackedMatrix: AnyObject {
         into c: UnsafeMutablePointer<Float>)
 }
 
-/// The backend in use; set on the compute thread, before any tensor work that it is to do.
-nonisolated(unsafe) var backend: any Backend & Sendable = CPUBackend()
+/// The backend in use; set before any tensor work that it is to do.
+@Compute var backend: any Backend = CPUBackend()

@@ -2,7 +2,7 @@ import CKernels
 import COneDNN
 
 /// oneDNN for matrix products, C loops for the rest.
-struct CPUBackend: Backend, Sendable {
+struct CPUBackend: Backend {
     var threads: Int {
         get { Int(ptk_threads()) }
         nonmutating set { ptk_set_threads(Int32(min(max(1, newValue), 1024))) }

@@ -5,7 +5,8 @@ import COneDNN
 /// oneDNN compiles a kernel per shape, and ragged batches make many shapes: above 16 rows, the rows are rounded up to
 /// a multiple of 16. Tensors have room for that; what the extra rows hold is never read.
 final class OneDNNMatrix: PackedMatrix {
-    private let handle: OpaquePointer
+    /// May be released on any thread.
+    private nonisolated(unsafe) let handle: OpaquePointer
     private let k: Int
     private let n: Int
 

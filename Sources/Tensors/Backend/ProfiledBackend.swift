@@ -3,12 +3,11 @@ import Foundation
 /// A backend that does its work by another one and keeps the time of every operation.
 ///
 /// Model files and operations do not know of it; a program that profiles nothing never makes one.
-final class ProfiledBackend: Backend, @unchecked Sendable {
-    let base: any Backend & Sendable
-    /// Read and written on the compute thread only.
+final class ProfiledBackend: Backend {
+    let base: any Backend
     private(set) var profile = OperationProfile()
 
-    init(over base: any Backend & Sendable) { self.base = base }
+    init(over base: any Backend) { self.base = base }
 
     /// Starts again from nothing.
     func reset() { profile = OperationProfile() }
@@ -187,7 +186,7 @@ extension AttentionCall {
         let first: Int
         let count: Int
 
-        init(_ segment: KeyValueSegment) {
+        @Compute init(_ segment: KeyValueSegment) {
             source = ObjectIdentifier(segment.source)
             column = segment.keyColumn
             count = segment.rows.count

@@ -26,7 +26,7 @@ extension Tensor {
                 guard let g = dy.take() else { return }
                 dx.update { sum, accumulate in
                     backend.activationBackward(
-                        kind, g.floats, x: x.floats, count: x.count, accumulate: accumulate, into: sum)
+                        kind, g.floats, x: x.floats, count: x.count, accumulate: accumulate, into: sum.floats)
                 }
             }
         }

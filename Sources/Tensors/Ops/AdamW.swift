@@ -38,7 +38,7 @@ public struct AdamWUpdate: Sendable {
     ///   - gradient: g, of w's shape.
     ///   - first: m.
     ///   - second: v.
-    public func apply(to parameter: Tensor, gradient: Gradient.Content, first: Tensor, second: Tensor) {
+    @Compute public func apply(to parameter: Tensor, gradient: Gradient.Content, first: Tensor, second: Tensor) {
         switch gradient {
         case .whole(let gradient):
             backend.adamW(

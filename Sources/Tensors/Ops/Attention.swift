@@ -4,7 +4,7 @@ import CKernels
 ///
 /// The projected queries, keys and values of new tokens, a prefix P [n × 2·layers·width], and the pool of a running
 /// generation all have this form, so that none is ever copied or repeated to be attended to.
-public struct KeyValueSegment {
+@Compute public struct KeyValueSegment {
     /// The tensor whose rows hold the keys and values.
     public let source: Tensor
     /// Which rows, in order.
@@ -40,7 +40,7 @@ public struct KeyValueSegment {
 }
 
 /// Which rows of the queries form a sequence, and what they attend to.
-public struct AttendingSequence {
+@Compute public struct AttendingSequence {
     /// Rows of the query tensor.
     public let queries: Range<Int>
     /// The positions attended to, one segment after another.
@@ -114,7 +114,7 @@ public struct AttentionDropout: Equatable, Sendable {
 ///   - geometry: Heads and scale.
 ///   - dropout: Multiplies the softmax by a mask.
 /// - Returns: [rows × heads·headWidth].
-public func attention(
+@Compute public func attention(
     queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry, dropout: AttentionDropout? = nil
 ) -> Tensor {
     let sources = sequences.lazy.flatMap(\.segments).map(\.source)
@@ -139,7 +139,7 @@ public func attention(
 }
 
 /// Opens the gradient of each tensor that has one, then runs `body` with the memory by tensor.
-private func withGradientMemory(
+@Compute private func withGradientMemory(
     of tensors: [Tensor], found: [ObjectIdentifier: UnsafeMutablePointer<Float>],
     _ body: ([ObjectIdentifier: UnsafeMutablePointer<Float>]) -> Void
 ) {
@@ -148,13 +148,13 @@ private func withGradientMemory(
     guard found[id] == nil, let gradient = tensor.gradient else {
         return withGradientMemory(of: rest, found: found, body)
     }
-    gradient.accumulate { memory in
-        withGradientMemory(of: rest, found: found.merging([id: memory]) { $1 }, body)
+    gradient.accumulate { sum in
+        withGradientMemory(of: rest, found: found.merging([id: sum.floats]) { $1 }, body)
     }
 }
 
 /// One call of the attention kernels: the sequences with their memory addresses.
-struct AttentionCall {
+@Compute struct AttentionCall {
     let queries: Tensor
     let sequences: [AttendingSequence]
     let geometry: AttentionGeometry

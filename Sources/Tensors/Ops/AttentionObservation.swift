@@ -4,7 +4,7 @@ import Foundation
 ///
 /// Models and backends do not know of it. A program that looks at attention asks to be told (see
 /// ``Compute/observingAttention(_:during:)``) and finds what it is looking for by where the keys lie.
-public struct AttentionObservation {
+@Compute public struct AttentionObservation {
     /// [rows × ≥ heads·headWidth]; the queries are its first columns.
     public let queries: Tensor
     /// Which rows form a sequence, and what they attended to.
@@ -79,4 +79,4 @@ extension Compute {
 }
 
 /// Who is told of attention; set on the compute thread, where all attention runs.
-nonisolated(unsafe) var attentionObserver: ((AttentionObservation) -> Void)?
+@Compute var attentionObserver: ((AttentionObservation) -> Void)?

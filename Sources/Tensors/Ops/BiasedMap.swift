@@ -33,33 +33,31 @@ public final class BiasedMap: LinearMap {
     }
 
     /// y = m(x) + b.
-    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        base.apply(x, rows: rows, into: y)
-        add(to: y, rows: rows)
+    public func apply(_ x: TensorRows, into y: TensorRows) {
+        base.apply(x, into: y)
+        add(to: y)
     }
 
     /// y = m(x) + b, as the map under it does it for a loss.
-    public func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        base.applyForLoss(x, rows: rows, into: y)
-        add(to: y, rows: rows)
+    public func applyForLoss(_ x: TensorRows, into y: TensorRows) {
+        base.applyForLoss(x, into: y)
+        add(to: y)
     }
 
     /// dx (+)= what the map under it pulls back.
-    public func pullBack(
-        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
-    ) {
-        base.pullBack(dy, rows: rows, accumulate: accumulate, into: dx)
+    public func pullBack(_ dy: TensorRows, accumulate: Bool, into dx: TensorRows) {
+        base.pullBack(dy, accumulate: accumulate, into: dx)
     }
 
     /// db += the sum of dy's rows, and what the map under it collects.
-    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {
-        if base.parameterGradient != nil { base.collectGradient(dy, x: x, rows: rows) }
-        bias.gradient?.accumulate { backend.addRowSums(dy, rows: rows, columns: outputWidth, into: $0) }
+    public func collectGradient(_ dy: TensorRows, x: TensorRows) {
+        if base.parameterGradient != nil { base.collectGradient(dy, x: x) }
+        bias.gradient?.addRowSums(of: dy)
     }
 
-    private func add(to y: UnsafeMutablePointer<Float>, rows: Int) {
-        for row in 0..<rows {
-            let line = y + row * outputWidth
+    private func add(to y: TensorRows) {
+        for row in 0..<y.count {
+            let line = y.floats + row * outputWidth
             backend.add(line, bias.floats, count: outputWidth, into: line)
         }
     }
@@ -81,21 +79,19 @@ public final class Passage: LinearMap {
     public var parameterGradient: Gradient? { nil }
 
     /// y = x.
-    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        y.update(from: x, count: rows * inputWidth)
+    public func apply(_ x: TensorRows, into y: TensorRows) {
+        y.floats.update(from: x.floats, count: x.count * inputWidth)
     }
 
     /// dx (+)= dy.
-    public func pullBack(
-        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
-    ) {
+    public func pullBack(_ dy: TensorRows, accumulate: Bool, into dx: TensorRows) {
         if accumulate {
-            backend.add(dx, dy, count: rows * inputWidth, into: dx)
+            backend.add(dx.floats, dy.floats, count: dy.count * inputWidth, into: dx.floats)
         } else {
-            dx.update(from: dy, count: rows * inputWidth)
+            dx.floats.update(from: dy.floats, count: dy.count * inputWidth)
         }
     }
 
     /// Nothing: it has no parameters.
-    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {}
+    public func collectGradient(_ dy: TensorRows, x: TensorRows) {}
 }

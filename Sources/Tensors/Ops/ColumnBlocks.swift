@@ -20,11 +20,11 @@ extension Tensor {
         if let tape, let dx = gradient, let dy = y.gradient {
             tape.record {
                 guard let g = dy.take() else { return }
-                dx.accumulate { memory in
+                dx.accumulate { sum in
                     for row in 0..<rows {
                         for (block, source) in order.enumerated() {
                             let from = g.floats + row * width + block * blockWidth
-                            let to = memory + row * width + source * blockWidth
+                            let to = sum.floats + row * width + source * blockWidth
                             for column in 0..<blockWidth { to[column] += from[column] }
                         }
                     }

@@ -57,19 +57,18 @@ public final class CompressedMatrix: LinearMap {
     public var byteCount: Int { weights.byteCount + (inputFactors?.count ?? 0) }
 
     /// y = x·Wᵀ + b.
-    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        backend.multiply(x, by: self, rows: rows, bias: bias.map { UnsafePointer($0.floats) }, into: y)
+    public func apply(_ x: TensorRows, into y: TensorRows) {
+        backend.multiply(
+            x.floats, by: self, rows: x.count, bias: bias.map { UnsafePointer($0.floats) }, into: y.floats)
     }
 
     /// dx (+)= dy·W.
-    public func pullBack(
-        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
-    ) {
-        backend.multiplyBack(dy, by: self, rows: rows, accumulate: accumulate, into: dx)
+    public func pullBack(_ dy: TensorRows, accumulate: Bool, into dx: TensorRows) {
+        backend.multiplyBack(dy.floats, by: self, rows: dy.count, accumulate: accumulate, into: dx.floats)
     }
 
     /// Nothing: the matrix is frozen.
-    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {}
+    public func collectGradient(_ dy: TensorRows, x: TensorRows) {}
 
     /// Rows of W: the embeddings of some tokens, where W is a table [entries × width].
     ///

@@ -10,7 +10,7 @@
 ///   - weights: Weight of each row in the loss: 1 for a sum, 1 / rows for a mean.
 ///   - chunk: Rows whose logits exist at a time; as many as the head prefers where nil.
 /// - Returns: The weighted loss, a scalar, and each row's own loss, unweighted, in nats.
-public func crossEntropy(
+@Compute public func crossEntropy(
     _ hidden: Tensor, head: any LinearMap, targets: [Int32], weights: [Float], chunk: Int? = nil
 ) -> (loss: Tensor, perRow: [Float]) {
     if head.drops {
@@ -27,8 +27,8 @@ public func crossEntropy(
     let dHidden = tape == nil ? nil : Tensor(shape: [rows, width])
     let logits = Tensor(shape: [min(chunk, max(rows, 1)), vocabulary])
     for start in stride(from: 0, to: rows, by: chunk) {
-        let count = min(chunk, rows - start), h = hidden.floats + start * width
-        head.applyForLoss(h, rows: count, into: logits.floats)
+        let count = min(chunk, rows - start), part = start..<start + count, scores = logits[rows: 0..<count]
+        head.applyForLoss(hidden[rows: part], into: scores)
         targets.withUnsafeBufferPointer { targets in
             guard let targets = targets.baseAddress else { return }
             backend.crossEntropy(
@@ -37,8 +37,8 @@ public func crossEntropy(
                 vocabulary: vocabulary, loss: perRow.floats + start)
         }
         guard let dHidden else { continue }
-        head.collectGradient(logits.floats, x: h, rows: count)
-        head.pullBack(logits.floats, rows: count, accumulate: false, into: dHidden.floats + start * width)
+        head.collectGradient(scores, x: hidden[rows: part])
+        head.pullBack(scores, accumulate: false, into: dHidden[rows: part])
     }
     let losses = Array(perRow.values.prefix(rows))
     let total = zip(losses, weights).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
@@ -56,9 +56,9 @@ public func crossEntropy(
 /// Log-probabilities log softmax(h·W) of whole rows: for scoring and decoding, where all of them are looked at.
 ///
 /// - Returns: [rows × vocabulary], a constant.
-public func logProbabilities(_ hidden: Tensor, head: any LinearMap) -> Tensor {
+@Compute public func logProbabilities(_ hidden: Tensor, head: any LinearMap) -> Tensor {
     let logits = Tensor(shape: [hidden.rows, head.outputWidth])
-    head.apply(hidden.floats, rows: hidden.rows, into: logits.floats)
+    head.apply(hidden.allRows, into: logits.allRows)
     backend.logSoftmax(logits.floats, rows: hidden.rows, vocabulary: head.outputWidth)
     return logits
 }

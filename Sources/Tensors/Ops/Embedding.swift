@@ -14,7 +14,7 @@ extension Tensor {
         if let tape, let dTable = gradient, let dy = y.gradient {
             tape.record { [width] in
                 guard let g = dy.take() else { return }
-                dTable.accumulate { backend.scatterAddRows(g.floats, indices, width: width, into: $0) }
+                dTable.accumulate { backend.scatterAddRows(g.floats, indices, width: width, into: $0.floats) }
             }
         }
         return y

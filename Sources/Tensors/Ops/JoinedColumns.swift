@@ -31,7 +31,7 @@ extension Tensor {
                     dx?.accumulate {
                         backend.copyColumns(
                             g.floats + start, stride: width, rows: rows, width: partWidth, accumulate: true,
-                            into: $0 + column, stride: stride)
+                            into: $0.floats + column, stride: stride)
                     }
                     start += partWidth
                 }

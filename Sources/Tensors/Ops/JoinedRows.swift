@@ -26,7 +26,7 @@ extension Tensor {
                 var start = 0
                 for (dx, rows) in targets where !rows.isEmpty {
                     dx?.accumulate {
-                        let place = $0 + rows.lowerBound * width
+                        let place = $0.floats + rows.lowerBound * width
                         backend.add(place, g.floats + start * width, count: rows.count * width, into: place)
                     }
                     start += rows.count

@@ -28,7 +28,7 @@ extension Tensor {
             dx?.update { sum, accumulate in
                 backend.layerNormBackward(
                     g.floats, x: x.floats, gain: gain.floats, mean: mean.floats, scale: scale.floats, rows: x.rows,
-                    width: x.width, accumulate: accumulate, into: sum)
+                    width: x.width, accumulate: accumulate, into: sum.floats)
             }
         }
         return y

@@ -2,7 +2,7 @@
 ///
 /// What a model multiplies by is one of two types: a ``FrozenMatrix``, re-laid once and never differentiated, or a
 /// ``TrainableMatrix``. Model files see this protocol only.
-public protocol LinearMap: AnyObject {
+@Compute public protocol LinearMap: AnyObject {
     /// Width of x.
     var inputWidth: Int { get }
     /// Width of y.
@@ -10,21 +10,20 @@ public protocol LinearMap: AnyObject {
     /// The slot of W's own gradient, or of b's where only b is trained; nil for a frozen matrix.
     var parameterGradient: Gradient? { get }
 
-    /// y = x·W + b. The memory of x and y has room for rows up to a multiple of 16.
-    func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>)
+    /// y = x·W + b, not recorded.
+    func apply(_ x: TensorRows, into y: TensorRows)
 
     /// y = x·W + b for a training loss, over many rows and once: without a copy of W made for it.
-    func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>)
+    func applyForLoss(_ x: TensorRows, into y: TensorRows)
 
     /// How many rows of logits a loss should hold at a time: enough for reading W to cost little beside multiplying by it.
     var rowsForLoss: Int { get }
 
     /// dx (+)= dy·Wᵀ.
-    func pullBack(
-        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>)
+    func pullBack(_ dy: TensorRows, accumulate: Bool, into dx: TensorRows)
 
     /// dW += xᵀ·dy, db += the sum of dy's rows. Nothing for a frozen matrix.
-    func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int)
+    func collectGradient(_ dy: TensorRows, x: TensorRows)
 
     /// Whether some of x is dropped now, so that only ``callAsFunction(_:)`` computes what is trained: as several
     /// operations of the tape.
@@ -39,8 +38,8 @@ public protocol LinearMap: AnyObject {
 
 extension LinearMap {
     /// As ``apply(_:rows:into:)``.
-    public func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        apply(x, rows: rows, into: y)
+    public func applyForLoss(_ x: TensorRows, into y: TensorRows) {
+        apply(x, into: y)
     }
 
     /// 128.
@@ -55,15 +54,17 @@ extension LinearMap {
     /// y = x·W + b as one operation of the tape.
     func product(with x: Tensor) -> Tensor {
         precondition(x.width == inputWidth, "a matrix of \(inputWidth) rows cannot take \(x.shape)")
-        let tape = Tape.recording(x.gradient, parameterGradient), rows = x.rows
-        let y = Tensor(shape: [rows, outputWidth], tape: tape)
-        apply(x.floats, rows: rows, into: y.floats)
+        let tape = Tape.recording(x.gradient, parameterGradient)
+        let y = Tensor(shape: [x.rows, outputWidth], tape: tape)
+        apply(x.allRows, into: y.allRows)
         if let tape, let dy = y.gradient {
             // A frozen matrix needs no x on the way back: keeping it alive would double the memory of training.
             tape.record { [self, dx = x.gradient, x = parameterGradient == nil ? nil : x.detached] in
                 guard let g = dy.take() else { return }
-                if let x { collectGradient(g.floats, x: x.floats, rows: rows) }
-                dx?.update { sum, accumulate in pullBack(g.floats, rows: rows, accumulate: accumulate, into: sum) }
+                if let x { collectGradient(g.allRows, x: x.allRows) }
+                dx?.update { sum, accumulate in
+                    pullBack(g.allRows, accumulate: accumulate, into: sum.allRows)
+                }
             }
         }
         return y
@@ -135,14 +136,12 @@ public final class FrozenMatrix: LinearMap {
     }
 
     /// y = x·W + b through the plain table of a head; as ``apply(_:rows:into:)`` for any other matrix.
-    public func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        guard case .plain(let table) = backward else { return apply(x, rows: rows, into: y) }
-        if let bias {
-            for row in 0..<rows { (y + row * outputWidth).update(from: bias.floats, count: outputWidth) }
-        }
+    public func applyForLoss(_ x: TensorRows, into y: TensorRows) {
+        guard case .plain(let table) = backward else { return apply(x, into: y) }
+        if let bias { y.fill(with: bias) }
         backend.multiply(
-            x, transposed: false, table.floats, transposed: true, m: rows, n: outputWidth, k: inputWidth,
-            accumulate: bias != nil, into: y)
+            x.floats, transposed: false, table.floats, transposed: true, m: x.count, n: outputWidth, k: inputWidth,
+            accumulate: bias != nil, into: y.floats)
     }
 
     /// Memory held by the re-laid copies.
@@ -152,31 +151,31 @@ public final class FrozenMatrix: LinearMap {
     }
 
     /// y = x·W + b.
-    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+    public func apply(_ x: TensorRows, into y: TensorRows) {
         if forward == nil, case .plain(let table) = backward {
             forward = try? backend.pack(table.floats, k: table.width, n: table.rows, transposed: true)
         }
         // Where memory is too short for a copy, the table itself will do.
-        guard let forward else { return applyForLoss(x, rows: rows, into: y) }
-        forward.multiply(x, m: rows, bias: bias.map { UnsafePointer($0.floats) }, accumulate: false, into: y)
+        guard let forward else { return applyForLoss(x, into: y) }
+        forward.multiply(
+            x.floats, m: x.count, bias: bias.map { UnsafePointer($0.floats) }, accumulate: false, into: y.floats)
     }
 
     /// dx (+)= dy·Wᵀ.
-    public func pullBack(
-        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
-    ) {
+    public func pullBack(_ dy: TensorRows, accumulate: Bool, into dx: TensorRows) {
         switch backward {
-        case .packed(let matrix): matrix.multiply(dy, m: rows, bias: nil, accumulate: accumulate, into: dx)
+        case .packed(let matrix):
+            matrix.multiply(dy.floats, m: dy.count, bias: nil, accumulate: accumulate, into: dx.floats)
         case .plain(let table):
             backend.multiply(
-                dy, transposed: false, table.floats, transposed: false, m: rows, n: inputWidth, k: outputWidth,
-                accumulate: accumulate, into: dx)
+                dy.floats, transposed: false, table.floats, transposed: false, m: dy.count, n: inputWidth,
+                k: outputWidth, accumulate: accumulate, into: dx.floats)
         case .none: preconditionFailure("this matrix was made without the copy for gradients")
         }
     }
 
     /// Nothing: the matrix is frozen.
-    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {}
+    public func collectGradient(_ dy: TensorRows, x: TensorRows) {}
 }
 
 /// A matrix that is trained.
@@ -203,30 +202,26 @@ public final class TrainableMatrix: LinearMap {
     public var parameterGradient: Gradient? { weight.gradient ?? bias?.gradient }
 
     /// y = x·W + b.
-    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        if let bias {
-            for row in 0..<rows { (y + row * outputWidth).update(from: bias.floats, count: outputWidth) }
-        }
+    public func apply(_ x: TensorRows, into y: TensorRows) {
+        if let bias { y.fill(with: bias) }
         backend.multiply(
-            x, transposed: false, weight.floats, transposed: orientation == .outputByInput, m: rows, n: outputWidth,
-            k: inputWidth, accumulate: bias != nil, into: y)
+            x.floats, transposed: false, weight.floats, transposed: orientation == .outputByInput, m: x.count,
+            n: outputWidth, k: inputWidth, accumulate: bias != nil, into: y.floats)
     }
 
     /// dx (+)= dy·Wᵀ.
-    public func pullBack(
-        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
-    ) {
+    public func pullBack(_ dy: TensorRows, accumulate: Bool, into dx: TensorRows) {
         backend.multiply(
-            dy, transposed: false, weight.floats, transposed: orientation == .inputByOutput, m: rows, n: inputWidth,
-            k: outputWidth, accumulate: accumulate, into: dx)
+            dy.floats, transposed: false, weight.floats, transposed: orientation == .inputByOutput, m: dy.count,
+            n: inputWidth, k: outputWidth, accumulate: accumulate, into: dx.floats)
     }
 
     /// dW += xᵀ·dy, db += the sum of dy's rows.
-    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {
+    public func collectGradient(_ dy: TensorRows, x: TensorRows) {
         switch orientation {
-        case .inputByOutput: weight.gradient?.addProduct(x, dy, rank: rows)
-        case .outputByInput: weight.gradient?.addProduct(dy, x, rank: rows)
+        case .inputByOutput: weight.gradient?.addProduct(x, dy)
+        case .outputByInput: weight.gradient?.addProduct(dy, x)
         }
-        bias?.gradient?.accumulate { backend.addRowSums(dy, rows: rows, columns: outputWidth, into: $0) }
+        bias?.gradient?.addRowSums(of: dy)
     }
 }

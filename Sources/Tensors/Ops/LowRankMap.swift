@@ -52,78 +52,72 @@ public final class LowRankMap: LinearMap {
     public var parameterGradient: Gradient? { Gradient.first(down.gradient, up.gradient, base.parameterGradient) }
 
     /// y = m(x) + s · (x·Aᵀ)·Bᵀ.
-    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        base.apply(x, rows: rows, into: y)
-        addUpdate(of: x, rows: rows, to: y)
+    public func apply(_ x: TensorRows, into y: TensorRows) {
+        base.apply(x, into: y)
+        addUpdate(of: x, to: y)
     }
 
     /// The same, as the map under it does it for a loss.
-    public func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        base.applyForLoss(x, rows: rows, into: y)
-        addUpdate(of: x, rows: rows, to: y)
+    public func applyForLoss(_ x: TensorRows, into y: TensorRows) {
+        base.applyForLoss(x, into: y)
+        addUpdate(of: x, to: y)
     }
 
-    private func addUpdate(of x: UnsafePointer<Float>, rows: Int, to y: UnsafeMutablePointer<Float>) {
-        withScaledProjection(of: x, rows: rows) {
-            backend.multiply(
-                $0, transposed: false, up.floats, transposed: true, m: rows, n: outputWidth, k: rank, accumulate: true,
-                into: y)
-        }
+    private func addUpdate(of x: TensorRows, to y: TensorRows) {
+        let projection = scaledProjection(of: x)
+        backend.multiply(
+            projection.floats, transposed: false, up.floats, transposed: true, m: x.count, n: outputWidth, k: rank,
+            accumulate: true, into: y.floats)
+        // A tensor may go with the last use of it, and its memory with it: the pointer alone does not keep it.
+        withExtendedLifetime(projection) {}
     }
 
     /// dx (+)= dy·Wᵀ + s · (dy·B)·A.
-    public func pullBack(
-        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
-    ) {
-        base.pullBack(dy, rows: rows, accumulate: accumulate, into: dx)
-        withScaledGradient(of: dy, rows: rows) {
-            backend.multiply(
-                $0, transposed: false, down.floats, transposed: false, m: rows, n: inputWidth, k: rank,
-                accumulate: true, into: dx)
-        }
+    public func pullBack(_ dy: TensorRows, accumulate: Bool, into dx: TensorRows) {
+        base.pullBack(dy, accumulate: accumulate, into: dx)
+        let narrow = scaledGradient(of: dy)
+        backend.multiply(
+            narrow.floats, transposed: false, down.floats, transposed: false, m: dy.count, n: inputWidth, k: rank,
+            accumulate: true, into: dx.floats)
+        withExtendedLifetime(narrow) {}
     }
 
     /// dA += s · (dy·B)ᵀ·x, dB += s · dyᵀ·(x·Aᵀ), and what the map under them collects.
-    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {
-        if base.parameterGradient != nil { base.collectGradient(dy, x: x, rows: rows) }
+    public func collectGradient(_ dy: TensorRows, x: TensorRows) {
+        if base.parameterGradient != nil { base.collectGradient(dy, x: x) }
         down.gradient?.update { sum, accumulate in
-            withScaledGradient(of: dy, rows: rows) {
-                backend.multiply(
-                    $0, transposed: true, x, transposed: false, m: rank, n: inputWidth, k: rows,
-                    accumulate: accumulate, into: sum)
-            }
+            let narrow = scaledGradient(of: dy)
+            backend.multiply(
+                narrow.floats, transposed: true, x.floats, transposed: false, m: rank, n: inputWidth, k: x.count,
+                accumulate: accumulate, into: sum.floats)
+            withExtendedLifetime(narrow) {}
         }
         up.gradient?.update { sum, accumulate in
-            withScaledProjection(of: x, rows: rows) {
-                backend.multiply(
-                    dy, transposed: true, $0, transposed: false, m: outputWidth, n: rank, k: rows,
-                    accumulate: accumulate, into: sum)
-            }
+            let projection = scaledProjection(of: x)
+            backend.multiply(
+                dy.floats, transposed: true, projection.floats, transposed: false, m: outputWidth, n: rank,
+                k: x.count, accumulate: accumulate, into: sum.floats)
+            withExtendedLifetime(projection) {}
         }
     }
 
-    /// Lends s · x·Aᵀ [rows × rank].
-    private func withScaledProjection(
-        of x: UnsafePointer<Float>, rows: Int, _ body: (UnsafePointer<Float>) -> Void
-    ) {
-        let result = Tensor(shape: [rows, rank])
+    /// s · x·Aᵀ [rows × rank].
+    private func scaledProjection(of x: TensorRows) -> Tensor {
+        let result = Tensor(shape: [x.count, rank])
         backend.multiply(
-            x, transposed: false, down.floats, transposed: true, m: rows, n: rank, k: inputWidth, accumulate: false,
-            into: result.floats)
+            x.floats, transposed: false, down.floats, transposed: true, m: x.count, n: rank, k: inputWidth,
+            accumulate: false, into: result.floats)
         backend.scale(result.floats, by: scale, count: result.count)
-        // A tensor may go with the last use of it, and its memory with it: the pointer alone does not keep it.
-        withExtendedLifetime(result) { body(result.floats) }
+        return result
     }
 
-    /// Lends s · dy·B [rows × rank].
-    private func withScaledGradient(
-        of dy: UnsafePointer<Float>, rows: Int, _ body: (UnsafePointer<Float>) -> Void
-    ) {
-        let result = Tensor(shape: [rows, rank])
+    /// s · dy·B [rows × rank].
+    private func scaledGradient(of dy: TensorRows) -> Tensor {
+        let result = Tensor(shape: [dy.count, rank])
         backend.multiply(
-            dy, transposed: false, up.floats, transposed: false, m: rows, n: rank, k: outputWidth, accumulate: false,
-            into: result.floats)
+            dy.floats, transposed: false, up.floats, transposed: false, m: dy.count, n: rank, k: outputWidth,
+            accumulate: false, into: result.floats)
         backend.scale(result.floats, by: scale, count: result.count)
-        withExtendedLifetime(result) { body(result.floats) }
+        return result
     }
 }

@@ -47,42 +47,38 @@ public final class MagnitudeMap: LinearMap {
     }
 
     /// y = c ∘ (m(x) + s · (x·Aᵀ)·Bᵀ).
-    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        direction.apply(x, rows: rows, into: y)
-        scale(y, rows: rows, by: freshFactors())
+    public func apply(_ x: TensorRows, into y: TensorRows) {
+        direction.apply(x, into: y)
+        scale(y, by: freshFactors())
     }
 
     /// The same, as the map under it does it for a loss.
-    public func applyForLoss(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        direction.applyForLoss(x, rows: rows, into: y)
-        scale(y, rows: rows, by: freshFactors())
+    public func applyForLoss(_ x: TensorRows, into y: TensorRows) {
+        direction.applyForLoss(x, into: y)
+        scale(y, by: freshFactors())
     }
 
     /// dx (+)= what the updated map pulls back of c ∘ dy.
-    public func pullBack(
-        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
-    ) {
-        withScaled(dy, rows: rows) { direction.pullBack($0, rows: rows, accumulate: accumulate, into: dx) }
+    public func pullBack(_ dy: TensorRows, accumulate: Bool, into dx: TensorRows) {
+        direction.pullBack(scaled(dy).allRows, accumulate: accumulate, into: dx)
     }
 
     /// dμ += Σ dy ∘ (m(x) + s · (x·Aᵀ)·Bᵀ) / ‖W + s·B·A‖, and A and B collect from c ∘ dy.
-    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {
-        if direction.parameterGradient != nil {
-            withScaled(dy, rows: rows) { direction.collectGradient($0, x: x, rows: rows) }
-        }
+    public func collectGradient(_ dy: TensorRows, x: TensorRows) {
+        if direction.parameterGradient != nil { direction.collectGradient(scaled(dy).allRows, x: x) }
         guard let gradient = magnitude.gradient else { return }
-        let y = Tensor(shape: [rows, outputWidth]), norms = Self.norms(of: direction, squares: squares)
-        direction.apply(x, rows: rows, into: y.floats)
+        let y = Tensor(shape: [x.count, outputWidth]), norms = Self.norms(of: direction, squares: squares)
+        direction.apply(x, into: y.allRows)
         var sums = [Double](repeating: 0, count: outputWidth)
-        for row in 0..<rows {
+        for row in 0..<x.count {
             let start = row * outputWidth
             for column in 0..<outputWidth {
-                sums[column] += Double(dy[start + column]) * Double(y.floats[start + column])
+                sums[column] += Double(dy.floats[start + column]) * Double(y.floats[start + column])
             }
         }
-        withExtendedLifetime(y) {
-            gradient.add(Tensor(zip(sums, norms).map { Float($0 / Double($1)) }, shape: magnitude.shape))
-        }
+        // A tensor may go with the last use of it, and its memory with it: the pointer alone does not keep it.
+        withExtendedLifetime(y) {}
+        gradient.add(Tensor(zip(sums, norms).map { Float($0 / Double($1)) }, shape: magnitude.shape))
     }
 
     /// c of the values of now. Constants keep theirs.
@@ -94,27 +90,27 @@ public final class MagnitudeMap: LinearMap {
         return result
     }
 
-    private func scale(_ y: UnsafeMutablePointer<Float>, rows: Int, by factors: Tensor) {
-        for row in 0..<rows {
-            let line = y + row * outputWidth
+    private func scale(_ y: TensorRows, by factors: Tensor) {
+        for row in 0..<y.count {
+            let line = y.floats + row * outputWidth
             for column in 0..<outputWidth { line[column] *= factors.floats[column] }
         }
         withExtendedLifetime(factors) {}
     }
 
-    /// Lends c ∘ dy; c is that of the way forward.
-    private func withScaled(_ dy: UnsafePointer<Float>, rows: Int, _ body: (UnsafePointer<Float>) -> Void) {
-        let result = Tensor(shape: [rows, outputWidth])
-        result.floats.update(from: dy, count: rows * outputWidth)
-        scale(result.floats, rows: rows, by: factors ?? freshFactors())
-        withExtendedLifetime(result) { body(result.floats) }
+    /// c ∘ dy; c is that of the way forward.
+    private func scaled(_ dy: TensorRows) -> Tensor {
+        let result = Tensor(shape: [dy.count, outputWidth])
+        result.floats.update(from: dy.floats, count: result.count)
+        scale(result.allRows, by: factors ?? freshFactors())
+        return result
     }
 
     /// ‖W + s·B·A‖ of each output: ‖W‖² + 2s·B·(A·Wᵀ) + s²·B·(A·Aᵀ)·Bᵀ, without the product of B and A.
     private static func norms(of map: LowRankMap, squares: [Double]) -> [Float] {
         let rank = map.down.rows, input = map.inputWidth, output = map.outputWidth, scale = Double(map.scale)
         let crossed = Tensor(shape: [rank, output]), gram = Tensor(shape: [rank, rank])  // A·Wᵀ, A·Aᵀ
-        map.base.apply(map.down.floats, rows: rank, into: crossed.floats)
+        map.base.apply(map.down.allRows, into: crossed.allRows)
         backend.multiply(
             map.down.floats, transposed: false, map.down.floats, transposed: true, m: rank, n: rank, k: input,
             accumulate: false, into: gram.floats)
@@ -142,7 +138,7 @@ public final class MagnitudeMap: LinearMap {
         for start in stride(from: 0, to: width, by: chunk) {
             let rows = min(chunk, width - start), x = Tensor.zeros([rows, width]), y = Tensor(shape: [rows, output])
             for row in 0..<rows { x.floats[row * width + start + row] = 1 }
-            map.apply(x.floats, rows: rows, into: y.floats)
+            map.apply(x.allRows, into: y.allRows)
             for row in 0..<rows {
                 for column in 0..<output {
                     let value = Double(y.floats[row * output + column])

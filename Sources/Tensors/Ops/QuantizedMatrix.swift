@@ -109,23 +109,22 @@ public final class QuantizedMatrix: LinearMap {
     public var byteCount: Int { weights.integers.count + weights.scales.count + (weights.groupScales?.count ?? 0) }
 
     /// y = x·Wᵀ + b.
-    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
-        backend.multiply(x, by: self, rows: rows, bias: bias.map { UnsafePointer($0.floats) }, into: y)
+    public func apply(_ x: TensorRows, into y: TensorRows) {
+        backend.multiply(
+            x.floats, by: self, rows: x.count, bias: bias.map { UnsafePointer($0.floats) }, into: y.floats)
     }
 
     /// dx (+)= dy·W.
-    public func pullBack(
-        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
-    ) {
+    public func pullBack(_ dy: TensorRows, accumulate: Bool, into dx: TensorRows) {
         precondition(backward != .none, "this matrix was made without gradients")
-        backend.multiplyBack(dy, by: self, rows: rows, accumulate: accumulate, into: dx)
+        backend.multiplyBack(dy.floats, by: self, rows: dy.count, accumulate: accumulate, into: dx.floats)
     }
 
     /// 64: a quarter of the bytes of 32-bit floats, or fewer, are read for each.
     public var rowsForLoss: Int { 64 }
 
     /// Nothing: the matrix is frozen.
-    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {}
+    public func collectGradient(_ dy: TensorRows, x: TensorRows) {}
 
     /// Rows of W: the embeddings of some tokens, where W is a table [entries × width].
     ///

@@ -59,7 +59,7 @@ extension Tensor {
                 range.gain.gradient?.accumulate {
                     backend.rmsNormGain(
                         g.floats + range.column, x: x.floats + range.column, scale: scale.floats,
-                        heads: range.columns(rows: rows, of: width), into: $0)
+                        heads: range.columns(rows: rows, of: width), into: $0.floats)
                 }
             }
             dx?.update { sum, accumulate in
@@ -67,11 +67,11 @@ extension Tensor {
                     backend.rmsNormBackward(
                         g.floats + range.column, x: x.floats + range.column, gain: range.gain.floats,
                         scale: scale.floats, heads: range.columns(rows: rows, of: width), accumulate: accumulate,
-                        into: sum + range.column)
+                        into: sum.floats + range.column)
                 }
                 backend.copyColumns(
                     g.floats + done, stride: width, rows: rows, width: width - done, accumulate: accumulate,
-                    into: sum + done, stride: width)
+                    into: sum.floats + done, stride: width)
             }
         }
         return y
@@ -79,7 +79,7 @@ extension Tensor {
 }
 
 /// Neighbouring heads that share a gain.
-private struct HeadRange {
+@Compute private struct HeadRange {
     let gain: Tensor
     /// Column of the first head.
     let column: Int

@@ -50,7 +50,7 @@ extension Tensor {
                 guard let g = dy.take() else { return }
                 dx.update { sum, accumulate in
                     backend.rotateBack(
-                        g.floats, by: angles, rows: rows, width: width, accumulate: accumulate, into: sum)
+                        g.floats, by: angles, rows: rows, width: width, accumulate: accumulate, into: sum.floats)
                 }
             }
         }
@@ -59,7 +59,7 @@ extension Tensor {
 }
 
 /// The angles of a batch of rows, found once per position.
-struct RotaryAngles {
+@Compute struct RotaryAngles {
     /// Scaled cosines, then scaled sines: [positions × 2·half].
     let table: Tensor
     /// Each row's entry of the table.

@@ -8,7 +8,7 @@ extension Tensor {
         if let tape, let dx = gradient, let dy = y.gradient {
             tape.record { [count] in
                 guard let g = dy.take() else { return }
-                dx.accumulate { backend.addScaled(g.floats, by: factor, count: count, into: $0) }
+                dx.accumulate { backend.addScaled(g.floats, by: factor, count: count, into: $0.floats) }
             }
         }
         return y

@@ -36,32 +36,30 @@ public final class StackedMap: LinearMap {
     }
 
     /// y = [m₁(x) | m₂(x) | …].
-    public func apply(_ x: UnsafePointer<Float>, rows: Int, into y: UnsafeMutablePointer<Float>) {
+    public func apply(_ x: TensorRows, into y: TensorRows) {
         forEachPart { part, column in
-            let scratch = Tensor(shape: [rows, part.outputWidth])
-            part.apply(x, rows: rows, into: scratch.floats)
+            let scratch = Tensor(shape: [x.count, part.outputWidth])
+            part.apply(x, into: scratch.allRows)
             backend.copyColumns(
-                scratch.floats, stride: part.outputWidth, rows: rows, width: part.outputWidth, accumulate: false,
-                into: y + column, stride: outputWidth)
+                scratch.floats, stride: part.outputWidth, rows: x.count, width: part.outputWidth, accumulate: false,
+                into: y.floats + column, stride: outputWidth)
         }
     }
 
     /// dx (+)= Σ dyᵢ·Wᵢᵀ.
-    public func pullBack(
-        _ dy: UnsafePointer<Float>, rows: Int, accumulate: Bool, into dx: UnsafeMutablePointer<Float>
-    ) {
+    public func pullBack(_ dy: TensorRows, accumulate: Bool, into dx: TensorRows) {
         forEachPart { part, column in
-            let columns = columns(column, of: dy, rows: rows, width: part.outputWidth)
-            part.pullBack(columns.floats, rows: rows, accumulate: accumulate || column > 0, into: dx)
+            let columns = columns(column, of: dy, width: part.outputWidth)
+            part.pullBack(columns.allRows, accumulate: accumulate || column > 0, into: dx)
         }
     }
 
     /// Each part collects from its own columns of dy.
-    public func collectGradient(_ dy: UnsafePointer<Float>, x: UnsafePointer<Float>, rows: Int) {
+    public func collectGradient(_ dy: TensorRows, x: TensorRows) {
         forEachPart { part, column in
             guard part.parameterGradient != nil else { return }
-            let columns = columns(column, of: dy, rows: rows, width: part.outputWidth)
-            part.collectGradient(columns.floats, x: x, rows: rows)
+            let columns = columns(column, of: dy, width: part.outputWidth)
+            part.collectGradient(columns.allRows, x: x)
         }
     }
 
@@ -73,11 +71,11 @@ public final class StackedMap: LinearMap {
         }
     }
 
-    private func columns(_ column: Int, of dy: UnsafePointer<Float>, rows: Int, width: Int) -> Tensor {
-        let scratch = Tensor(shape: [rows, width])
+    private func columns(_ column: Int, of dy: TensorRows, width: Int) -> Tensor {
+        let scratch = Tensor(shape: [dy.count, width])
         backend.copyColumns(
-            dy + column, stride: outputWidth, rows: rows, width: width, accumulate: false, into: scratch.floats,
-            stride: width)
+            dy.floats + column, stride: outputWidth, rows: dy.count, width: width, accumulate: false,
+            into: scratch.floats, stride: width)
         return scratch
     }
 }

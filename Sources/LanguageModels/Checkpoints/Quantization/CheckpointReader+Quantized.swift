@@ -30,7 +30,7 @@ extension CheckpointReader {
     ///   - inputScales: The name of a vector [input] that x is divided by first; not looked for where nil, and applied
     ///     where it is there.
     /// - Throws: ``CheckpointError`` where a part is missing, contradicts another, or is of a layout that cannot be read.
-    func quantizedMatrix(
+    @Compute func quantizedMatrix(
         _ name: String, input: Int, output: Int, bias: Tensor?, inputScales: String?
     ) throws -> CompressedMatrix? {
         guard isQuantized(name) else { return nil }

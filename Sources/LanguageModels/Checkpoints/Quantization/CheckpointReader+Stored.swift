@@ -10,7 +10,7 @@ extension CheckpointReader {
     ///   - orientation: How the checkpoint stores it.
     ///   - bias: b [output], or nil.
     /// - Throws: ``CheckpointError`` where it is missing, has another shape or holds NaN or infinity.
-    func storedMatrix(
+    @Compute func storedMatrix(
         _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?
     ) throws -> CompressedMatrix? {
         guard let type = storedType(of: name), type == .float16 || type == .bfloat16 else { return nil }

@@ -7,7 +7,7 @@ struct UnitVectors {
     private let width: Int
 
     /// Takes rows of a tensor [… × width] and scales each to length 1.
-    init(_ states: Tensor, rows: Range<Int>) {
+    @Compute init(_ states: Tensor, rows: Range<Int>) {
         let width = states.width
         var values = Array(
             UnsafeBufferPointer(start: states.floats + rows.lowerBound * width, count: rows.count * width))
