@@ -47,7 +47,7 @@ let package = Package(
             dependencies: [.target(name: "COpenSSL", condition: .when(platforms: [.linux]))], swiftSettings: strict),
         // One self-contained HTML page.
         .target(name: "Reports", swiftSettings: strict),
-        .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers", "CKernels"], swiftSettings: strict),
+        .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: strict),
         .target(
             name: "PrefixTuning",
             dependencies: ["LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports", "CZlib"],
@@ -78,7 +78,7 @@ let package = Package(
         .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: strict),
         .testTarget(
             name: "LanguageModelsTests",
-            dependencies: ["LanguageModels", "Tensors", "Tokenizers", "CKernels", "TestSupport"],
+            dependencies: ["LanguageModels", "Tensors", "Tokenizers", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "PrefixTuningTests",

@@ -1,4 +1,3 @@
-import CKernels
 import Foundation
 
 /// The actor on whose one thread all tensor work of a process runs.
@@ -30,7 +29,7 @@ public actor Compute {
     /// Returns memory that is kept for reuse to the system: after loading a model or reading data, say.
     @Compute public static func releaseFreeMemory() {
         BlockPool.shared.clear()
-        ptk_trim_heap()
+        backend.releaseFreeMemory()
     }
 
     /// Threads used by one operation, from 1 to 1,024; set to others, it becomes the nearest of these. The results of

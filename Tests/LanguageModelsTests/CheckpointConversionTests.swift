@@ -1,4 +1,4 @@
-import CKernels
+import Tensors
 import Testing
 
 /// The conversion loops against arithmetic: every bit pattern one way, rounding decided by distance the other way.
@@ -18,7 +18,7 @@ import Testing
     @Test func widensEveryBinary16Exactly() {
         let halves = (0...UInt16.max).map { $0 }
         var floats = [Float](repeating: 0, count: halves.count)
-        ptk_f16_to_f32(halves, &floats, halves.count)
+        FloatFormat.float16.widen(halves, count: halves.count, into: &floats)
         var wrong: [UInt16] = []
         for half in halves {
             let expected = value(half: half)
@@ -32,12 +32,8 @@ import Testing
     @Test func narrowsEveryBinary16BackToItself() {
         let halves = (0...UInt16.max).filter { $0 & 0x7FFF <= 0x7C00 }
         let floats = halves.map(value(half:))
-        var back = [UInt16](repeating: 0, count: halves.count)
-        ptk_f32_to_f16(floats, &back, floats.count)
-        #expect(back == halves)
-        var nan: [UInt16] = [0]
-        ptk_f32_to_f16([Float.nan], &nan, 1)
-        #expect(value(half: nan[0]).isNaN)
+        #expect(FloatFormat.halves(floats) == halves)
+        #expect(value(half: FloatFormat.halves([.nan])[0]).isNaN)
     }
 
     @Test func roundsToTheNearestBinary16AndTiesToEven() {
@@ -52,10 +48,8 @@ import Testing
             let bits = UInt32.random(in: 0..<0x477F_E000, using: &random)
             floats += [Float(bitPattern: bits), -Float(bitPattern: bits)]
         }
-        var halves = [UInt16](repeating: 0, count: floats.count)
-        ptk_f32_to_f16(floats, &halves, floats.count)
         var wrong: [Float] = []
-        for (float, half) in zip(floats, halves) {
+        for (float, half) in zip(floats, FloatFormat.halves(floats)) {
             let distance = abs(Double(value(half: half)) - Double(float))
             var isRight = (half >> 15 == 1) == (float.sign == .minus)
             for neighbour in [half &- 1, half &+ 1] where neighbour & 0x7FFF < 0x7C00 && neighbour >> 15 == half >> 15 {
@@ -70,25 +64,25 @@ import Testing
     @Test func widensBinary64AndBfloat16() {
         let doubles = (0..<1001).map { Double($0 - 500) / 7 }
         var floats = [Float](repeating: 0, count: doubles.count)
-        ptk_f64_to_f32(doubles, &floats, doubles.count)
+        FloatFormat.float64.widen(doubles, count: doubles.count, into: &floats)
         #expect(floats == doubles.map { Float($0) })
         let brains = floats.map { UInt16($0.bitPattern >> 16) }
-        ptk_bf16_to_f32(brains, &floats, brains.count)
+        FloatFormat.bfloat16.widen(brains, count: brains.count, into: &floats)
         #expect(floats.map(\.bitPattern) == brains.map { UInt32($0) << 16 })
     }
 
     @Test func findsTheFirstBadValueAtEveryPlace() {
         for place in [0, 1, 511, 512, 513, 1535, 1999] {
             var values = [Float](repeating: -65519, count: 2000)
-            #expect(ptk_first_not_finite(values, values.count) == 2000)
-            #expect(ptk_first_beyond_f16(values, values.count) == 2000)
+            #expect(FloatFormat.firstNotFinite(values, count: values.count) == nil)
+            #expect(FloatFormat.firstBeyondHalf(values) == nil)
             values[place] = 65520
-            #expect(ptk_first_not_finite(values, values.count) == 2000)
-            #expect(ptk_first_beyond_f16(values, values.count) == place)
+            #expect(FloatFormat.firstNotFinite(values, count: values.count) == nil)
+            #expect(FloatFormat.firstBeyondHalf(values) == place)
             values[place] = -.infinity
             values[1999] = .nan
-            #expect(ptk_first_not_finite(values, values.count) == place)
-            #expect(ptk_first_beyond_f16(values, values.count) == 2000)
+            #expect(FloatFormat.firstNotFinite(values, count: values.count) == place)
+            #expect(FloatFormat.firstBeyondHalf(values) == nil)
         }
     }
 }

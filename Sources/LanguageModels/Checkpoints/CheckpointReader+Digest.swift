@@ -1,5 +1,5 @@
-import CKernels
 import Synchronization
+import Tensors
 
 /// The digest of what was taken from a checkpoint, taken while the values are in hand.
 ///
@@ -17,8 +17,9 @@ extension CheckpointReader {
         let (count, width) = Self.rows(of: shape), seed = Self.seed(key, shape, type: nil)
         let first = count == 1 ? 0 : rows.lowerBound
         add(
-            ptk_digest_rows(
-                values.baseAddress, count == 1 ? 1 : rows.count, width * MemoryLayout<Float>.size, first, seed))
+            ByteDigest.ofRows(
+                values.baseAddress, count: count == 1 ? 1 : rows.count, size: width * MemoryLayout<Float>.size,
+                first: first, seed: seed))
     }
 
     /// Adds a whole tensor as 32-bit floats.
@@ -30,20 +31,16 @@ extension CheckpointReader {
     func note(_ key: String, shape: [Int], type: StoredType, bytes: UnsafeRawBufferPointer) {
         guard let start = bytes.baseAddress else { return }
         let (count, width) = Self.rows(of: shape)
-        guard type == .float16 || type == .bfloat16, width > 0 else {
+        guard type == .float16 || type == .bfloat16, let format = type.floatFormat, width > 0 else {
             let seed = Self.seed(key, shape, type: type == .float32 ? nil : type)
-            return add(ptk_digest_rows(start, count, width * type.size, 0, seed))
+            return add(ByteDigest.ofRows(start, count: count, size: width * type.size, first: 0, seed: seed))
         }
         let most = max(1, (1 << 16) / width)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: min(most, count) * width) { floats in
             guard let target = floats.baseAddress else { return }
             for first in stride(from: 0, to: count, by: most) {
-                let part = min(most, count - first), source = start + first * width * type.size
-                if type == .float16 {
-                    ptk_f16_to_f32(source, target, part * width)
-                } else {
-                    ptk_bf16_to_f32(source, target, part * width)
-                }
+                let part = min(most, count - first)
+                format.widen(start + first * width * type.size, count: part * width, into: target)
                 note(
                     key, shape: shape, rows: first..<first + part, values: UnsafeBufferPointer(floats))
             }

@@ -1,4 +1,4 @@
-import CKernels
+import Tensors
 
 /// Sixty-four bits that stand for contents: weights, token sequences, a file.
 ///
@@ -51,20 +51,16 @@ extension Digest: LosslessStringConvertible, Codable {
 /// let digest = digester.digest
 /// ```
 public struct Digester: Sendable {
-    private var state = ptk_digest()
+    private var bytes = ByteDigest()
 
     /// A digester that has seen nothing.
-    public init() { ptk_digest_begin(&state, 0) }
+    public init() {}
 
     /// The digest of all that was added.
-    public var digest: Digest {
-        withUnsafePointer(to: state) { Digest(ptk_digest_end($0)) }
-    }
+    public var digest: Digest { Digest(bytes.value) }
 
     /// Adds bytes; where one part ends and the next begins makes no difference.
-    public mutating func add(_ bytes: UnsafeRawBufferPointer) {
-        if let start = bytes.baseAddress { ptk_digest_add(&state, start, bytes.count) }
-    }
+    public mutating func add(_ bytes: UnsafeRawBufferPointer) { self.bytes.add(bytes) }
 
     /// Adds a number.
     public mutating func add(_ number: Int) { withUnsafeBytes(of: Int64(number).littleEndian) { add($0) } }

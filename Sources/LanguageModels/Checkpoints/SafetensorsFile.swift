@@ -1,5 +1,5 @@
-import CKernels
 import Foundation
+import Tensors
 
 /// A safetensors file, mapped into memory.
 ///
@@ -116,16 +116,10 @@ public final class SafetensorsFile: TensorSource {
 
         try withBytes(of: name) { bytes in
             guard let first = bytes.baseAddress.map({ $0 + elements.lowerBound * entry.type.size }) else { return }
-            switch entry.type {
-            case .float64: ptk_f64_to_f32(first, target, elements.count)
-            case .float16: ptk_f16_to_f32(first, target, elements.count)
-            case .bfloat16: ptk_bf16_to_f32(first, target, elements.count)
-            default: ptk_f32_to_f32(first, target, elements.count)
-            }
+            (entry.type.floatFormat ?? .float32).widen(first, count: elements.count, into: target)
         }
         guard checkingFinite else { return }
-        let index = ptk_first_not_finite(target, elements.count)
-        if index < elements.count {
+        if let index = FloatFormat.firstNotFinite(target, count: elements.count) {
             throw CheckpointError.notFinite(
                 file: path, key: name, index: elements.lowerBound + index, value: destination[index])
         }

@@ -1,5 +1,5 @@
-import CKernels
 import Foundation
+import Tensors
 
 /// Writes a safetensors file that every other library reads.
 ///
@@ -129,15 +129,10 @@ public struct SafetensorsWriter {
         switch entry.format {
         case .float32: try values.withUnsafeBytes { try file.write($0) }
         case .float16:
-            let index = ptk_first_beyond_f16(values, values.count)
-            guard index == values.count else {
+            if let index = FloatFormat.firstBeyondHalf(values) {
                 throw CheckpointError.exceedsHalfPrecision(key: entry.key, index: index, value: values[index])
             }
-            let halves = [UInt16](unsafeUninitializedCapacity: values.count) { buffer, initialized in
-                if let target = buffer.baseAddress { ptk_f32_to_f16(values, target, values.count) }
-                initialized = values.count
-            }
-            try halves.withUnsafeBytes { try file.write($0) }
+            try FloatFormat.halves(values).withUnsafeBytes { try file.write($0) }
         }
     }
 }

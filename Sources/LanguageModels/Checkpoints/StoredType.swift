@@ -1,3 +1,5 @@
+import Tensors
+
 /// The number format of a tensor in a file, under its safetensors name.
 public enum StoredType: String, Sendable, CaseIterable {
     /// IEEE binary64.
@@ -42,10 +44,16 @@ public enum StoredType: String, Sendable, CaseIterable {
     }
 
     /// Whether the elements can be converted to float32 here.
-    public var isConvertible: Bool {
+    public var isConvertible: Bool { floatFormat != nil }
+
+    /// What makes 32-bit floats of the elements; nil for types that stand for none.
+    var floatFormat: FloatFormat? {
         switch self {
-        case .float64, .float32, .float16, .bfloat16: true
-        default: false
+        case .float64: .float64
+        case .float32: .float32
+        case .float16: .float16
+        case .bfloat16: .bfloat16
+        default: nil
         }
     }
 }

@@ -9,6 +9,9 @@
     /// Threads used by one operation.
     var threads: Int { get nonmutating set }
 
+    /// Returns memory to the system that is held besides the blocks of tensors.
+    func releaseFreeMemory()
+
     /// Re-lays a constant matrix [k × n] ([n × k] where `transposed`) for multiplying many rows by it.
     func pack(_ matrix: Floats, k: Int, n: Int, transposed: Bool) throws(TensorError) -> any PackedMatrix
 

@@ -8,6 +8,8 @@ struct CPUBackend: Backend {
         nonmutating set { ptk_set_threads(Int32(min(max(1, newValue), 1024))) }
     }
 
+    func releaseFreeMemory() { ptk_trim_heap() }
+
     func pack(_ matrix: Floats, k: Int, n: Int, transposed: Bool) throws(TensorError) -> any PackedMatrix {
         try OneDNNMatrix(matrix, k: k, n: n, transposed: transposed)
     }
@@ -90,23 +92,6 @@ struct CPUBackend: Backend {
 
     func dropoutMask(seed: UInt64, probability: Float, count: Int, into mask: MutableFloats) {
         ptk_dropout_mask(seed, probability, Int64(count), mask)
-    }
-
-    func attention(_ call: AttentionCall, into output: MutableFloats, logSums: MutableFloats) {
-        call.withKernelArguments {
-            let scratch = Storage(count: Int(ptk_attention_scratch(&$0)))
-            ptk_attention_forward(&$0, scratch.floats, output, logSums)
-        }
-    }
-
-    func attentionBackward(
-        _ call: AttentionCall, logSums: Floats, outputGradients: Floats, queryGradients: MutableFloats?
-    ) {
-        call.withKernelArguments {
-            let scratch = Storage(count: Int(ptk_attention_scratch(&$0)))
-            ptk_attention_backward(
-                &$0, logSums, outputGradients, queryGradients, Int64(call.queryStride), scratch.floats)
-        }
     }
 
     func crossEntropy(

@@ -52,6 +52,8 @@ final class ProfiledBackend: Backend {
         set { base.threads = newValue }
     }
 
+    func releaseFreeMemory() { base.releaseFreeMemory() }
+
     // MARK: Products
 
     func pack(_ matrix: Floats, k: Int, n: Int, transposed: Bool) throws(TensorError) -> any PackedMatrix {

@@ -14,7 +14,8 @@ extension Tensor {
                 guard let g = dy.take() else { return }
                 dx.update { sum, accumulate in
                     backend.gateBackward(
-                        activation, g.floats, x: x.floats, rows: rows, width: half, accumulate: accumulate, into: sum.floats)
+                        activation, g.floats, x: x.floats, rows: rows, width: half, accumulate: accumulate,
+                        into: sum.floats)
                 }
             }
         }

@@ -1,5 +1,5 @@
-import CKernels
 import Foundation
+import Tensors
 
 /// A file of `torch.save` (`pytorch_model.bin`, `*.pt`, `*.pth`, `*.ckpt`), mapped into memory and read without running
 /// anything in it.
@@ -85,8 +85,7 @@ public final class PyTorchFile: TensorSource {
 
         withExtendedLifetime(mapping) { layout.copyFloats(from: mapping.bytes, to: target) }
         guard checkingFinite else { return }
-        let index = ptk_first_not_finite(target, layout.count)
-        if index < layout.count {
+        if let index = FloatFormat.firstNotFinite(target, count: layout.count) {
             throw CheckpointError.notFinite(
                 file: path, key: name, index: firstElement + index, value: destination[index])
         }

@@ -1,4 +1,4 @@
-import CKernels
+import Tensors
 
 /// How a tensor lies in its storage: element i₀, i₁, … at `offset + Σ iₖ·stridesₖ`.
 ///
@@ -140,12 +140,7 @@ struct TensorLayout: Equatable, Sendable {
     }
 
     private func convert(_ source: UnsafeRawPointer, to target: UnsafeMutablePointer<Float>, count: Int) {
-        switch type {
-        case .float64: ptk_f64_to_f32(source, target, count)
-        case .float16: ptk_f16_to_f32(source, target, count)
-        case .bfloat16: ptk_bf16_to_f32(source, target, count)
-        default: ptk_f32_to_f32(source, target, count)
-        }
+        (type.floatFormat ?? .float32).widen(source, count: count, into: target)
     }
 
     /// Calls `body` with each innermost run: its first element, its place in the row-major order, its length, its stride.
