@@ -1,4 +1,4 @@
-"""Writes the Unicode tables of Sources/Tokenizers: which code points Hugging Face's tokenizers take for letters, numbers,
+"""Writes the Unicode tables of Sources/Tokenizers/Tables: which code points Hugging Face's tokenizers take for letters, numbers,
 white space and so on, their lower case, and the normal forms. Every code point is put to the library itself, so that its
 Unicode versions (it has several) are the ones described, not those of this Python or of a Swift toolchain.
 
@@ -12,7 +12,7 @@ import unicodedata
 import tokenizers
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-SOURCES = pathlib.Path(__file__).parent.parent.parent.parent / "Sources" / "Tokenizers"
+SOURCES = pathlib.Path(__file__).parent.parent.parent.parent / "Sources" / "Tokenizers" / "Tables"
 
 OTHER, LETTER, NUMBER, SPACE = 0, 1, 2, 3
 
