@@ -1,6 +1,6 @@
 """Stand-ins for published prefixes and adapters: tiny, random, in the files of the repositories that they stand for.
 
-Run: python Tests/Goldens/seeds/generate.py   (after sentencepiece and architectures)
+Run: python Tests/Goldens/published/generate.py   (after sentencepiece and architectures)
 """
 
 import json

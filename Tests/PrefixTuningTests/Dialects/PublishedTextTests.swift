@@ -6,8 +6,8 @@ import TestSupport
 import Testing
 import Tokenizers
 
-/// Published prefixes in their published files, from text to text, against PEFT in float64 (Tests/Goldens/seeds).
-@Suite @Compute struct SeedTextTests {
+/// Published prefixes in their published files, from text to text, against PEFT in float64 (Tests/Goldens/published).
+@Suite @Compute struct PublishedTextTests {
     private struct Answer: Decodable { var token_ids: [Int32] }
     private struct Expected: Decodable {
         var prompt: String
@@ -19,11 +19,11 @@ import Tokenizers
         ("crumb", "crumb/base", "crumb/adapter"), ("rinna", "rinna", "rinna/smileface_suffix.task0.weight"),
     ])
     func answers(name: String, base: String, published: String) async throws {
-        let seeds = Fixtures.goldens.appendingPathComponent("seeds")
+        let folder = Fixtures.goldens.appendingPathComponent("published")
         let expected = try JSONDecoder().decode(
-            Expected.self, from: Data(contentsOf: seeds.appendingPathComponent("\(name)/expected.json")))
-        let model = try LanguageModel.load(seeds.appendingPathComponent(base))
-        let prefix = try PrefixFile(seeds.appendingPathComponent(published)).prefix(for: model)
+            Expected.self, from: Data(contentsOf: folder.appendingPathComponent("\(name)/expected.json")))
+        let model = try LanguageModel.load(folder.appendingPathComponent(base))
+        let prefix = try PrefixFile(folder.appendingPathComponent(published)).prefix(for: model)
         let start = try prefix.keyValues(for: model.network.shape)
         let options = DecodingOptions(.greedy, maxNewTokens: 12)
         let with = try #require(expected.with_prefix ?? expected.with_adapter)

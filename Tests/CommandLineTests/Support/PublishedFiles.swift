@@ -2,28 +2,28 @@ import Foundation
 import TestSupport
 
 /// What follows a prompt, token by token.
-struct SeedAnswer: Decodable {
+struct PublishedAnswer: Decodable {
     var token_ids: [Int32]
     var logprobs: [Float]
 }
 
 /// `expected.json` of a model with a prefix.
-struct SeedExpectation: Decodable {
+struct PublishedExpectation: Decodable {
     var prompt: String?
-    var without: SeedAnswer
-    var with_prefix, with_adapter: SeedAnswer?
+    var without: PublishedAnswer
+    var with_prefix, with_adapter: PublishedAnswer?
 }
 
 /// `expected.json` of the low-rank adapters.
-struct SeedLowRankExpectation: Decodable {
+struct PublishedLowRankExpectation: Decodable {
     var prompt_ids: [Int32]
-    var answers: [String: SeedAnswer]
+    var answers: [String: PublishedAnswer]
 }
 
-/// The stand-ins for published models (Tests/Goldens/seeds).
-enum SeedFiles {
+/// The stand-ins for published models (Tests/Goldens/published).
+enum PublishedFiles {
     static func url(_ path: String) -> URL {
-        Fixtures.goldens.appendingPathComponent("seeds/\(path)").standardizedFileURL
+        Fixtures.goldens.appendingPathComponent("published/\(path)").standardizedFileURL
     }
 
     static func decode<Value: Decodable>(_ path: String) throws -> Value {
@@ -33,7 +33,7 @@ enum SeedFiles {
     /// Copies a model into the workspace, beside a tokenizer: another folder's, or, where there is none, one that knows
     /// the words t0, t1, … of the vocabulary.
     static func install(
-        _ model: String, tokenizer: String?, as name: String = "seed", in workspace: Workspace
+        _ model: String, tokenizer: String?, as name: String = "published", in workspace: Workspace
     ) throws {
         let files = FileManager.default, folder = workspace[name]
         try files.createDirectory(at: folder.deletingLastPathComponent(), withIntermediateDirectories: true)

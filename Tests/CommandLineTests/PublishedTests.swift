@@ -4,8 +4,8 @@ import Testing
 import Tokenizers
 
 /// The commands on stand-ins for published models, prefixes and adapters, each in the files that were published
-/// (Tests/Goldens/seeds), against `transformers` and PEFT in float64.
-@Suite struct SeedTests {
+/// (Tests/Goldens/published), against `transformers` and PEFT in float64.
+@Suite struct PublishedTests {
     private struct Text: Decodable {
         let text: String
         let token_ids: [Int32]
@@ -36,7 +36,7 @@ import Tokenizers
     }
 
     private func write(prompt: String, completion: String, in workspace: Workspace) throws {
-        try JSONEncoder().encode(Line(prompt: prompt, completion: completion)).write(to: workspace["seed.jsonl"])
+        try JSONEncoder().encode(Line(prompt: prompt, completion: completion)).write(to: workspace["texts.jsonl"])
     }
 
     /// The longest part of an answer whose text becomes the same tokens again, after a prompt that does: only such a part
@@ -62,7 +62,7 @@ import Tokenizers
     ///
     /// - Returns: How many tokens could be scored.
     private func check(
-        _ answer: SeedAnswer, prompt: String, end: Int32, _ options: [String], tokenizer: Tokenizer,
+        _ answer: PublishedAnswer, prompt: String, end: Int32, _ options: [String], tokenizer: Tokenizer,
         in workspace: Workspace
     ) async throws -> Int {
         let ids = answer.token_ids, count = (ids.firstIndex(of: end) ?? ids.count - 1) + 1
@@ -70,14 +70,14 @@ import Tokenizers
         let text = try line(
             Text.self,
             await run(
-                ["generate", "--input", "seed.jsonl", "--max-new-tokens", "\(ids.count)"] + options, in: workspace))
+                ["generate", "--input", "texts.jsonl", "--max-new-tokens", "\(ids.count)"] + options, in: workspace))
         #expect(text.token_ids == Array(ids.prefix(count)), "\(options)")
         let part = try scorable(ids, after: prompt, tokenizer)
         guard !part.isEmpty else { return 0 }
         try write(
             prompt: prompt + tokenizer.decode(ids[..<part.lowerBound]), completion: tokenizer.decode(ids[part]),
             in: workspace)
-        let score = try line(Score.self, await run(["score", "--data", "seed.jsonl"] + options, in: workspace))
+        let score = try line(Score.self, await run(["score", "--data", "texts.jsonl"] + options, in: workspace))
         #expect(score.token_ids == ids[part] + [end])
         #expect(
             relativeError(Array(score.logprobs.dropLast()), Array(answer.logprobs[part])) < 1e-5, "\(options)")
@@ -87,31 +87,31 @@ import Tokenizers
     @Test(arguments: prefixed)
     func answersAfterAPublishedPrefix(model: String, prefix: String) async throws {
         let workspace = try Workspace()
-        let expected: SeedExpectation = try SeedFiles.decode(
+        let expected: PublishedExpectation = try PublishedFiles.decode(
             model.hasPrefix("crumb") ? "crumb/expected.json" : "\(model)/expected.json")
-        let texts: SeedExpectation = try SeedFiles.decode(
+        let texts: PublishedExpectation = try PublishedFiles.decode(
             model.hasPrefix("crumb") ? "crumb/expected.json" : "rinna/expected.json")
-        try SeedFiles.install(model, tokenizer: model.hasPrefix("crumb") ? "crumb/base" : "rinna", in: workspace)
-        let tokenizer = try Tokenizer(folder: workspace["seed"]), prompt = try #require(texts.prompt)
-        let end = try #require(tokenizer.endOfText), place = SeedFiles.url(prefix).path
+        try PublishedFiles.install(model, tokenizer: model.hasPrefix("crumb") ? "crumb/base" : "rinna", in: workspace)
+        let tokenizer = try Tokenizer(folder: workspace["published"]), prompt = try #require(texts.prompt)
+        let end = try #require(tokenizer.endOfText), place = PublishedFiles.url(prefix).path
         var scored = 0
         for (answer, options) in [
             (expected.without, []), (try #require(expected.with_prefix ?? expected.with_adapter), ["--prefix", place]),
         ] {
             scored += try await check(
-                answer, prompt: prompt, end: end, ["--model", "seed"] + options, tokenizer: tokenizer, in: workspace)
+                answer, prompt: prompt, end: end, ["--model", "published"] + options, tokenizer: tokenizer, in: workspace)
         }
         #expect(scored >= 6, "most tokens of an answer can be scored")
     }
 
     @Test(arguments: prefixed)
     func trainsFromAPublishedPrefix(model: String, prefix: String) async throws {
-        let workspace = try Workspace(), prefix = SeedFiles.url(prefix).path
-        try SeedFiles.install(model, tokenizer: model.hasPrefix("crumb") ? "crumb/base" : "rinna", in: workspace)
+        let workspace = try Workspace(), prefix = PublishedFiles.url(prefix).path
+        try PublishedFiles.install(model, tokenizer: model.hasPrefix("crumb") ? "crumb/base" : "rinna", in: workspace)
         try write(prompt: "the house", completion: " of the river", in: workspace)
         let training = try await run(
             [
-                "train", "--model", "seed", "--data", "seed.jsonl", "--output", "run", "--steps", "30",
+                "train", "--model", "published", "--data", "texts.jsonl", "--output", "run", "--steps", "30",
                 "--learning-rate", "0.05", "--schedule", "constant", "--reparametrization", "none",
                 "--init", "adapter:\(prefix)",
             ], in: workspace)
@@ -120,7 +120,7 @@ import Tokenizers
         for prefix in [prefix, "run"] {
             let score = try line(
                 Score.self,
-                await run(["score", "--model", "seed", "--prefix", prefix, "--data", "seed.jsonl"], in: workspace))
+                await run(["score", "--model", "published", "--prefix", prefix, "--data", "texts.jsonl"], in: workspace))
             losses.append(-score.logprobs.reduce(0, +))
         }
         #expect(losses[1] < 0.8 * losses[0], "\(losses)")
@@ -129,12 +129,15 @@ import Tokenizers
     @Test(arguments: ["base", "loralib", "peft-gpt2", "peft-llama", "peft-llama-rslora"], [false, true])
     func answersWithALowRankAdapter(name: String, merges: Bool) async throws {
         let workspace = try Workspace(), isLlama = name.contains("llama")
-        let expected: SeedLowRankExpectation = try SeedFiles.decode("lora/expected.json")
-        try SeedFiles.install(isLlama ? "../architectures/llama-plain-old" : "lora/base", tokenizer: nil, in: workspace)
-        let tokenizer = try Tokenizer(folder: workspace["seed"])
+        let expected: PublishedLowRankExpectation = try PublishedFiles.decode("lora/expected.json")
+        try PublishedFiles.install(
+            isLlama ? "../architectures/llama-plain-old" : "lora/base", tokenizer: nil, in: workspace)
+        let tokenizer = try Tokenizer(folder: workspace["published"])
         let adapter = name == "loralib" ? "lora/model.8000.pt" : "lora/\(name)"
-        var options = ["--model", "seed"]
-        if name != "base" { options += ["--lora", SeedFiles.url(adapter).path] + (merges ? ["--merge-lora"] : []) }
+        var options = ["--model", "published"]
+        if name != "base" {
+            options += ["--lora", PublishedFiles.url(adapter).path] + (merges ? ["--merge-lora"] : [])
+        }
         let scored = try await check(
             try #require(expected.answers[name]), prompt: tokenizer.decode(expected.prompt_ids), end: isLlama ? 3 : 0,
             options, tokenizer: tokenizer, in: workspace)
@@ -173,9 +176,9 @@ import Tokenizers
             ("rinna-awq", "Model\n  architecture  GPT-NeoX, 2 layers, 2 heads of width 8\n"),
             ("crumb/base-sharded", "Model\n  architecture  OPT, 2 layers, 2 heads of width 8\n"),
         ] {
-            var place = SeedFiles.url(name).path
+            var place = PublishedFiles.url(name).path
             if says.hasPrefix("Model") {
-                try SeedFiles.install(
+                try PublishedFiles.install(
                     name, tokenizer: name.hasPrefix("crumb") ? "crumb/base" : "rinna", as: name, in: workspace)
                 place = name
             }

@@ -4,9 +4,9 @@ import Tensors
 import TestSupport
 import Testing
 
-/// A stand-in for a published model and its prefix (Tests/Goldens/seeds), put together as a user has it: weights and
+/// A stand-in for a published model and its prefix (Tests/Goldens/published), put together as a user has it: weights and
 /// tokenizer files in one folder, the prefix as it was published.
-struct SeedModel: CustomStringConvertible, Sendable {
+struct PublishedModel: CustomStringConvertible, Sendable {
     struct Answer: Decodable {
         var token_ids: [Int32]
         var logprobs: [Float]
@@ -30,12 +30,12 @@ struct SeedModel: CustomStringConvertible, Sendable {
     var description: String { weights }
 
     static let crumb = ["crumb/base", "crumb/base-sharded"].map {
-        SeedModel(
+        PublishedModel(
             weights: $0, tokenizer: "crumb/base", prefix: ("crumb/adapter/adapter_model.bin", "prompt_embeddings"),
             expectations: "crumb")
     }
-    static let quantized = ["rinna-nf4", "rinna-int8", "rinna-awq"].map(SeedModel.init(rinna:))
-    static let rinna = SeedModel(rinna: "rinna")
+    static let quantized = ["rinna-nf4", "rinna-int8", "rinna-awq"].map(PublishedModel.init(rinna:))
+    static let rinna = PublishedModel(rinna: "rinna")
     static let all = crumb + [rinna] + quantized
 
     private init(rinna name: String) {
@@ -53,29 +53,29 @@ struct SeedModel: CustomStringConvertible, Sendable {
 
     /// The prompt, and what follows it without and with the prefix.
     func expected() throws -> (prompt: [Int32], without: Answer, withPrefix: Answer) {
-        let expected: Expected = try Fixtures.decode("seeds/\(expectations)/expected.json")
+        let expected: Expected = try Fixtures.decode("published/\(expectations)/expected.json")
         let withPrefix = try #require(expected.with_prefix ?? expected.with_adapter)
         return (expected.prompt_ids, expected.without, withPrefix)
     }
 
     /// The prefix's rows [T × 2·layers·width].
     @Compute func prefixMatrix() throws -> Tensor {
-        let file = try PyTorchFile(Fixtures.goldens.appendingPathComponent("seeds/\(prefix.file)"))
+        let file = try PyTorchFile(Fixtures.goldens.appendingPathComponent("published/\(prefix.file)"))
         let shape = try #require(file.shape(of: prefix.tensor))
         return Tensor(try CheckpointReader(file).read(prefix.tensor, shape: shape), shape: shape)
     }
 
     /// Runs `body` with a folder of weights and tokenizer files, which is gone afterwards.
     @Compute func assembled<Result>(_ body: (URL) throws -> Result) throws -> Result {
-        let files = FileManager.default, seeds = Fixtures.goldens.appendingPathComponent("seeds")
-        let folder = files.temporaryDirectory.appendingPathComponent("prefixtune-seed-\(UUID().uuidString)")
+        let files = FileManager.default, published = Fixtures.goldens.appendingPathComponent("published")
+        let folder = files.temporaryDirectory.appendingPathComponent("prefixtune-published-\(UUID().uuidString)")
         defer { try? files.removeItem(at: folder) }
-        try files.copyItem(at: seeds.appendingPathComponent(weights), to: folder)
+        try files.copyItem(at: published.appendingPathComponent(weights), to: folder)
         let tokenizerFiles = [
             "vocab.json", "merges.txt", "spiece.model", "tokenizer_config.json", "special_tokens_map.json",
         ]
         for name in tokenizerFiles {
-            let source = seeds.appendingPathComponent("\(tokenizer)/\(name)")
+            let source = published.appendingPathComponent("\(tokenizer)/\(name)")
             let target = folder.appendingPathComponent(name)
             if files.fileExists(atPath: source.path), !files.fileExists(atPath: target.path) {
                 try files.copyItem(at: source, to: target)

@@ -7,17 +7,17 @@ import Testing
 
 /// Models whose matrices stay quantised in memory: gradients reach a prefix through the weights that the stored numbers
 /// stand for, and nothing else is held.
-@Suite("Published models, quantised") @Compute struct SeedQuantizedTests {
-    @Test("gradients of a prefix equal those through the same weights in 32 bits", arguments: SeedModel.quantized)
-    func gradients(seed: SeedModel) throws {
-        let expected = try seed.expected()
-        let quantized = try seed.assembled { try LanguageModel.load($0, for: .tuning) }.network
-        let plain = try plainNetwork(seed)
+@Suite("Published models, quantised") @Compute struct PublishedQuantizedTests {
+    @Test("gradients of a prefix equal those through the same weights in 32 bits", arguments: PublishedModel.quantized)
+    func gradients(_ published: PublishedModel) throws {
+        let expected = try published.expected()
+        let quantized = try published.assembled { try LanguageModel.load($0, for: .tuning) }.network
+        let plain = try plainNetwork(published)
         #expect(heldWeights(of: quantized).compressed.count == 2 * Self.matrices.count + 2)
         #expect(heldWeights(of: plain).compressed.isEmpty)
 
         func gradient(_ model: any CausalModel) throws -> (loss: [Float], gradient: [Float]) {
-            let tape = Tape(), p = try seed.prefixMatrix().leaf(on: tape)
+            let tape = Tape(), p = try published.prefixMatrix().leaf(on: tape)
             let loss = probabilities(
                 of: expected.withPrefix.token_ids, after: expected.prompt, KeyValues(rowsOf: p, shape: model.shape),
                 model
@@ -27,17 +27,17 @@ import Testing
         }
         let found = try gradient(quantized), reference = try gradient(plain)
         #expect(relativeError(reference.loss, [-expected.withPrefix.logprobs.reduce(0, +)]) < 1e-5)
-        #expect(isNear(relativeError(found.loss, reference.loss), "losses", "\(seed)"))
-        #expect(isNear(relativeError(found.gradient, reference.gradient), "gradients", "\(seed)"))
+        #expect(isNear(relativeError(found.loss, reference.loss), "losses", "\(published)"))
+        #expect(isNear(relativeError(found.gradient, reference.gradient), "gradients", "\(published)"))
     }
 
-    @Test("a prefix trains", arguments: SeedModel.quantized)
-    func training(seed: SeedModel) throws {
-        let expected = try seed.expected()
-        let model = try seed.assembled { try LanguageModel.load($0, for: .tuning) }.network
+    @Test("a prefix trains", arguments: PublishedModel.quantized)
+    func training(_ published: PublishedModel) throws {
+        let expected = try published.expected()
+        let model = try published.assembled { try LanguageModel.load($0, for: .tuning) }.network
         // What the model says without a prefix is not what it says with this one: to be learned.
         let target = expected.without.token_ids
-        var prefix = try seed.prefixMatrix(), losses: [Float] = []
+        var prefix = try published.prefixMatrix(), losses: [Float] = []
         for _ in 0..<20 {
             let tape = Tape(), p = prefix.leaf(on: tape)
             let loss = probabilities(
@@ -59,8 +59,8 @@ import Testing
     ]
 
     /// The same model with its weights written out in 32 bits.
-    private func plainNetwork(_ seed: SeedModel) throws -> any CausalModel {
-        let folder = Fixtures.goldens.appendingPathComponent("seeds/\(seed.weights)")
+    private func plainNetwork(_ published: PublishedModel) throws -> any CausalModel {
+        let folder = Fixtures.goldens.appendingPathComponent("published/\(published.weights)")
         let file = try SafetensorsFile(folder.appendingPathComponent("model.safetensors"))
         var tensors: [String: (shape: [Int], values: [Float])] = [:], parts: Set<String> = []
         for layer in 0..<2 {
@@ -85,7 +85,7 @@ import Testing
 }
 
 /// What a quantised model takes in memory, measured on one whose sizes are not tiny.
-@Suite("Memory of quantised models") @Compute struct SeedMemoryTests {
+@Suite("Memory of quantised models") @Compute struct PublishedMemoryTests {
     /// A GPT-NeoX file of width 256 that holds zeros.
     private struct BlankCheckpoint: TensorSource {
         var tensors: [String: (type: StoredType, shape: [Int], bytes: [UInt8]?)] = [:]
