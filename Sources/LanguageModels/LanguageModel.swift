@@ -22,7 +22,7 @@ import Tokenizers
     /// Of the weights and of the adapters that were put into the model with values of their own: equal for models that
     /// compute the same, but for ``precision``. Adapters that are still trained do not count.
     public nonisolated let digest: Digest?
-    /// The network.
+    /// The network: hidden states from tokens, over whose last one stands the head.
     public let network: any CausalModel
 
     /// What a model is loaded for.

@@ -13,7 +13,7 @@ extension ReportPage {
 
         /// What one system wrote.
         public struct Output: Sendable {
-            /// The system.
+            /// Whose output it is.
             public var system: String
             /// Its text; an empty one is shown as such.
             public var text: String
@@ -22,7 +22,7 @@ extension ReportPage {
             /// The system's colour, the same as in charts; nil takes the next one.
             public var tone: Tone?
 
-            /// An output.
+            /// What a system wrote, and what is to be said of it.
             public init(system: String, text: String, remark: String = "", tone: Tone? = nil) {
                 self.system = system
                 self.text = text
@@ -33,14 +33,14 @@ extension ReportPage {
 
         /// The heading of the card.
         public var title: String
-        /// The input.
+        /// What all systems read.
         public var source: Source
         /// The outputs, in order.
         public var outputs: [Output]
         /// Texts to compare with; may be empty.
         public var references: [String]
 
-        /// A card.
+        /// One input beside what each system made of it.
         public init(title: String, source: Source, outputs: [Output], references: [String] = []) {
             self.title = title
             self.source = source

@@ -6,12 +6,12 @@ extension ReportPage {
     public struct LineChart: Sendable {
         /// A point of a line.
         public struct Point: Sendable, Equatable {
-            /// Horizontal position.
+            /// Horizontal position, in units of the axis.
             public var x: Double
-            /// Vertical position.
+            /// Vertical position, in units of the axis.
             public var y: Double
 
-            /// A point.
+            /// A point of a line.
             public init(x: Double, y: Double) {
                 self.x = x
                 self.y = y
@@ -20,14 +20,14 @@ extension ReportPage {
 
         /// The spread of the values at one place.
         public struct Band: Sendable, Equatable {
-            /// Horizontal position.
+            /// Horizontal position, in units of the axis.
             public var x: Double
             /// The lower end.
             public var low: Double
             /// The upper end.
             public var high: Double
 
-            /// A spread.
+            /// A vertical bar from `low` to `high`: a confidence interval, say.
             public init(x: Double, low: Double, high: Double) {
                 self.x = x
                 self.low = low
@@ -61,7 +61,7 @@ extension ReportPage {
             public var points: [Point]
             /// The colour; nil takes the next one.
             public var tone: Tone?
-            /// The stroke.
+            /// How the line is drawn.
             public var stroke: Stroke
             /// What the values spread over, drawn as a faint surface behind the line; empty for none.
             public var band: [Band] = []
@@ -90,10 +90,10 @@ extension ReportPage {
         public var yLabel: String
         /// The vertical scale.
         public var yScale: Scale
-        /// The lines.
+        /// The lines, in the order of the legend.
         public var series: [Series]
 
-        /// A chart.
+        /// A chart of lines over one pair of axes.
         public init(
             title: String, caption: String = "", xLabel: String, yLabel: String, yScale: Scale = .linear,
             series: [Series]

@@ -8,7 +8,7 @@ extension ReportPage {
         /// The rows. A row shorter than the columns is filled with missing values; cells beyond them are not shown.
         public var rows: [Row]
 
-        /// A table.
+        /// A table with a caption above it.
         public init(caption: String, columns: [Column], rows: [Row]) {
             self.caption = caption
             self.columns = columns
@@ -33,7 +33,7 @@ extension ReportPage {
         /// The value to be set in bold; nil for none.
         public var best: Best?
 
-        /// A column.
+        /// A column, and whether its best cell is marked.
         public init(_ name: String, group: String = "", best: Best? = nil) {
             self.name = name
             self.group = group
@@ -48,7 +48,7 @@ extension ReportPage {
         /// Whether its values take part in the search for the best of a column.
         public var isRanked: Bool
 
-        /// A row.
+        /// A row, and whether it takes part in the search for the best.
         public init(_ cells: [Cell], isRanked: Bool = true) {
             self.cells = cells
             self.isRanked = isRanked
@@ -64,7 +64,7 @@ extension ReportPage {
         /// No value.
         case missing
 
-        /// A text.
+        /// A cell that holds a text.
         public init(stringLiteral value: String) {
             self = .text(value)
         }

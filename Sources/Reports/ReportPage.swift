@@ -92,7 +92,7 @@ public struct ReportPage: Sendable {
         /// Its value, with its unit.
         public var value: String
 
-        /// A fact.
+        /// A name and a value, shown at the head of the page.
         public init(_ name: String, _ value: String) {
             self.name = name
             self.value = value

@@ -7,7 +7,7 @@
     public let tensor: Tensor
     /// The first row.
     public let first: Int
-    /// How many.
+    /// How many rows.
     public let count: Int
 
     init(_ tensor: Tensor, _ range: Range<Int>) {
@@ -27,7 +27,7 @@
 }
 
 extension Tensor {
-    /// All rows.
+    /// All rows of the tensor.
     public var allRows: TensorRows { TensorRows(self, 0..<rows) }
 
     /// Some rows; `range` lies in 0..<``rows``.

@@ -1,6 +1,6 @@
 /// distinct-n (Li et al. 2016): different n-grams among all n-grams of the predictions. It needs no references.
 public struct DistinctN: Sendable {
-    /// n.
+    /// The length n of the n-grams that are counted.
     public var order: Int
 
     /// Creates the metric.

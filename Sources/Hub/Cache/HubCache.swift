@@ -14,7 +14,7 @@ import Foundation
 ///
 /// A blob may itself be a link into a store that the Python client shares between repositories; links are followed.
 public struct HubCache: Sendable {
-    /// `HF_HUB_CACHE`.
+    /// The cache's folder: the value of `HF_HUB_CACHE`, or what stands for it.
     public let folder: URL
 
     /// The cache in a folder, which need not exist.

@@ -21,6 +21,6 @@ import Tensors
         self.shift = shift
     }
 
-    /// n.
+    /// How many virtual tokens there are.
     public var count: Int { embeddings.rows }
 }

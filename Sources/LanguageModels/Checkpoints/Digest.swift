@@ -5,7 +5,7 @@ import Tensors
 /// Equal contents have equal digests, and others have the same one with a probability of 2⁻⁶⁴ where they differ by accident.
 /// It is no protection against intent: whoever wants two contents of one digest can make them.
 public struct Digest: Hashable, Sendable {
-    /// The bits.
+    /// The digest's 64 bits as a number.
     public let value: UInt64
 
     /// A digest of known bits.

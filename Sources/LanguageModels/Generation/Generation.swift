@@ -22,7 +22,7 @@ public struct Generation: Equatable, Sendable, Codable {
     /// How probable the model found each token; nil where ``DecodingOptions/logProbabilities`` did not ask.
     public var logProbabilities: [TokenLogProbability]?
 
-    /// An answer.
+    /// An answer as a search found it; its parts are described at the properties.
     public init(
         tokenIds: [Int32], score: Float? = nil, finishReason: FinishReason,
         logProbabilities: [TokenLogProbability]? = nil

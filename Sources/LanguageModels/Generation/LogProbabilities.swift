@@ -4,12 +4,12 @@ import Foundation
 public struct TokenLogProbability: Equatable, Sendable, Codable {
     /// A token that could have been chosen.
     public struct Candidate: Equatable, Sendable, Codable {
-        /// Its id.
+        /// The token's id.
         public var token: Int32
-        /// ln p.
+        /// Its log-probability ln p, at most 0.
         public var logProbability: Float
 
-        /// A candidate.
+        /// A token that might have stood here, with its log-probability.
         public init(token: Int32, logProbability: Float) {
             self.token = token
             self.logProbability = logProbability

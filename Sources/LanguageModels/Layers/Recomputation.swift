@@ -3,7 +3,7 @@ import Tensors
 /// What a training step computes a second time on its way back rather than keep it: less memory for more work, and the
 /// same bits.
 @Compute public struct Recomputation {
-    /// Which part.
+    /// What of a layer is computed a second time.
     public enum Part: String, CaseIterable, Codable, Sendable {
         /// Nothing: all that the way back needs is kept, 9·d values per token and layer of GPT-2.
         case none

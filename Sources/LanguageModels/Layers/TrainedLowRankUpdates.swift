@@ -16,9 +16,9 @@ import Tensors
         public let magnitude: Tensor?
     }
 
-    /// r.
+    /// The rank r: rows of A, columns of B.
     public let rank: Int
-    /// α.
+    /// α: updates are scaled by α/r.
     public let alpha: Float
     /// What the names of the updated matrices' modules end in: "c_attn", "attn.c_proj".
     public let targets: [String]

@@ -160,7 +160,7 @@ public struct LlamaConfiguration: ModelConfiguration {
     /// The activation's name.
     public var activationName: String { activation.rawValue }
 
-    /// None.
+    /// 0: these models were trained without dropout on residual branches.
     public var residualDropout: Float { 0 }
 
     /// Sizes that caches and prefixes have.

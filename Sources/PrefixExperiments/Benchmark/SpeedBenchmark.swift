@@ -40,7 +40,7 @@ import Tensors
         /// Steps of training, or answers to a whole batch, that are timed, after two that are not.
         public var rounds = 5
 
-        /// The defaults.
+        /// The sizes that the command `benchmark` has by default.
         public init() {}
     }
 

@@ -9,7 +9,7 @@ public struct EmbeddedTable: Codable, Sendable, Equatable {
     /// The kind of thing described.
     public let topic: String
 
-    /// A row.
+    /// A table with its descriptions.
     public init(prompt: String, references: [String], topic: String) {
         self.prompt = prompt
         self.references = references

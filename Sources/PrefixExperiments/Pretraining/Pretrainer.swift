@@ -32,7 +32,7 @@ import Tokenizers
         public var backgroundDelay = 1500
         /// Fixes initial weights and order of the data.
         public var seed: UInt64 = 1
-        /// AdamW's constants.
+        /// AdamW's constants in pretraining.
         public var optimizer: Optimizer.Settings = {
             var settings = Optimizer.Settings()
             settings.beta2 = 0.98
@@ -73,7 +73,7 @@ import Tokenizers
 
     /// The model in training.
     public let model: GPT2
-    /// Its vocabulary.
+    /// The tokenizer that the model is made for.
     public let tokenizer: Tokenizer
     private let settings: Settings
     private let tape: Tape

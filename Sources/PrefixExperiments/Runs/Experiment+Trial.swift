@@ -6,15 +6,15 @@ import Tensors
 extension Experiment {
     /// What a run will be, by a trial of it.
     public struct Trial: Sendable {
-        /// The run.
+        /// The run that is tried out.
         public let plan: RunPlan
         /// Values that training will change.
         public let trainableParameters: Int
         /// Values that will be kept.
         public let storedParameters: Int
-        /// Training examples.
+        /// How many training examples it reads.
         public let examples: Int
-        /// Steps.
+        /// How many steps it takes.
         public let steps: Int
         /// An estimate of training and answering.
         public let seconds: Double

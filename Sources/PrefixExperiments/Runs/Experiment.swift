@@ -31,7 +31,7 @@ import Tensors
     /// The names of all experiments, with the titles of their reports.
     public nonisolated static var all: [(name: String, title: String)] { Studies.all.map { ($0.name, $0.title) } }
 
-    /// The folder.
+    /// The folder of results.
     public let output: URL
     /// All runs, in order.
     public let runs: [RunPlan]

@@ -5,13 +5,13 @@ import Tensors
 
 /// The base model of an experiment: a folder, and the model itself once a run asks for it.
 @Compute public final class ExperimentBase {
-    /// The folder.
+    /// The model's folder.
     public let folder: URL
     /// What the model is called.
     public nonisolated let name: String
     /// How frozen weights are held. Methods that train the weights hold them in 32 bits.
     public nonisolated let precision: WeightPrecision
-    /// Sizes.
+    /// The model's configuration, read without its weights.
     public nonisolated let configuration: any ModelConfiguration
     private var loaded: LanguageModel?
     private var known: Digest?

@@ -21,7 +21,7 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
     public var maxNewTokens: Int
     /// The greatest number of tokens of a source and of a summary, where a model has few positions; 0 for the task's own.
     public var maxSourceTokens: Int
-    /// See ``maxSourceTokens``.
+    /// The most tokens of a target that are trained on; what is longer is cut, as with ``maxSourceTokens``.
     public var maxTargetTokens: Int
     /// Whether the validation set is answered in place of the test set: to choose rates and lengths by.
     public var testsValidation: Bool

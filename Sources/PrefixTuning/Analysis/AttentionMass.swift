@@ -6,7 +6,7 @@ import LanguageModels
 /// The share of position j in a head is the mean over tokens of softmax(scale · q kᵀ)ⱼ, where the softmax runs over all
 /// that a token sees: the prefix and the text. Shares of all positions of a prefix therefore sum to less than 1.
 public struct AttentionMass: Equatable, Sendable {
-    /// Which attention.
+    /// Which attention of the model: of the decoder, of the encoder, or across.
     public let kind: AttentionKind
     /// Number of layers.
     public let layerCount: Int

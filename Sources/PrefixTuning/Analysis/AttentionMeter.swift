@@ -15,7 +15,7 @@ import Tensors
         /// The first token of the decoder's that counts. All tokens of a source count.
         public var firstCounted: Int
 
-        /// A text.
+        /// A text to measure on; its parts are described at the properties.
         public init(source: [Int32] = [], tokens: [Int32], firstCounted: Int = 0) {
             self.source = source
             self.tokens = tokens

@@ -24,7 +24,7 @@ public struct NearestWords: Equatable, Sendable {
 
     /// A token and how near it is.
     public struct Word: Equatable, Sendable {
-        /// The token.
+        /// The token's id.
         public let token: Int32
         /// The cosine of the angle between its vector and the prefix's, from −1 to 1; 0 where one of them is zero.
         public let similarity: Float
@@ -41,7 +41,7 @@ public struct NearestWords: Equatable, Sendable {
 
     /// A layer of an attention.
     public struct Place: Equatable, Sendable {
-        /// Which attention.
+        /// Which attention of the model the key or value belongs to.
         public let attention: AttentionKind
         /// Which of its layers, from 0.
         public let layer: Int

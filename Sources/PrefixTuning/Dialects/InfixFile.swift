@@ -38,7 +38,7 @@ public struct InfixFile {
 
     /// The folder's `adapter_model.safetensors`.
     public let weightsFile: URL
-    /// Positions n.
+    /// How many positions the infix has.
     public let length: Int
     /// The layers of the model that it was trained on.
     public let stack: AttentionStack

@@ -14,7 +14,7 @@ import Tensors
 @Compute public final class InfixMethod: TuningMethod {
     /// What an infix is.
     public struct Settings: Codable, Equatable, Sendable {
-        /// Positions n.
+        /// How many positions the infix has.
         public var length = 10
         /// Hidden width m of the MLP that gives P; nil makes P a parameter.
         public var hiddenWidth: Int? = 512
@@ -87,9 +87,9 @@ import Tensors
     public var storedParameterCount: Int {
         settings.length * (embeddings.width + model.network.shape.prefixRowWidth)
     }
-    /// n.
+    /// The infix takes as many positions as it has.
     public var reservedPositions: Int { settings.length }
-    /// False.
+    /// False: the model stays as it is.
     public var changesModel: Bool { false }
 
     /// The infix behind every prompt.

@@ -6,7 +6,7 @@ import Tensors
 @Compute public final class LowRankMethod: TuningMethod {
     /// The form of the updates; the defaults are PEFT's.
     public struct Settings: Codable, Equatable, Sendable {
-        /// r.
+        /// The rank r of the updates.
         public var rank = 8
         /// α; updates are scaled by α/r.
         public var alpha: Float = 8

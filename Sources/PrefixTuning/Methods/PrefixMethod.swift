@@ -120,7 +120,7 @@ import Tensors
     }
     /// n, unless the text keeps its own positions.
     public var reservedPositions: Int { textPosition == .afterPrefix ? length : 0 }
-    /// False.
+    /// False: the model stays as it is.
     public var changesModel: Bool { false }
 
     /// P as the beginning of every sequence's cache.

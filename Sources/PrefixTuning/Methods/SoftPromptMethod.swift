@@ -119,9 +119,9 @@ import Tokenizers
     public var parameters: [(name: String, value: Tensor)] { embeddings.parameters }
     /// n · width: only the embeddings are kept.
     public var storedParameterCount: Int { length * width }
-    /// n.
+    /// The soft prompt takes as many positions as it has.
     public var reservedPositions: Int { length }
-    /// False.
+    /// False: the model stays as it is.
     public var changesModel: Bool { false }
 
     /// What the model computes from the embeddings.

@@ -46,11 +46,11 @@ import Tokenizers
 extension TuningMethod {
     /// True: a prefix says otherwise.
     public var changesModel: Bool { true }
-    /// None.
+    /// 0: nothing but text takes positions.
     public var reservedPositions: Int { 0 }
     /// Nothing: sequences start from an empty cache.
     public func start() -> InitialKeyValues? { nil }
-    /// Nothing.
+    /// Nil: every text begins at the first position.
     public func beginStep(dropoutSeed: UInt64) -> InitialKeyValues? { nil }
     /// Nothing: the passes reach the parameters themselves.
     public func endStep() {}

@@ -29,7 +29,7 @@ import Tensors
             }
     }
 
-    /// MLP(E).
+    /// The embeddings MLP(E) [n × width].
     public func evaluate() -> Tensor {
         layers[2](layers[1](layers[0](embedding).applying(.relu)).applying(.relu))
     }

@@ -21,9 +21,9 @@ import Tensors
         p = .filled([length, width], tape: tape) { Float(generator.normal()) }
     }
 
-    /// P.
+    /// P itself [positions × 2·layers·width].
     public var parameters: [(name: String, value: Tensor)] { [("prefix", p)] }
-    /// P.
+    /// P itself [positions × 2·layers·width].
     public func evaluate() -> Tensor { p }
 }
 

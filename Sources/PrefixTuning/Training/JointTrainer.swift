@@ -20,7 +20,7 @@ import Tensors
     /// What became of a run's step.
     public typealias Outcome = Result<Trainer.Step, TrainingError>
 
-    /// The runs.
+    /// The trainers whose steps are taken together.
     public let trainers: [Trainer]
     private let tape: Tape
     private var hasDiverged: [Bool]

@@ -26,7 +26,7 @@ public struct LearningRateSchedule: Codable, Equatable, Sendable {
     /// Steps of the whole run.
     public var totalSteps: Int
 
-    /// A schedule.
+    /// A schedule; all numbers count steps.
     public init(_ shape: Shape, warmupSteps: Int = 0, holdSteps: Int = 0, totalSteps: Int) {
         self.shape = shape
         self.warmupSteps = warmupSteps

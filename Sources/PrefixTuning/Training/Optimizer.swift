@@ -32,7 +32,7 @@ import Tensors
 
     /// The constants in use.
     public let settings: Settings
-    /// Steps done.
+    /// How many steps have been taken.
     public internal(set) var stepCount = 0
     let entries: [Entry]
 

@@ -29,7 +29,7 @@ import Tensors
 
     /// What is trained.
     public let method: any TuningMethod
-    /// How.
+    /// The settings of the run: data order, schedule, optimiser.
     public let settings: TrainingSettings
     /// Steps of the whole run.
     public let totalSteps: Int
@@ -129,11 +129,11 @@ import Tensors
     /// Tells one data set from another.
     var dataDigest: Digest { examples.digest }
 
-    /// Steps done.
+    /// How many steps have been taken.
     public var stepCount: Int { optimizer.stepCount }
     /// Whether all steps are done.
     public var isFinished: Bool { stepCount >= totalSteps }
-    /// Epochs finished.
+    /// How many times all examples have been seen.
     public var epoch: Int { order.epoch }
 
     /// Trains on the next batch.

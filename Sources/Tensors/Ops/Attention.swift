@@ -19,7 +19,7 @@
         /// Any rows, in the order of their positions: the history of one beam among many.
         case list([Int32])
 
-        /// How many.
+        /// How many rows are chosen.
         public var count: Int {
             switch self {
             case .range(let range): range.count
@@ -44,7 +44,7 @@
     /// The positions attended to, one segment after another.
     public let segments: [KeyValueSegment]
 
-    /// A sequence.
+    /// Consecutive query rows, and the positions that they attend to.
     public init(queries: Range<Int>, segments: [KeyValueSegment]) {
         self.queries = queries
         self.segments = segments
@@ -53,7 +53,7 @@
 
 /// The form of an attention layer.
 public struct AttentionGeometry: Sendable {
-    /// Query heads.
+    /// How many query heads there are.
     public let heads: Int
     /// Key and value heads; divides `heads` (grouped-query attention, Ainslie et al. 2023).
     public let keyHeads: Int
@@ -92,7 +92,7 @@ public struct AttentionDropout: Equatable, Sendable {
     /// neither threads nor a second computation change it.
     public let seed: UInt64
 
-    /// A mask.
+    /// A mask of a probability in 0..<1.
     public init(probability: Float, seed: UInt64) {
         precondition((0..<1).contains(probability), "a dropout probability of \(probability)")
         self.probability = probability

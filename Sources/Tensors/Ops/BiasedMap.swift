@@ -2,7 +2,7 @@
 ///
 /// b may be trained over a frozen map (BitFit, Ben Zaken et al. 2022, and LoRA's trained biases), which itself has none.
 public final class BiasedMap: LinearMap {
-    /// m.
+    /// m, the map without the bias.
     public let base: any LinearMap
     /// b [output].
     public let bias: Tensor
@@ -75,7 +75,7 @@ public final class Passage: LinearMap {
 
     /// The same width.
     public var outputWidth: Int { inputWidth }
-    /// None.
+    /// Nil: there are no parameters.
     public var parameterGradient: Gradient? { nil }
 
     /// y = x.

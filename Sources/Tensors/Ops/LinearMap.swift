@@ -37,15 +37,15 @@
 }
 
 extension LinearMap {
-    /// As ``apply(_:rows:into:)``.
+    /// The same as ``apply(_:into:)``.
     public func applyForLoss(_ x: TensorRows, into y: TensorRows) {
         apply(x, into: y)
     }
 
-    /// 128.
+    /// 128 rows: W is read once for so many.
     public var rowsForLoss: Int { 128 }
 
-    /// No.
+    /// False: nothing is dropped.
     public var drops: Bool { false }
 
     /// As one operation of the tape.
@@ -135,7 +135,7 @@ public final class FrozenMatrix: LinearMap {
         backward = .plain(table)
     }
 
-    /// y = x·W + b through the plain table of a head; as ``apply(_:rows:into:)`` for any other matrix.
+    /// y = x·W + b through the plain table of a head; as ``apply(_:into:)`` for any other matrix.
     public func applyForLoss(_ x: TensorRows, into y: TensorRows) {
         guard case .plain(let table) = backward else { return apply(x, into: y) }
         if let bias { y.fill(with: bias) }

@@ -10,7 +10,7 @@ public struct TrainingSummary: Codable, Sendable {
     public let model: String
     /// How the run ended.
     public let ending: TrainingRun.Ending
-    /// Steps done.
+    /// How many steps the run took.
     public let steps: Int
     /// Real tokens seen, prompts and completions.
     public let tokens: Int
@@ -30,7 +30,7 @@ public struct TrainingSummary: Codable, Sendable {
     public let last_loss: Double?
     /// Least validation loss per target token, in nats.
     public let best_validation_loss: Double?
-    /// All settings.
+    /// The settings that the run was made with.
     public let settings: TrainingSettings
     /// Threads of tensor work.
     public let threads: Int
