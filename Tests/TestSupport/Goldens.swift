@@ -6,6 +6,13 @@ public enum Fixtures {
     public static let goldens = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Goldens")
 
+    /// The tiny language models of all architectures, as paths below ``goldens``.
+    public static let models: [String] = ["gpt2", "architectures", "bart"].flatMap { area in
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(goldens.path)/\(area)")) ?? []
+        return names.sorted().map { "\(area)/\($0)" }
+            .filter { FileManager.default.fileExists(atPath: "\(goldens.path)/\($0)/config.json") }
+    }
+
     /// Real data sets that are not part of the repository: the folder named by `PREFIXTUNE_DATA`, else `shared/data`
     /// beside the checkout; nil where neither exists, and then the tests that need it are skipped.
     public static let sharedData: URL? = {

@@ -1,13 +1,13 @@
 /// The names of modules, whatever checkpoints and versions of `transformers` call them.
 public enum ModuleName {
-    /// The components that checkpoints of one architecture have in front of a name or not.
-    private static let roots: Set<Substring> = ["base_model", "module", "model", "transformer", "gpt_neox"]
+    /// The components that checkpoints and adapters have in front of a name or not.
+    private static let roots = Set(["base_model", "module"] + ModelParts.all.map { Substring($0.root) })
+    private static let olderHeads = Set(ModelParts.all.compactMap { $0.olderHead.map { Substring($0) } })
 
-    /// A name without what varies in it: what stands in front of it, and what GPT-NeoX's head was called before
-    /// `transformers` 5.
+    /// A name without what varies in it: what stands in front of it, and what a head was called before `transformers` 5.
     public static func canonical(_ name: String) -> String {
         let parts = name.split(separator: ".").drop { roots.contains($0) }
-        return parts.map { $0 == "embed_out" ? "lm_head" : String($0) }.joined(separator: ".")
+        return parts.map { olderHeads.contains($0) ? head : String($0) }.joined(separator: ".")
     }
 
     /// The canonical name of every head.

@@ -60,7 +60,9 @@ extension AdapterError: CustomStringConvertible {
         case .updatedModule(let name):
             "the matrix \"\(name)\" would be trained as a whole and by an update of low rank; choose one of the two for it"
         case .noPlace(let adapter):
-            "\(adapter) can be put into GPT-2 and BART only; choose one of these models or another method"
+            "\(adapter) can be put into "
+                + ModelParts.all.filter(\.takesAdapters).map(\.architecture).joined(separator: " and ")
+                + " only; choose one of these models or another method"
         case .missing(let name): "the adapter has no tensor \"\(name)\"; name the model that it was trained on"
         case .unused(let name):
             "the model has no place for the adapter's tensor \"\(name)\"; name the model that it was trained on"

@@ -79,8 +79,17 @@ public struct BARTConfiguration: ModelConfiguration {
         }
     }
 
-    /// "BART".
-    public var architecture: String { "BART" }
+    static let parts = ModelParts(
+        "BART", modelType: "bart", root: "model", blocks: "decoder.layers", encoderBlocks: "encoder.layers",
+        tokenTable: "shared", otherTokenTables: ["decoder.embed_tokens"],
+        inputs: [
+            "decoder.embed_positions", "decoder.layernorm_embedding", "encoder.embed_tokens", "encoder.embed_positions",
+            "encoder.layernorm_embedding",
+        ],
+        finalNorm: nil, outputs: ["final_logits_bias"], takesAdapters: true, adapterHubClass: "BartAdapterModel")
+
+    /// Those of BART.
+    public var parts: ModelParts { Self.parts }
     /// Query heads of a decoder layer.
     public var headCount: Int { decoder.headCount }
     /// Width of the decoder's MLP.

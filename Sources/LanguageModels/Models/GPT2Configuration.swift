@@ -1,3 +1,5 @@
+import Tensors
+
 /// The shape and conventions of a GPT-2 model: a `config.json` of `model_type: gpt2`.
 ///
 /// Missing keys have the values that `transformers` gives them; keys that concern only training schedules or other
@@ -45,8 +47,13 @@ public struct GPT2Configuration: ModelConfiguration, Equatable, Sendable {
     /// Width d/H of one attention head.
     public var headWidth: Int { width / headCount }
 
-    /// "GPT-2".
-    public var architecture: String { "GPT-2" }
+    static let parts = ModelParts(
+        "GPT-2", modelType: "gpt2", root: "transformer", blocks: "h", tokenTable: "wte", inputs: ["wpe"],
+        finalNorm: "ln_f", lowRankTargets: ["c_attn"], orientation: .inputByOutput, takesAdapters: true,
+        adapterHubClass: "GPT2AdapterModel")
+
+    /// Those of GPT-2.
+    public var parts: ModelParts { Self.parts }
 
     /// The activation's name.
     public var activationName: String { activation.rawValue }

@@ -63,8 +63,12 @@ public struct GPTNeoXConfiguration: ModelConfiguration {
             .init(baseKey: "rotary_emb_base", fraction: ("rotary_pct", 0.25)))
     }
 
-    /// "GPT-NeoX".
-    public var architecture: String { "GPT-NeoX" }
+    static let parts = ModelParts(
+        "GPT-NeoX", modelType: "gpt_neox", root: "gpt_neox", blocks: "layers", tokenTable: "embed_in",
+        finalNorm: "final_layer_norm", olderHead: "embed_out", lowRankTargets: ["query_key_value"])
+
+    /// Those of GPT-NeoX.
+    public var parts: ModelParts { Self.parts }
 
     /// The activation's name.
     public var activationName: String { activation.rawValue }

@@ -5,8 +5,8 @@ import Tensors
 ///
 /// Missing keys have the values that `transformers` gives them.
 public struct LlamaConfiguration: ModelConfiguration {
-    /// The relative's name.
-    public let architecture: String
+    /// Those of the relative.
+    public let parts: ModelParts
     /// Width d of the residual stream (`hidden_size`).
     public let width: Int
     /// Number L of blocks (`num_hidden_layers`).
@@ -49,9 +49,20 @@ public struct LlamaConfiguration: ModelConfiguration {
     private let slidingWindow: Int?
     private let slidingLayers: [Bool]
 
+    static let llama = parts("Llama", modelType: "llama", adapterHubClass: "LlamaAdapterModel")
+    static let mistral = parts("Mistral", modelType: "mistral", adapterHubClass: "MistralAdapterModel")
+    static let qwen2 = parts("Qwen2", modelType: "qwen2")
+    static let qwen3 = parts("Qwen3", modelType: "qwen3")
+
+    private static func parts(_ name: String, modelType: String, adapterHubClass: String? = nil) -> ModelParts {
+        ModelParts(
+            name, modelType: modelType, root: "model", blocks: "layers", tokenTable: "embed_tokens", finalNorm: "norm",
+            adapterHubClass: adapterHubClass)
+    }
+
     /// What the relatives differ in.
     private struct Relative {
-        var name: String
+        var parts: ModelParts
         var positions: Int
         var vocabulary: Int
         var inner: Int
@@ -64,7 +75,7 @@ public struct LlamaConfiguration: ModelConfiguration {
     init(llama file: ConfigurationReader) throws {
         let bias = try file.flag("attention_bias", default: false)
         try self.init(
-            file, Relative(name: "Llama", positions: 2048, vocabulary: 32000, inner: 11008, endToken: 2),
+            file, Relative(parts: Self.llama, positions: 2048, vocabulary: 32000, inner: 11008, endToken: 2),
             bias: bias, outputBias: bias, mlpBias: file.flag("mlp_bias", default: false), normsHeads: false)
     }
 
@@ -72,13 +83,13 @@ public struct LlamaConfiguration: ModelConfiguration {
         try self.init(
             file,
             Relative(
-                name: "Mistral", positions: 4096 * 32, vocabulary: 32000, inner: 14336, keyHeads: 8, endToken: 2),
+                parts: Self.mistral, positions: 4096 * 32, vocabulary: 32000, inner: 14336, keyHeads: 8, endToken: 2),
             bias: false, outputBias: false, mlpBias: false, normsHeads: false)
     }
 
     init(qwen2 file: ConfigurationReader) throws {
         try self.init(
-            file, Relative(name: "Qwen2", positions: 32768, vocabulary: 151_936, inner: 22016, keyHeads: 32),
+            file, Relative(parts: Self.qwen2, positions: 32768, vocabulary: 151_936, inner: 22016, keyHeads: 32),
             bias: true, outputBias: false, mlpBias: false, normsHeads: false)
     }
 
@@ -87,7 +98,7 @@ public struct LlamaConfiguration: ModelConfiguration {
         try self.init(
             file,
             Relative(
-                name: "Qwen3", positions: 32768, vocabulary: 151_936, inner: 22016, keyHeads: 32, headWidth: 128),
+                parts: Self.qwen3, positions: 32768, vocabulary: 151_936, inner: 22016, keyHeads: 32, headWidth: 128),
             bias: bias, outputBias: bias, mlpBias: false, normsHeads: true)
     }
 
@@ -95,7 +106,7 @@ public struct LlamaConfiguration: ModelConfiguration {
         _ file: ConfigurationReader, _ relative: Relative, bias: Bool, outputBias: Bool, mlpBias: Bool,
         normsHeads: Bool
     ) throws {
-        architecture = relative.name
+        parts = relative.parts
         width = try file.integer("hidden_size", in: 1...1 << 16, default: 4096)
         layerCount = try file.integer("num_hidden_layers", in: 1...1 << 12, default: 32)
         headCount = try file.integer("num_attention_heads", in: 1...1 << 12, default: 32)
@@ -128,17 +139,17 @@ public struct LlamaConfiguration: ModelConfiguration {
             throw file.invalid("head_dim", "a head of width \(headWidth) cannot be turned; an even width is needed")
         }
         rotary = try RotaryEmbedding(file, headWidth: headWidth, positions: positions)
-        (slidingWindow, slidingLayers) = try Self.sliding(file, architecture: relative.name, layerCount: layerCount)
+        (slidingWindow, slidingLayers) = try Self.sliding(file, relative.parts, layerCount: layerCount)
     }
 
     /// Mistral: every layer, unless the window is null. Qwen: none, unless `use_sliding_window`; then the layers that
     /// `layer_types` names, or those from `max_window_layers` on. Llama has none.
     private static func sliding(
-        _ file: ConfigurationReader, architecture: String, layerCount: Int
+        _ file: ConfigurationReader, _ parts: ModelParts, layerCount: Int
     ) throws -> (Int?, [Bool]) {
         let none = [Bool](repeating: false, count: layerCount)
-        if architecture == "Llama" { return (nil, none) }
-        let isMistral = architecture == "Mistral"
+        if parts == llama { return (nil, none) }
+        let isMistral = parts == mistral
         guard try isMistral || file.flag("use_sliding_window", default: false) else { return (nil, none) }
         let window: Int? =
             file.has("sliding_window")

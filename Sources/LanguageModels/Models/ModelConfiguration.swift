@@ -3,8 +3,8 @@ import Tensors
 
 /// What a `config.json` says of a model, whatever its architecture.
 public protocol ModelConfiguration: Sendable {
-    /// The architecture's name as people write it: "GPT-2".
-    var architecture: String { get }
+    /// What it has in common with all models of its architecture.
+    var parts: ModelParts { get }
     /// The sizes that others must know.
     var shape: ModelShape { get }
     /// Query heads of a decoder layer.
@@ -35,25 +35,27 @@ public protocol ModelConfiguration: Sendable {
 }
 
 extension ModelConfiguration {
+    /// The architecture's name as people write it: "GPT-2".
+    public var architecture: String { parts.architecture }
     /// Nil: most families leave it to the file.
     public var beginToken: Int32? { nil }
 }
 
 /// Finds out which architecture a `config.json` describes.
 public enum ModelConfigurationFile {
-    /// The value of `model_type`, and what reads the rest.
-    private static let architectures: [(modelType: String, read: Read)] = [
-        ("gpt2", { try GPT2Configuration($0) }),
-        ("opt", { try OPTConfiguration($0) }),
-        ("gpt_neox", { try GPTNeoXConfiguration($0) }),
-        ("llama", { try LlamaConfiguration(llama: $0) }),
-        ("mistral", { try LlamaConfiguration(mistral: $0) }),
-        ("qwen2", { try LlamaConfiguration(qwen2: $0) }),
-        ("qwen3", { try LlamaConfiguration(qwen3: $0) }),
-        ("bart", { try BARTConfiguration($0) }),
+    /// What tells each architecture, and what reads the rest of the file.
+    static let architectures: [(parts: ModelParts, read: Read)] = [
+        (GPT2Configuration.parts, { try GPT2Configuration($0) }),
+        (OPTConfiguration.parts, { try OPTConfiguration($0) }),
+        (GPTNeoXConfiguration.parts, { try GPTNeoXConfiguration($0) }),
+        (LlamaConfiguration.llama, { try LlamaConfiguration(llama: $0) }),
+        (LlamaConfiguration.mistral, { try LlamaConfiguration(mistral: $0) }),
+        (LlamaConfiguration.qwen2, { try LlamaConfiguration(qwen2: $0) }),
+        (LlamaConfiguration.qwen3, { try LlamaConfiguration(qwen3: $0) }),
+        (BARTConfiguration.parts, { try BARTConfiguration($0) }),
     ]
 
-    private typealias Read = @Sendable (ConfigurationReader) throws -> any ModelConfiguration
+    typealias Read = @Sendable (ConfigurationReader) throws -> any ModelConfiguration
 
     /// Reads and checks a `config.json`.
     ///
@@ -62,8 +64,8 @@ public enum ModelConfigurationFile {
     public static func read(from url: URL) throws -> any ModelConfiguration {
         let file = try ConfigurationReader(url)
         let modelType = try file.optionalString("model_type") ?? ""
-        guard let architecture = architectures.first(where: { $0.modelType == modelType }) else {
-            let known = architectures.map(\.modelType).joined(separator: ", ")
+        guard let architecture = architectures.first(where: { $0.parts.modelType == modelType }) else {
+            let known = architectures.map(\.parts.modelType).joined(separator: ", ")
             throw file.invalid(
                 "model_type", "the model type is \"\(modelType)\", but only \(known) can be read; use a model of these")
         }

@@ -63,8 +63,13 @@ public struct OPTConfiguration: ModelConfiguration {
         }
     }
 
-    /// "OPT".
-    public var architecture: String { "OPT" }
+    static let parts = ModelParts(
+        "OPT", modelType: "opt", root: "model", blocks: "decoder.layers", tokenTable: "decoder.embed_tokens",
+        inputs: ["decoder.embed_positions", "decoder.project_in"], finalNorm: "decoder.final_layer_norm",
+        outputs: ["decoder.project_out"])
+
+    /// Those of OPT.
+    public var parts: ModelParts { Self.parts }
 
     /// The activation's name.
     public var activationName: String { activation.rawValue }
