@@ -58,12 +58,9 @@ extension Prefix {
     func writeAdapterHub(to folder: URL, _ details: PrefixConversion) throws {
         let target = PrefixTarget.adapterhub
         try check(.zero, for: target, reader: "AdapterHub")
-        // The scope of its keys, and the class that made them.
-        let scopes = [
-            "gpt2": ("transformer", "GPT2AdapterModel"), "bart": ("model", "BartAdapterModel"),
-            "llama": ("model", "LlamaAdapterModel"), "mistral": ("model", "MistralAdapterModel"),
-        ]
-        guard let type = details.modelType, let (scope, modelClass) = scopes[type] else {
+        guard let type = details.modelType, let model = ModelParts.of(modelType: type),
+            let modelClass = model.adapterHubClass
+        else {
             throw PrefixError.cannotConvert(
                 to: target.rawValue,
                 reason: details.modelType.map { "AdapterHub has no prefixes for models of type \($0)" }
@@ -81,7 +78,7 @@ extension Prefix {
         for (kind, name) in PrefixFile.adapterHubNames {
             guard let values = parts[kind] else { continue }
             writer.add(
-                "\(scope).\(AdapterHubConfiguration.marker)\(details.name).\(name).control_trans",
+                "\(model.root).\(AdapterHubConfiguration.marker)\(details.name).\(name).control_trans",
                 shape: [values.count], values: values)
         }
         struct Method: Encodable {

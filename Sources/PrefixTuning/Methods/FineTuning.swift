@@ -39,7 +39,8 @@ import Tensors
         let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
         self.dropout = try ModelDropout(residual: dropout, attention: attentionDropout, of: configuration)
         model = try LanguageModel.load(
-            folder, trainedOn: passTape, only: part.choice(layerCount: configuration.shape.layerCount), name: modelName)
+            folder, trainedOn: passTape,
+            only: part.choice(configuration.parts, layerCount: configuration.shape.layerCount), name: modelName)
     }
 
     /// The dropout probabilities, and what is trained.
@@ -71,25 +72,19 @@ extension FineTuning.Part {
     /// Which weights are trained, by their names in checkpoints; nil for all.
     ///
     /// - Throws: ``TrainingError/badSetting(name:value:needed:)`` where the model has fewer layers.
-    func choice(layerCount: Int) throws -> (@Sendable (String) -> Bool)? {
+    func choice(_ parts: ModelParts, layerCount: Int) throws -> (@Sendable (String) -> Bool)? {
         guard case .topLayers(let count, let embeddings) = self else { return nil }
         guard (1...layerCount).contains(count) else {
             throw TrainingError.badSetting(
                 name: "the number of trained layers", value: "\(count)", needed: "a number from 1 to \(layerCount)")
         }
         return { name in
-            let parts = name.split(separator: ".")
-            if parts.contains("encoder") { return false }
-            // "h" in GPT-2, "layers" elsewhere, then the layer's number.
-            if let index = parts.firstIndex(where: { $0 == "h" || $0 == "layers" }), index + 1 < parts.count,
-                let layer = Int(parts[index + 1])
-            {
-                return layer >= layerCount - count
+            switch parts.place(of: name) {
+            case .block(let layer, of: .decoder): layer >= layerCount - count
+            case .finalNorm: true
+            case .tokenTable, .head: embeddings
+            case .block, .input, .output, nil: false
             }
-            // GPT-2, OPT, GPT-NeoX, Llama; BART ends with the norm of its last block.
-            if !Set(parts).isDisjoint(with: ["ln_f", "final_layer_norm", "norm"]) { return true }
-            return embeddings
-                && !Set(parts).isDisjoint(with: ["wte", "embed_tokens", "embed_in", "shared", "lm_head", "embed_out"])
         }
     }
 }

@@ -27,15 +27,6 @@ import Tensors
 
         /// PEFT's defaults.
         public init() {}
-
-        /// The matrices that PEFT updates unless told otherwise.
-        static func defaultTargets(_ architecture: String) -> [String] {
-            switch architecture {
-            case "GPT-2": ["c_attn"]
-            case "GPT-NeoX": ["query_key_value"]
-            default: ["q_proj", "v_proj"]
-            }
-        }
     }
 
     /// "lora".
@@ -70,7 +61,7 @@ import Tensors
         let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
         modelDropout = try ModelDropout(
             residual: settings.modelDropout, attention: settings.attentionDropout, of: configuration)
-        if settings.targets.isEmpty { settings.targets = Settings.defaultTargets(configuration.architecture) }
+        if settings.targets.isEmpty { settings.targets = configuration.parts.lowRankTargets }
         updates = TrainedLowRankUpdates(
             rank: settings.rank, alpha: settings.alpha, targets: settings.targets,
             trainsMagnitudes: settings.trainsMagnitudes, tape: passTape, seed: seed)
@@ -93,17 +84,17 @@ import Tensors
     }
     /// A, B and magnitudes of each matrix, biases and modules, under PEFT's names.
     public var parameters: [(name: String, value: Tensor)] {
-        let architecture = model.configuration.architecture, root = "base_model.model."
+        let names = model.configuration.parts, root = "base_model.model."
         let updated = Set(updates.maps.map(\.module))
         return updates.maps.flatMap { update in
-            let name = root + Self.fullName(update.module, architecture)
+            let name = root + names.fullName(of: update.module)
             return [("\(name).lora_A.weight", update.map.down), ("\(name).lora_B.weight", update.map.up)]
                 + (update.magnitude.map { [("\(name).lora_magnitude_vector", $0)] } ?? [])
         }
             + parts.tensors.map { name, value in
                 let end = name.lastIndex(of: ".") ?? name.endIndex, module = String(name[..<end])
                 let layer = updated.contains(module) ? ".base_layer" : ""
-                return ("\(root)\(Self.fullName(module, architecture))\(layer)\(name[end...])", value)
+                return ("\(root)\(names.fullName(of: module))\(layer)\(name[end...])", value)
             }
     }
     /// All of them.
@@ -118,25 +109,18 @@ import Tensors
         return modelDropout.masks(seed: seed)
     }
 
-    /// The name that `transformers` 5 gives a module, whatever the checkpoint calls it and leaves out in front.
-    private static func fullName(_ module: String, _ architecture: String) -> String {
-        let name = ModuleName.canonical(module)
-        if name == "lm_head" { return name }
-        return (["GPT-2": "transformer.", "GPT-NeoX": "gpt_neox."][architecture] ?? "model.") + name
-    }
-
-    /// What PEFT is told to look for: GPT-NeoX's head under the name that `transformers` 5 gives it.
-    private static func savedTarget(_ target: String) -> String {
-        target.replacingOccurrences(of: "embed_out", with: "lm_head")
-    }
-
     /// Writes an adapter in PEFT's layout.
     public func write(to folder: URL) throws {
+        let names = model.configuration.parts
+        // PEFT is told to look for the head under the name that `transformers` 5 gives it.
+        func saved(_ target: String) -> String {
+            names.olderHead.map { target.replacingOccurrences(of: $0, with: names.head) } ?? target
+        }
         var configuration = PEFTLowRankFile(
-            base_model_name_or_path: model.name, fan_in_fan_out: model.configuration.architecture == "GPT-2",
+            base_model_name_or_path: model.name, fan_in_fan_out: names.orientation == .inputByOutput,
             lora_alpha: settings.alpha, lora_dropout: settings.dropout,
-            modules_to_save: settings.modules.isEmpty ? nil : settings.modules.map(Self.savedTarget), r: settings.rank,
-            target_modules: settings.targets.map(Self.savedTarget),
+            modules_to_save: settings.modules.isEmpty ? nil : settings.modules.map(saved), r: settings.rank,
+            target_modules: settings.targets.map(saved),
             task_type: model.network.shape.encoder == nil ? "CAUSAL_LM" : "SEQ_2_SEQ_LM",
             use_dora: settings.trainsMagnitudes)
         configuration.bias = settings.biases.rawValue

@@ -8,19 +8,26 @@ import LanguageModels
 /// encoder–decoder model counts through: the encoder's blocks lie below the decoder's, and both are above the embeddings.
 struct LayerDecay {
     private let factor: Double
+    private let parts: ModelParts
     private let decoderLayers: Int
     private let encoderLayers: Int
 
     /// - Parameters:
     ///   - factor: f, in 0...1 but for 0.
-    ///   - shape: Of the model whose parameters are trained.
-    init(factor: Double, shape: ModelShape) {
+    ///   - configuration: Of the model whose parameters are trained.
+    init(factor: Double, _ configuration: any ModelConfiguration) {
+        self.init(factor: factor, configuration.parts, shape: configuration.shape)
+    }
+
+    /// The same by names and sizes.
+    init(factor: Double, _ parts: ModelParts, shape: ModelShape) {
         self.factor = factor
+        self.parts = parts
         decoderLayers = shape.layerCount
         encoderLayers = shape.encoder?.layerCount ?? 0
     }
 
-    /// By what the rate of a parameter is multiplied.
+    /// By what the rate of a parameter is multiplied; 1 for what is no part of the model.
     ///
     /// - Parameter name: Its name in a checkpoint, or that of an adapter in a layer.
     func rate(of name: String) -> Double {
@@ -29,19 +36,12 @@ struct LayerDecay {
         return rate
     }
 
-    /// Names of modules before the first block, in all architectures.
-    private static let embeddings: Set<Substring> = [
-        "wte", "wpe", "embed_tokens", "embed_positions", "embed_in", "shared", "layernorm_embedding", "project_in",
-    ]
-
     private func layersAbove(_ name: String) -> Int {
-        let parts = name.split(separator: "."), isInEncoder = parts.contains("encoder")
-        // "h" in GPT-2, "layers" elsewhere, then the layer's number.
-        if let index = parts.firstIndex(where: { $0 == "h" || $0 == "layers" }), index + 1 < parts.count,
-            let layer = Int(parts[index + 1])
-        {
-            return isInEncoder ? decoderLayers + encoderLayers - 1 - layer : decoderLayers - 1 - layer
+        switch parts.place(of: name) {
+        case .tokenTable, .input: decoderLayers + encoderLayers
+        case .block(let layer, of: .encoder): decoderLayers + encoderLayers - 1 - layer
+        case .block(let layer, _): decoderLayers - 1 - layer
+        case .finalNorm, .output, .head, nil: 0
         }
-        return Self.embeddings.isDisjoint(with: parts) ? 0 : decoderLayers + encoderLayers
     }
 }

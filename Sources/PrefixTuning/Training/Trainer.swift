@@ -79,7 +79,7 @@ import Tensors
         }
         schedule = LearningRateSchedule(
             settings.schedule, warmupSteps: settings.warmupSteps, totalSteps: totalSteps)
-        let decay = LayerDecay(factor: settings.layerDecay ?? 1, shape: method.model.network.shape)
+        let decay = LayerDecay(factor: settings.layerDecay ?? 1, method.model.configuration)
         if settings.layerDecay ?? 1 != 1, !method.changesModel {
             throw TrainingError.badSetting(
                 name: "the layer decay", value: "\(settings.layerDecay ?? 1)",

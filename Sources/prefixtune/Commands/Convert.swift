@@ -143,10 +143,8 @@ struct ModelSizes: ExpressibleByArgument {
         case (.sizes(let shape), _): return (shape, nil)
         case (.model, nil): return nil
         case (.model, let url?):
-            let file = url.appendingPathComponent("config.json")
-            struct File: Decodable { let model_type: String? }
-            let type = (try? Data(contentsOf: file)).flatMap { try? JSONDecoder().decode(File.self, from: $0) }
-            return (try ModelConfigurationFile.read(from: file).shape, type?.model_type)
+            let configuration = try ModelConfigurationFile.read(from: url.appendingPathComponent("config.json"))
+            return (configuration.shape, configuration.parts.modelType)
         }
     }
 }

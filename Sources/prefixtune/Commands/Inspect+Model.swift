@@ -40,9 +40,10 @@ struct ModelFacts: Encodable {
         let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
         let shape = configuration.shape, source = try CheckpointReader.source(folder: folder)
         // The token table is the one tensor that every architecture has, and the first thing that differs.
-        let tables = ["wte.weight", "embed_tokens.weight", "embed_in.weight", "shared.weight"]
-        guard let table = source.names.first(where: { name in tables.contains { name.hasSuffix($0) } }) else {
-            throw CheckpointError.missingTensor(file: source.file(of: tables[0]), key: tables[0], similar: [])
+        let parts = configuration.parts
+        guard let table = source.names.first(where: { parts.place(of: $0) == .tokenTable }) else {
+            let name = "\(parts.tokenTable).weight"
+            throw CheckpointError.missingTensor(file: source.file(of: name), key: name, similar: [])
         }
         if let found = source.shape(of: table), found.first != shape.vocabularySize {
             throw CheckpointError.wrongShape(
@@ -60,7 +61,7 @@ struct ModelFacts: Encodable {
         vocabulary = shape.vocabularySize
         activation = configuration.activationName
         // A head of its own is used wherever the file has one, whatever config.json says.
-        tied_head = !source.names.contains { $0.hasPrefix("lm_head.") || $0.hasPrefix("embed_out.") }
+        tied_head = !source.names.contains { parts.place(of: $0) == .head }
         let head = shape.vocabularySize * shape.width
         parameters =
             configuration.parameterCount

@@ -260,7 +260,8 @@ import Tokenizers
         }
         for (embeddings, count) in [(false, 25_194_496), (true, 25_194_496 + 50257 * d)] {
             let isTrained = try #require(
-                try FineTuning.Part.topLayers(2, embeddings: embeddings).choice(layerCount: 24))
+                try FineTuning.Part.topLayers(2, embeddings: embeddings).choice(
+                    GPT2Configuration().parts, layerCount: 24))
             #expect(shapes.filter { isTrained($0.key) }.values.reduce(0, +) == count)
         }
     }

@@ -55,29 +55,60 @@ import Testing
     }
 
     @Test("the factor of every name")
-    func names() {
+    func names() throws {
         let two = ModelShape(
             layerCount: 3, keyHeadCount: 2, headWidth: 4, width: 8, positionCount: 9, vocabularySize: 9,
             encoder: AttentionStack(layerCount: 2, keyHeadCount: 2, headWidth: 4))
         var one = two
         one.encoder = nil
-        let decay = LayerDecay(factor: 0.5, shape: one), both = LayerDecay(factor: 0.5, shape: two)
-        for (name, depth) in [
-            ("transformer.wte.weight", 3), ("transformer.wpe.weight", 3), ("transformer.h.0.ln_1.weight", 2),
-            ("transformer.h.2.mlp.c_fc.bias", 0), ("transformer.ln_f.weight", 0), ("lm_head.weight", 0),
-            ("h.1.adapter.down.weight", 1), ("base_model.model.transformer.h.1.attn.c_attn.lora_A.weight", 1),
-            ("model.decoder.embed_positions.weight", 3), ("model.decoder.project_in.weight", 3),
-            ("model.decoder.project_out.weight", 0), ("model.decoder.final_layer_norm.weight", 0),
-            ("gpt_neox.embed_in.weight", 3), ("gpt_neox.layers.0.attention.dense.weight", 2), ("embed_out.weight", 0),
-            ("model.embed_tokens.weight", 3), ("model.layers.2.self_attn.q_proj.weight", 0), ("model.norm.weight", 0),
-        ] { #expect(decay.rate(of: name) == pow(0.5, Double(depth)), "\(name)") }
-        for (name, depth) in [
-            ("model.shared.weight", 5), ("model.encoder.embed_positions.weight", 5),
-            ("model.encoder.layernorm_embedding.bias", 5), ("model.encoder.layers.0.fc1.weight", 4),
-            ("model.encoder.layers.1.self_attn.q_proj.weight", 3), ("model.decoder.embed_positions.weight", 5),
-            ("model.decoder.layers.0.encoder_attn.q_proj.weight", 2), ("model.decoder.layers.2.fc2.bias", 0),
-            ("final_logits_bias", 0),
-        ] { #expect(both.rate(of: name) == pow(0.5, Double(depth)), "\(name)") }
+        for (type, name, depth) in [
+            ("gpt2", "transformer.wte.weight", 3), ("gpt2", "transformer.wpe.weight", 3),
+            ("gpt2", "transformer.h.0.ln_1.weight", 2), ("gpt2", "transformer.h.2.mlp.c_fc.bias", 0),
+            ("gpt2", "transformer.ln_f.weight", 0), ("gpt2", "lm_head.weight", 0),
+            ("gpt2", "h.1.adapter.down.weight", 1),
+            ("gpt2", "base_model.model.transformer.h.1.attn.c_attn.lora_A.weight", 1),
+            ("opt", "model.decoder.embed_positions.weight", 3), ("opt", "model.decoder.project_in.weight", 3),
+            ("opt", "model.decoder.project_out.weight", 0), ("opt", "model.decoder.final_layer_norm.weight", 0),
+            ("opt", "decoder.layers.1.final_layer_norm.weight", 1), ("opt", "base_model.model.lm_head.weight", 0),
+            ("gpt_neox", "gpt_neox.embed_in.weight", 3), ("gpt_neox", "gpt_neox.layers.0.attention.dense.weight", 2),
+            ("gpt_neox", "embed_out.weight", 0), ("gpt_neox", "lm_head.weight", 0),
+            ("llama", "model.embed_tokens.weight", 3), ("llama", "model.layers.2.self_attn.q_proj.weight", 0),
+            ("qwen2", "model.norm.weight", 0), ("bart", "model.shared.weight", 5),
+            ("bart", "model.encoder.embed_positions.weight", 5), ("bart", "model.encoder.layernorm_embedding.bias", 5),
+            ("bart", "model.encoder.layers.0.fc1.weight", 4),
+            ("bart", "model.encoder.layers.1.self_attn.q_proj.weight", 3),
+            ("bart", "model.decoder.embed_positions.weight", 5),
+            ("bart", "model.decoder.layers.0.encoder_attn.q_proj.weight", 2),
+            ("bart", "model.decoder.layers.2.fc2.bias", 0), ("bart", "final_logits_bias", 0),
+        ] {
+            let parts = try #require(ModelParts.of(modelType: type))
+            let decay = LayerDecay(factor: 0.5, parts, shape: type == "bart" ? two : one)
+            #expect(decay.rate(of: name) == pow(0.5, Double(depth)), "\(name) of \(type)")
+        }
+    }
+
+    @Test("every block of every tiny model has its rate, and every tensor its part", arguments: Fixtures.models)
+    func everyArchitecture(path: String) throws {
+        let folder = Fixtures.goldens.appendingPathComponent(path), tape = Tape()
+        let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        let weights = try WeightLoader(CheckpointReader(folder: folder), use: .trainable(tape))
+        let shape = configuration.shape, decay = LayerDecay(factor: 0.5, configuration)
+        let encoder = shape.encoder?.layerCount ?? 0
+        var counts: [Double: Int] = [:]
+        for (name, _) in try configuration.network(weights).parameters {
+            #expect(configuration.parts.place(of: name) != nil, "\(name) is no part of a \(configuration.architecture)")
+            // A number stands in the names of blocks only.
+            let number = name.split(separator: ".").compactMap { Int($0) }.first
+            let below = number.map { name.contains("encoder.layers.") ? $0 : $0 + encoder }
+            let rate = decay.rate(of: name)
+            counts[rate, default: 0] += 1
+            if let below {
+                #expect(rate == pow(0.5, Double(encoder + shape.layerCount - 1 - below)), "\(name)")
+            } else {
+                #expect(rate == 1 || rate == pow(0.5, Double(encoder + shape.layerCount)), "\(name)")
+            }
+        }
+        #expect(counts.count == encoder + shape.layerCount + 1, "\(counts)")
     }
 
     @Test("in the first step every parameter of BART moves by its factor")
@@ -96,7 +127,7 @@ import Testing
             }
             let (plain, decayed) = (try moved(nil), try moved(0.5))
             let shape = try LanguageModel.load(folder).network.shape
-            let decay = LayerDecay(factor: 0.5, shape: shape)
+            let decay = try LayerDecay(factor: 0.5, LanguageModel.load(folder).configuration)
             var rates: Set<Double> = []
             for (one, other) in zip(plain, decayed) {
                 let rate = decay.rate(of: one.name)
