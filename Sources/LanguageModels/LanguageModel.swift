@@ -48,36 +48,46 @@ import Tokenizers
         adapters: LowRankUpdates? = nil, trained: TrainedAdapters? = nil, name: String? = nil
     ) throws -> LanguageModel {
         try load(
-            folder, use: .frozen(differentiable: purpose == .tuning, precision: precision), adapters: adapters,
+            modelFiles(at: folder), for: purpose, precision: precision, adapters: adapters, trained: trained, name: name
+        )
+    }
+
+    /// Loads a model from its files, whatever their form; all else is as for a folder.
+    public static func load(
+        _ files: any ModelFiles, for purpose: Purpose = .inference, precision: WeightPrecision = .float32,
+        adapters: LowRankUpdates? = nil, trained: TrainedAdapters? = nil, name: String? = nil
+    ) throws -> LanguageModel {
+        try load(
+            files, use: .frozen(differentiable: purpose == .tuning, precision: precision), adapters: adapters,
             trained: trained, name: name)
     }
 
-    /// Loads a model folder with trainable weights, for full or partial fine-tuning.
+    /// Loads a model with trainable weights, for full or partial fine-tuning.
     ///
     /// - Parameters:
     ///   - only: Which weights are trained, by full name; all unless given.
-    ///   - name: What the model is called; the folder's path unless given.
+    ///   - name: What the model is called; the files' own name unless given.
+    /// - Throws: ``CheckpointError`` or `TokenizerError`, naming file and key.
     public static func load(
-        _ folder: URL, trainedOn tape: Tape, only: (@Sendable (_ name: String) -> Bool)? = nil, name: String? = nil
+        _ files: any ModelFiles, trainedOn tape: Tape, only: (@Sendable (_ name: String) -> Bool)? = nil,
+        name: String? = nil
     ) throws -> LanguageModel {
-        try load(folder, use: .trainable(tape, only: only), adapters: nil, trained: nil, name: name)
+        try load(files, use: .trainable(tape, only: only), adapters: nil, trained: nil, name: name)
     }
 
     private static func load(
-        _ folder: URL, use: WeightUse, adapters: LowRankUpdates?, trained: TrainedAdapters?, name: String?
+        _ files: any ModelFiles, use: WeightUse, adapters: LowRankUpdates?, trained: TrainedAdapters?, name: String?
     ) throws -> LanguageModel {
-        let file = folder.appendingPathComponent("config.json")
-        let configuration = try ModelConfigurationFile.read(from: file)
-        try QuantizationConfiguration.read(from: file)?.check(file: file.path)
-        let conventions = try GenerationConventions.read(folder, configuration)
-        let tokenizer = try Tokenizer(folder: folder)
+        let configuration = try files.configuration
+        try files.checkStorage()
+        let conventions = try files.conventions, tokenizer = try files.tokenizer
         let loader = WeightLoader(
-            try CheckpointReader(folder: folder), use: use, adapters: adapters, trained: trained)
+            CheckpointReader(try files.tensors), use: use, adapters: adapters, trained: trained)
         let network = try configuration.network(loader)
         Compute.releaseFreeMemory()
         let precision: WeightPrecision = if case .frozen(_, let precision) = use { precision } else { .float32 }
         return try LanguageModel(
-            name: name ?? folder.path, tokenizer: tokenizer, configuration: configuration, network: network,
+            name: name ?? files.name, tokenizer: tokenizer, configuration: configuration, network: network,
             conventions: conventions, precision: precision, weightsDigest: loader.weightsDigest, digest: loader.digest()
         )
     }

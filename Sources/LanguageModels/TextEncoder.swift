@@ -25,24 +25,23 @@ import Tokenizers
     ///   - name: What the model is called where the folder's path does not tell, such as its name on a hub.
     /// - Throws: ``CheckpointError`` or `TokenizerError`, naming file and key.
     public static func load(_ folder: URL, layers: Int? = nil, name: String? = nil) throws -> TextEncoder {
-        let file = folder.appendingPathComponent("config.json")
-        let configuration = try BERTConfiguration.read(from: file)
-        try QuantizationConfiguration.read(from: file)?.check(file: file.path)
-        let tokenizer = try Tokenizer(folder: folder), around = tokenizer.specialTokensAround
+        let files = HuggingFaceFolder(folder), configuration = try files.encoderConfiguration
+        try files.checkStorage()
+        let tokenizer = try files.tokenizer, around = tokenizer.specialTokensAround
         guard let before = around.before.first, let after = around.after.first, around.before.count == 1,
             around.after.count == 1
         else {
             throw CheckpointError.invalidConfiguration(
-                file: folder.path, path: "post_processor",
+                file: files.name, path: "post_processor",
                 reason: "the tokenizer puts \(around.before.count) tokens before a text and \(around.after.count) "
                     + "after it, but an encoder needs one of each; use the tokenizer files that belong to the model")
         }
-        let longest = try longestText(folder, configuration)
-        let weights = try WeightLoader(CheckpointReader(folder: folder), use: .frozen(differentiable: false))
+        let longest = try longestText(files, configuration)
+        let weights = try WeightLoader(CheckpointReader(files.tensors), use: .frozen(differentiable: false))
         let network = try BERT(configuration, weights, layers: layers)
         Compute.releaseFreeMemory()
         return TextEncoder(
-            name: name ?? folder.path, tokenizer, configuration, longestText: longest, (before, after), network)
+            name: name ?? files.name, tokenizer, configuration, longestText: longest, (before, after), network)
     }
 
     private init(
@@ -57,11 +56,11 @@ import Tokenizers
         self.network = network
     }
 
-    private static func longestText(_ folder: URL, _ configuration: BERTConfiguration) throws -> Int {
-        let file = folder.appendingPathComponent("tokenizer_config.json")
-        guard FileManager.default.fileExists(atPath: file.path) else { return configuration.longestText }
-        let reader = try ConfigurationReader(file), key = "model_max_length"
-        guard let most = try reader.optionalNumber(key) else { return configuration.longestText }
+    private static func longestText(_ files: HuggingFaceFolder, _ configuration: BERTConfiguration) throws -> Int {
+        let key = "model_max_length"
+        guard let reader = try files.tokenizerSettings, let most = try reader.optionalNumber(key) else {
+            return configuration.longestText
+        }
         guard most >= 3 else {
             throw reader.invalid(key, "\(most) tokens have no room for one between two special ones")
         }

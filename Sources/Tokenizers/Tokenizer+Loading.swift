@@ -9,8 +9,19 @@ extension Tokenizer {
     /// Settings that cut or fill up the result (`truncation`, `padding`) are left to the caller, as transformers does.
     ///
     /// - Throws: ``TokenizerError``, naming the file and what is wrong in it or not supported.
-    public init(folder: URL) throws {
-        let files = TokenizerFolder(folder)
+    public init(folder: URL) throws { try self.init(TokenizerFolder(folder)) }
+
+    /// Reads a tokenizer whose files are in memory, as another file may hold them; see ``init(folder:)``.
+    ///
+    /// - Parameters:
+    ///   - files: The contents of `tokenizer.json` and of whatever would lie beside it, by name.
+    ///   - name: What messages call the place.
+    /// - Throws: ``TokenizerError``.
+    public init(files: [String: [UInt8]], name: String) throws {
+        try self.init(TokenizerFolder(files, name: name))
+    }
+
+    private init(_ files: TokenizerFolder) throws {
         if let document = try files.tokenizerDocument() {
             self = try TokenizerDocument(document, file: files.path("tokenizer.json")).tokenizer(beside: files)
         } else if let vocabulary = try files.json("vocab.json"), let merges = try files.contents("merges.txt") {
@@ -20,21 +31,34 @@ extension Tokenizer {
         } else if let codec = try SentencePieceCodec.load(files) {
             self.init(codec)
         } else {
-            throw TokenizerError.noTokenizer(folder: folder.path)
+            throw TokenizerError.noTokenizer(folder: files.name)
         }
     }
 }
 
-/// The files of a tokenizer in one folder.
+/// The files of a tokenizer: those in one folder, or in memory.
 struct TokenizerFolder {
-    let folder: URL
+    private let folder: URL
+    private let inMemory: [String: [UInt8]]?
 
-    init(_ folder: URL) { self.folder = folder }
+    init(_ folder: URL) {
+        self.folder = folder
+        inMemory = nil
+    }
+
+    init(_ files: [String: [UInt8]], name: String) {
+        folder = URL(fileURLWithPath: name)
+        inMemory = files
+    }
+
+    /// For messages.
+    var name: String { folder.path }
 
     func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
 
     /// Nil where there is no such file.
     func contents(_ name: String) throws -> [UInt8]? {
+        if let inMemory { return inMemory[name] }
         guard FileManager.default.fileExists(atPath: path(name)) else { return nil }
         let contents: [UInt8]
         do {

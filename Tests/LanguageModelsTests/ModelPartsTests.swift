@@ -12,7 +12,7 @@ import Testing
         let folder = Fixtures.goldens.appendingPathComponent(path)
         return (
             try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json")),
-            try CheckpointReader.source(folder: folder)
+            try HuggingFaceFolder(folder).tensors
         )
     }
 

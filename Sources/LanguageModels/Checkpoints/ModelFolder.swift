@@ -20,8 +20,9 @@ public enum ModelFolder {
         for (name, value) in parameters {
             writer.add(name, shape: value.shape, values: value.values, as: format)
         }
-        try writer.write(to: folder.appendingPathComponent("model.safetensors"))
-        try AtomicFile.write(configuration.fileContents, to: folder.appendingPathComponent("config.json"))
+        try writer.write(to: folder.appendingPathComponent(HuggingFaceFolder.weightsName))
+        try AtomicFile.write(
+            configuration.fileContents, to: folder.appendingPathComponent(HuggingFaceFolder.configurationName))
         for (name, contents) in tokenizer?.files ?? [] {
             try AtomicFile.write(contents, to: folder.appendingPathComponent(name))
         }

@@ -27,8 +27,10 @@ public final class SafetensorsFile: TensorSource {
     /// Maps the file and checks its header.
     ///
     /// - Throws: ``CheckpointError`` where the file cannot be read or is damaged.
-    public init(_ url: URL) throws {
-        mapping = try MappedFile(url)
+    public convenience init(_ url: URL) throws { try self.init(MappedFile(url)) }
+
+    init(_ mapping: MappedFile) throws {
+        self.mapping = mapping
         let header = try SafetensorsHeader(file: mapping.path, bytes: mapping.bytes)
         entries = header.entries
         metadata = header.metadata

@@ -9,8 +9,7 @@ public struct ShardedCheckpoint: TensorSource {
     /// The keys of all tensors, sorted.
     public let names: [String]
 
-    /// Opens every file of an index; they lie in its folder. A name that ends in `.safetensors` is a file of that format,
-    /// any other one of PyTorch.
+    /// Opens every file of an index; they lie in its folder.
     ///
     /// - Throws: ``CheckpointError`` where the index or a file is missing or damaged, or where they contradict each
     ///   other.
@@ -29,7 +28,7 @@ public struct ShardedCheckpoint: TensorSource {
                     file: url.path, path: "weight_map", reason: "\"\(name)\" is not the name of a file in this folder")
             }
             let file = folder.appendingPathComponent(name)
-            files[name] = try name.hasSuffix(".safetensors") ? SafetensorsFile(file) : PyTorchFile(file)
+            files[name] = try TensorFile.open(file)
         }
         index = url.path
         names = map.keys.sorted()

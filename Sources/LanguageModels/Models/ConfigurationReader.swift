@@ -13,7 +13,7 @@ package struct ConfigurationReader {
     /// The path of the file, for messages.
     let file: String
     /// The file as it is.
-    let contents: Data
+    package let contents: Data
     private let values: [String: JSONValue.Member]
     private let path: String
 
@@ -60,6 +60,19 @@ package struct ConfigurationReader {
         self.file = file
         self.contents = contents
         path = ""
+    }
+
+    /// Takes values that another file states in its own way, under the keys of `transformers`.
+    ///
+    /// - Parameters:
+    ///   - values: What ``contents`` has as JSON.
+    ///   - file: What messages call the file.
+    /// - Throws: As ``init(_:file:largestCount:)``.
+    package init(values: [String: JSONValue], file: String) throws {
+        let members = values.sorted { $0.key < $1.key }.map {
+            JSONValue.Member(key: Array($0.key.utf8), value: $0.value)
+        }
+        try self.init(Data(JSONValue.object(members).serialized()), file: file)
     }
 
     private init(_ parent: ConfigurationReader, _ members: [JSONValue.Member], path: String) {

@@ -1,5 +1,3 @@
-import Foundation
-
 /// The tokens that a model's makers prescribe for its output: `generation_config.json`, else `config.json`.
 public struct GenerationConventions: Equatable, Sendable {
     /// Tokens that end an answer. As files state them they may lie beyond the vocabulary; a ``LanguageModel`` has none that do.
@@ -21,29 +19,26 @@ public struct GenerationConventions: Equatable, Sendable {
         self.forcedLastToken = forcedLastToken
     }
 
-    /// Reads a model folder's conventions.
+    /// What a model's files say.
     ///
+    /// - Parameters:
+    ///   - settings: What the configuration was read from.
+    ///   - generation: What goes before it; nil where there is nothing.
     /// - Throws: ``CheckpointError/invalidConfiguration(file:path:reason:)``, naming the key.
-    static func read(_ folder: URL, _ configuration: any ModelConfiguration) throws -> GenerationConventions {
+    package init(
+        _ configuration: any ModelConfiguration, _ settings: ConfigurationReader, generation: ConfigurationReader?
+    ) throws {
         let size = configuration.shape.vocabularySize
         // Small models for tests name a begin token beyond their vocabulary: they have none.
-        var conventions = GenerationConventions(
+        self.init(
             endTokens: configuration.endTokens,
             beginToken: configuration.beginToken.flatMap { Int($0) < size ? $0 : nil })
-        for name in ["config.json", "generation_config.json"] {
-            let url = folder.appendingPathComponent(name)
-            guard FileManager.default.fileExists(atPath: url.path) else { continue }
-            let file = try ConfigurationReader(url)
-            if name == "generation_config.json" {
-                let ends = try file.endTokens("eos_token_id", default: conventions.endTokens)
-                if !ends.isEmpty { conventions.endTokens = ends }
-            }
+        if let ends = try generation?.endTokens("eos_token_id", default: endTokens), !ends.isEmpty { endTokens = ends }
+        for file in [settings, generation].compactMap(\.self) {
             func forced(_ key: String) throws -> Int32? { try file.token(key, vocabulary: size) }
-            conventions.beginToken =
-                (try? file.tokens("bos_token_id", vocabulary: size))?.first ?? conventions.beginToken
-            conventions.forcedFirstToken = try forced("forced_bos_token_id") ?? conventions.forcedFirstToken
-            conventions.forcedLastToken = try forced("forced_eos_token_id") ?? conventions.forcedLastToken
+            beginToken = (try? file.tokens("bos_token_id", vocabulary: size))?.first ?? beginToken
+            forcedFirstToken = try forced("forced_bos_token_id") ?? forcedFirstToken
+            forcedLastToken = try forced("forced_eos_token_id") ?? forcedLastToken
         }
-        return conventions
     }
 }

@@ -61,8 +61,12 @@ public enum ModelConfigurationFile {
     ///
     /// - Throws: ``CheckpointError/unreadable(file:reason:)`` or
     ///   ``CheckpointError/invalidConfiguration(file:path:reason:)``, which names the key.
-    public static func read(from url: URL) throws -> any ModelConfiguration {
-        let file = try ConfigurationReader(url)
+    public static func read(from url: URL) throws -> any ModelConfiguration { try read(ConfigurationReader(url)) }
+
+    /// Checks the values of a `config.json`, wherever they were read.
+    ///
+    /// - Throws: ``CheckpointError/invalidConfiguration(file:path:reason:)``, which names the key.
+    package static func read(_ file: ConfigurationReader) throws -> any ModelConfiguration {
         let modelType = try file.optionalString("model_type") ?? ""
         guard let architecture = architectures.first(where: { $0.parts.modelType == modelType }) else {
             let known = architectures.map(\.parts.modelType).joined(separator: ", ")

@@ -24,7 +24,7 @@ import Tensors
         self.folder = folder
         self.name = name ?? folder.path
         self.precision = precision
-        configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        configuration = try modelFiles(at: folder).configuration
     }
 
     /// The frozen model, the same one for all runs.

@@ -63,7 +63,7 @@ public struct PrefixFile: Sendable {
     }
 
     /// Whether a file begins as files of PyTorch or safetensors do.
-    public static func canHoldTensors(_ file: URL) -> Bool { PrefixPlace.format(file) != nil }
+    public static func canHoldTensors(_ file: URL) -> Bool { TensorFile.format(of: file) != nil }
 
     /// Whether a folder without an adapter's configuration holds a prefix: the authors' checkpoints look like a model's.
     public static func isCheckpoint(in folder: URL) -> Bool {
@@ -160,19 +160,19 @@ struct PrefixPlace {
     func weights(_ names: [String]) throws -> (any TensorSource, URL) {
         let files = names.map { url.appendingPathComponent($0) }
         let file = files.first { FileManager.default.fileExists(atPath: $0.path) } ?? files[0]
-        return (try Self.open(file), file)
+        return (try TensorFile.open(file), file)
     }
 
     /// The file itself, or the only one in the folder that can hold tensors.
     func onlyWeights() throws -> (any TensorSource, URL) {
-        guard isFolder else { return (try Self.open(url), url) }
+        guard isFolder else { return (try TensorFile.open(url), url) }
         let files = Self.files(in: url)
         guard files.count == 1 else {
             throw PrefixError.unknownDialect(
                 file: url.path,
                 reason: "it holds \(files.count) files of tensors and no adapter_config.json; name one of the files")
         }
-        return (try Self.open(files[0]), files[0])
+        return (try TensorFile.open(files[0]), files[0])
     }
 
     private static func files(in folder: URL) -> [URL] {
@@ -184,25 +184,5 @@ struct PrefixPlace {
                 && [".bin", ".pt", ".pth", ".ckpt", ".safetensors"].contains { name.hasSuffix($0) }
         }
         return found.sorted().map { folder.appendingPathComponent($0) }
-    }
-
-    private static func open(_ file: URL) throws -> any TensorSource {
-        format(file) == .pytorch ? try PyTorchFile(file) : try SafetensorsFile(file)
-    }
-
-    enum Format {
-        case pytorch, safetensors
-    }
-
-    /// What the first bytes say; nil where they are of neither format.
-    static func format(_ file: URL) -> Format? {
-        let handle = try? FileHandle(forReadingFrom: file)
-        let start = [UInt8]((try? handle?.read(upToCount: 9)) ?? Data())
-        try? handle?.close()
-        // A safetensors file starts with the length of its header, in 8 bytes, and the header with a brace.
-        let isSafetensors = start.count == 9 && start[8] == UInt8(ascii: "{") && start[4..<8].allSatisfy { $0 == 0 }
-        if isSafetensors { return .safetensors }
-        // A zip archive or a pickle.
-        return start.starts(with: [0x50, 0x4b]) || start.first == 0x80 ? .pytorch : nil
     }
 }

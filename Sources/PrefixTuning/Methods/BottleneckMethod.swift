@@ -30,26 +30,36 @@ import Tensors
     private let adapters: BottleneckAdapters
     private let dropout: ModelDropout
 
+    /// Loads a model from its folder; see ``init(_:settings:precision:modelName:seed:)``.
+    public convenience init(
+        folder: URL, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil, seed: UInt64
+    ) throws {
+        try self.init(
+            modelFiles(at: folder), settings: settings, precision: precision, modelName: modelName, seed: seed)
+    }
+
     /// Loads a model with adapters to be trained.
     ///
     /// - Parameters:
+    ///   - files: Of the model.
     ///   - precision: How the frozen weights are held.
-    ///   - modelName: What the model is called; the folder's path unless given.
+    ///   - modelName: What the model is called; the files' own name unless given.
     ///   - seed: Fixes the initial values.
     /// - Throws: ``TrainingError`` for a setting without meaning, `AdapterError` for an architecture that has no places
-    ///   for adapters, `CheckpointError` or `TokenizerError` for the folder.
+    ///   for adapters, `CheckpointError` or `TokenizerError` for the files.
     public init(
-        folder: URL, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil, seed: UInt64
+        _ files: any ModelFiles, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil,
+        seed: UInt64
     ) throws {
         try TrainingError.check(width: settings.bottleneck, "the bottleneck")
-        let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        let configuration = try files.configuration
         dropout = try ModelDropout(
             residual: settings.modelDropout, attention: settings.attentionDropout, of: configuration)
         passTape = Tape()
         adapters = BottleneckAdapters(
             bottleneck: settings.bottleneck, placement: settings.placement, tape: passTape, seed: seed)
         model = try LanguageModel.load(
-            folder, for: .tuning, precision: precision, trained: TrainedAdapters(bottleneck: adapters),
+            files, for: .tuning, precision: precision, trained: TrainedAdapters(bottleneck: adapters),
             name: modelName)
     }
 

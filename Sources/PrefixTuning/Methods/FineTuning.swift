@@ -23,23 +23,34 @@ import Tensors
     public let passTape: Tape
     private let dropout: ModelDropout
 
+    /// Loads a model with trainable weights from its folder; see ``init(_:part:dropout:attentionDropout:modelName:)``.
+    public convenience init(
+        folder: URL, part: Part = .all, dropout: Float? = nil, attentionDropout: Float? = nil, modelName: String? = nil
+    ) throws {
+        try self.init(
+            modelFiles(at: folder), part: part, dropout: dropout, attentionDropout: attentionDropout,
+            modelName: modelName)
+    }
+
     /// Loads a model with trainable weights.
     ///
     /// - Parameters:
+    ///   - files: Of the model.
     ///   - part: What of it is trained.
     ///   - dropout: On embeddings and residual branches, in 0..<1; nil for the probability in `config.json`.
     ///   - attentionDropout: On the probabilities of attention; nil for that in `config.json`, or 0 where `dropout` is 0.
-    ///   - modelName: What the model is called; the folder's path unless given.
-    /// - Throws: ``TrainingError`` for another dropout, `CheckpointError` or `TokenizerError` for the folder.
+    ///   - modelName: What the model is called; the files' own name unless given.
+    /// - Throws: ``TrainingError`` for another dropout, `CheckpointError` or `TokenizerError` for the files.
     public init(
-        folder: URL, part: Part = .all, dropout: Float? = nil, attentionDropout: Float? = nil, modelName: String? = nil
+        _ files: any ModelFiles, part: Part = .all, dropout: Float? = nil, attentionDropout: Float? = nil,
+        modelName: String? = nil
     ) throws {
         passTape = Tape()
         self.part = part
-        let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        let configuration = try files.configuration
         self.dropout = try ModelDropout(residual: dropout, attention: attentionDropout, of: configuration)
         model = try LanguageModel.load(
-            folder, trainedOn: passTape,
+            files, trainedOn: passTape,
             only: part.choice(configuration.parts, layerCount: configuration.shape.layerCount), name: modelName)
     }
 

@@ -40,16 +40,26 @@ import Tensors
     private let settings: Settings
     private let modelDropout: ModelDropout
 
+    /// Loads a model from its folder; see ``init(_:settings:precision:modelName:seed:)``.
+    public convenience init(
+        folder: URL, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil, seed: UInt64
+    ) throws {
+        try self.init(
+            modelFiles(at: folder), settings: settings, precision: precision, modelName: modelName, seed: seed)
+    }
+
     /// Loads a model with updates to be trained.
     ///
     /// - Parameters:
+    ///   - files: Of the model.
     ///   - precision: How the frozen weights are held.
-    ///   - modelName: What the model is called; the folder's path unless given.
+    ///   - modelName: What the model is called; the files' own name unless given.
     ///   - seed: Fixes A.
     /// - Throws: ``TrainingError`` for a setting without meaning, `AdapterError` where no matrix has such a name,
-    ///   `CheckpointError` or `TokenizerError` for the folder.
+    ///   `CheckpointError` or `TokenizerError` for the files.
     public init(
-        folder: URL, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil, seed: UInt64
+        _ files: any ModelFiles, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil,
+        seed: UInt64
     ) throws {
         try TrainingError.check(width: settings.rank, "the rank")
         guard (0..<1).contains(settings.dropout) else {
@@ -58,7 +68,7 @@ import Tensors
         }
         var settings = settings
         passTape = Tape()
-        let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
+        let configuration = try files.configuration
         modelDropout = try ModelDropout(
             residual: settings.modelDropout, attention: settings.attentionDropout, of: configuration)
         if settings.targets.isEmpty { settings.targets = configuration.parts.lowRankTargets }
@@ -68,7 +78,7 @@ import Tensors
         parts = TrainedParts(
             biases: settings.biases, modules: settings.modules, updated: settings.targets, tape: passTape)
         model = try LanguageModel.load(
-            folder, for: .tuning, precision: precision, trained: TrainedAdapters(lowRank: updates, parts: parts),
+            files, for: .tuning, precision: precision, trained: TrainedAdapters(lowRank: updates, parts: parts),
             name: modelName)
         self.settings = settings
     }

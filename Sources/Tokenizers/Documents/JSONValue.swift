@@ -17,13 +17,22 @@ package enum JSONValue: Sendable, Equatable {
         package var key: [UInt8]
         package var value: JSONValue
         /// The byte of the document that the value begins at, for messages; 0 where it was read from none.
-        package var position = 0
+        package var position: Int
+
+        /// A member that stands in no document.
+        package init(key: [UInt8], value: JSONValue) { self.init(key: key, value: value, position: 0) }
+
+        init(key: [UInt8], value: JSONValue, position: Int) {
+            self.key = key
+            self.value = value
+            self.position = position
+        }
 
         /// Where they were read from does not count.
         package static func == (a: Member, b: Member) -> Bool { a.key == b.key && a.value == b.value }
     }
 
-    static func text(_ text: String) -> JSONValue { .string(Array(text.utf8)) }
+    package static func text(_ text: String) -> JSONValue { .string(Array(text.utf8)) }
 
     static func object(_ members: KeyValuePairs<String, JSONValue>) -> JSONValue {
         .object(members.map { Member(key: Array($0.key.utf8), value: $0.value) })

@@ -143,7 +143,7 @@ struct ModelSizes: ExpressibleByArgument {
         case (.sizes(let shape), _): return (shape, nil)
         case (.model, nil): return nil
         case (.model, let url?):
-            let configuration = try ModelConfigurationFile.read(from: url.appendingPathComponent("config.json"))
+            let configuration = try modelFiles(at: url).configuration
             return (configuration.shape, configuration.parts.modelType)
         }
     }

@@ -37,8 +37,8 @@ struct ModelFacts: Encodable {
     ///
     /// - Throws: `CheckpointError` or `TokenizerError`, also where the weights do not have the configuration's shapes.
     init(_ folder: URL) throws {
-        let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
-        let shape = configuration.shape, source = try CheckpointReader.source(folder: folder)
+        let files = try modelFiles(at: folder), configuration = try files.configuration
+        let shape = configuration.shape, source = try files.tensors
         // The token table is the one tensor that every architecture has, and the first thing that differs.
         let parts = configuration.parts
         guard let table = source.names.first(where: { parts.place(of: $0) == .tokenTable }) else {
@@ -72,7 +72,7 @@ struct ModelFacts: Encodable {
         file_bytes = Set(source.names.map { source.file(of: $0) })
             .reduce(0) { $0 + Readable.size(of: URL(fileURLWithPath: $1)) }
         do {
-            let loaded = try Tokenizer(folder: folder)
+            let loaded = try files.tokenizer
             tokenizer = TokenizerFacts(
                 kind: loaded.kind, vocabulary: loaded.vocabularySize,
                 end_of_text: loaded.endOfText.flatMap { loaded.token(for: $0) },

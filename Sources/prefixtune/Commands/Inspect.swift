@@ -54,7 +54,7 @@ struct FolderReport: Encodable {
             (model, run) = (nil, nil)
             return
         }
-        let isModel = has("config.json") || has("model.safetensors")
+        let isModel = HuggingFaceFolder(folder).firstFile != nil
         let isAdapter = has("adapter_config.json") || has("adapter_model.safetensors")
         // The authors' checkpoints are called like a model's.
         let isCheckpoint = !isAdapter && PrefixFile.isCheckpoint(in: folder)

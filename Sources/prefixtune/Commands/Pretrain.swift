@@ -75,8 +75,7 @@ struct Pretrain: AsyncParsableCommand {
         let folder = command.output
         let lock = try FolderLock(folder)
         defer { withExtendedLifetime(lock) {} }
-        for name in ["config.json", "model.safetensors"]
-        where FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path) {
+        if let name = HuggingFaceFolder(folder).firstFile {
             throw CheckpointError.cannotWrite(
                 file: folder.path, reason: "it already holds a model (\(name)); choose another folder")
         }

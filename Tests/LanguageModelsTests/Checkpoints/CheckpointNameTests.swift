@@ -83,7 +83,7 @@ struct RenamedSource: TensorSource {
     @Test(arguments: bare)
     func areReadAlike(_ bare: Bare) throws {
         let folder = Fixtures.goldens.appendingPathComponent(bare.model)
-        let source = try CheckpointReader.source(folder: folder), configuration = try configuration(folder)
+        let source = try HuggingFaceFolder(folder).tensors, configuration = try configuration(folder)
         let renamed = RenamedSource(source) { name in
             var name = name
             if name.hasPrefix(bare.prefix) { name.removeFirst(bare.prefix.count) }
@@ -113,7 +113,7 @@ struct RenamedSource: TensorSource {
     func refusesUntiedModelsWithoutHead(_ name: String) throws {
         let folder = Fixtures.goldens.appendingPathComponent(name)
         let use = WeightUse.frozen(differentiable: false)
-        let headless = RenamedSource(try CheckpointReader.source(folder: folder)) {
+        let headless = RenamedSource(try HuggingFaceFolder(folder).tensors) {
             $0.hasPrefix("lm_head") || $0.hasPrefix("embed_out") ? nil : $0
         }
         let untied = try configuration(folder, ties: false)

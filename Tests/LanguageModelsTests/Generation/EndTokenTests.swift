@@ -15,7 +15,7 @@ import Testing
         try Data(#"{"model_type":"\#(type)",\#(sizes),\#(ends)}"#.utf8).write(to: file)
         try Data("{\(ends)}".utf8).write(to: folder.appendingPathComponent("generation_config.json"))
         let configuration = try ModelConfigurationFile.read(from: file)
-        return (configuration, try GenerationConventions.read(folder, configuration))
+        return (configuration, try HuggingFaceFolder(folder).conventions)
     }
 
     @Test(arguments: ["opt", "gpt_neox", "llama", "mistral", "qwen2", "bart"])

@@ -81,7 +81,7 @@ import Testing
             } else {
                 let configuration = try ModelConfigurationFile.read(from: file)
                 counts.read += 1
-                _ = try GenerationConventions.read(folder, configuration)
+                _ = try HuggingFaceFolder(folder).conventions
                 #expect(configuration.parameterCount > 0 && configuration.shape.prefixRowWidth > 0)
                 guard counts.isNew(configuration) else { return }
                 _ = try configuration.network(loader)
@@ -96,7 +96,7 @@ import Testing
     @Test(arguments: models)
     func neverTrap(_ name: String) throws {
         let golden = Fixtures.goldens.appendingPathComponent(name)
-        let weights = try CheckpointReader.source(folder: golden)
+        let weights = try HuggingFaceFolder(golden).tensors
         let data = try Data(contentsOf: golden.appendingPathComponent("config.json"))
         let written = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
         var counts = Counts()
@@ -124,9 +124,7 @@ import Testing
                 for number in Self.numbers {
                     try Data("{\"\(key)\": \(number)}".utf8).write(
                         to: folder.appendingPathComponent("generation_config.json"))
-                    let configuration = try ModelConfigurationFile.read(
-                        from: folder.appendingPathComponent("config.json"))
-                    _ = try? GenerationConventions.read(folder, configuration)
+                    _ = try? HuggingFaceFolder(folder).conventions
                 }
             }
         }

@@ -35,8 +35,9 @@ public final class PyTorchFile: TensorSource {
     /// Maps the file and reads its description.
     ///
     /// - Throws: ``CheckpointError`` where the file cannot be read, is damaged, or names a class that no tensor needs.
-    public init(_ url: URL) throws {
-        let mapping = try MappedFile(url)
+    public convenience init(_ url: URL) throws { try self.init(MappedFile(url)) }
+
+    init(_ mapping: MappedFile) throws {
         let contents = try PyTorchContents(file: mapping.path, bytes: mapping.bytes)
         (layouts, formats) = try contents.layouts()
         isBareTensor = contents.isBareTensor

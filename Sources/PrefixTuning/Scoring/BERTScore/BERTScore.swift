@@ -51,7 +51,7 @@ import Tokenizers
     public static func load(
         _ folder: URL, layer: Int? = nil, usesIDF: Bool = false, baseline: URL? = nil, name: String? = nil
     ) throws -> BERTScore {
-        let configuration = try BERTConfiguration.read(from: folder.appendingPathComponent("config.json"))
+        let configuration = try HuggingFaceFolder(folder).encoderConfiguration
         let count = configuration.layerCount, model = name ?? folder.path
         guard let layer = layer ?? usualLayer(of: model) else {
             throw ScoringError.noUsualLayer(model: model, layers: count)

@@ -1,0 +1,42 @@
+import Foundation
+import Tokenizers
+
+/// The files that a model is made of, wherever and in whatever form they lie: what a model is loaded from.
+///
+/// Nothing else looks for a file of a model by its name. Each value is read when it is asked for; who reads a form that keeps
+/// all of them in one file keeps that file open.
+public protocol ModelFiles: Sendable {
+    /// What the model is called where nobody says: the place of the files.
+    var name: String { get }
+
+    /// Sizes and conventions of the network.
+    ///
+    /// - Throws: ``CheckpointError``, naming file and key.
+    var configuration: any ModelConfiguration { get throws }
+
+    /// The tokens that the model's makers prescribe for its output.
+    ///
+    /// - Throws: As ``configuration``.
+    var conventions: GenerationConventions { get throws }
+
+    /// Turns text into token ids and back.
+    ///
+    /// - Throws: `TokenizerError`, naming the file.
+    var tokenizer: Tokenizer { get throws }
+
+    /// The weights, by the names, in the shapes and in the order of elements that `transformers` gives them (see
+    /// ``ModelParts``): a form that has others translates.
+    ///
+    /// - Throws: ``CheckpointError`` where there are none, or where they are damaged.
+    var tensors: any TensorSource { get throws }
+
+    /// Refuses weights, early and by name, that are known to be stored in a form that cannot be read.
+    ///
+    /// - Throws: ``CheckpointError``.
+    func checkStorage() throws
+}
+
+/// The files of the model at a place.
+///
+/// - Parameter url: The folder of a model, as Hugging Face's hub has it.
+public func modelFiles(at url: URL) throws -> any ModelFiles { HuggingFaceFolder(url) }
