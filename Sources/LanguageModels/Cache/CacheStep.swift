@@ -12,14 +12,17 @@ import Tensors
     private let newRows: [Int32]
     private let pool: KeyValuePool?
     let recomputation: Recomputation?
+    /// Drops probabilities of attentions.
     private let dropout: Dropout?
+    /// Drops elements of embeddings and of what blocks add to the residual stream.
+    let residualDropout: Dropout?
     private let kind: AttentionKind
     let trace: KeyValueTrace?
 
     init(
         positions: [Int32], ranges: [Range<Int>], wanted: [Range<Int>], lastLayer: Int, past: [[KeyValues]],
         sources: [[KeyValues]], newRows: [Int32], pool: KeyValuePool?, recomputation: Recomputation?,
-        dropout: Dropout?, kind: AttentionKind, trace: KeyValueTrace?
+        dropout: Dropout?, residualDropout: Dropout?, kind: AttentionKind, trace: KeyValueTrace?
     ) {
         self.positions = positions
         self.ranges = ranges
@@ -31,6 +34,7 @@ import Tensors
         self.pool = pool
         self.recomputation = recomputation
         self.dropout = dropout
+        self.residualDropout = residualDropout
         self.kind = kind
         self.trace = trace
     }

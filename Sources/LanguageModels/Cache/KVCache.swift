@@ -81,8 +81,10 @@ import Tensors
 
     /// Makes room for the tokens of a batch and says what they attend to.
     ///
-    /// - Parameter batch: One run of new tokens per sequence.
-    public func extend(by batch: TokenBatch) -> CacheStep {
+    /// - Parameters:
+    ///   - batch: One run of new tokens per sequence.
+    ///   - dropout: Drops elements of embeddings and of what layers add to the residual stream; nil as a rule.
+    public func extend(by batch: TokenBatch, dropout: Dropout? = nil) -> CacheStep {
         precondition(batch.lengths.count == sequences.count, "\(batch.lengths.count) for \(sequences.count) sequences")
         var positions: [Int32] = [], newRows: [Int32] = []
         for (index, length) in batch.lengths.enumerated() {
@@ -98,7 +100,7 @@ import Tensors
         return CacheStep(
             positions: positions, ranges: batch.ranges, wanted: batch.wantedRanges, lastLayer: stack.layerCount - 1,
             past: sequences.map(keyValues), sources: sequences.map(\.source), newRows: newRows, pool: pool,
-            recomputation: recomputation, dropout: dropout, kind: kind, trace: trace)
+            recomputation: recomputation, dropout: self.dropout, residualDropout: dropout, kind: kind, trace: trace)
     }
 
     private func keyValues(of sequence: Sequence) -> [KeyValues] {

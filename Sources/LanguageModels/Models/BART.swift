@@ -12,8 +12,8 @@ import Tensors
     /// Trainable parameters by checkpoint name.
     public let parameters: [(name: String, value: Tensor)]
 
-    private let encoder: Encoder
-    private let decoder: Decoder
+    private let encoder: Stack
+    private let decoder: Stack
 
     /// Takes the weights of a checkpoint, whose keys begin with `model.` or not.
     ///
@@ -28,8 +28,11 @@ import Tensors
             guard root.contains("\(name).embed_tokens.weight") else { throw root.untied("\(name).embed_tokens.weight") }
             return try root.tokenTable("\(name).embed_tokens.weight", rows: size, width: width)
         }
-        encoder = try Encoder(configuration, root.scoped("encoder"), table: table("encoder"))
-        decoder = try Decoder(configuration, root.scoped("decoder"), table: table("decoder"))
+        func stack(_ name: String, _ sizes: BARTConfiguration.Stack, isDecoder: Bool) throws -> Stack {
+            try Stack(configuration, sizes, root.scoped(name), table: table(name), isDecoder: isDecoder)
+        }
+        encoder = try stack("encoder", configuration.encoder, isDecoder: false)
+        decoder = try stack("decoder", configuration.decoder, isDecoder: true)
         let bias =
             all.contains("final_logits_bias") ? try all.tensor("final_logits_bias", shape: [1, size]) : nil
         head = try all.head(
@@ -51,7 +54,9 @@ import Tensors
     /// The keys and values of the encoder's output in each layer of the decoder.
     public func encode(_ sources: TokenBatch, cache: KVCache, dropout: Dropout?) -> [KeyValues] {
         let output = encoder(sources, cache: cache, dropout)
-        let layers = decoder.blocks.map { KeyValues.Layer($0.cross.keyValues(output), 0, configuration.width) }
+        let layers = decoder.blocks.compactMap(\.cross).map {
+            KeyValues.Layer($0.attention.keyValues(output), 0, configuration.width)
+        }
         return sources.ranges.map { KeyValues(layers: layers, rows: .range($0), positions: 0) }
     }
 
@@ -77,109 +82,74 @@ extension BART {
             norm = try LayerNorm(weights.scoped("layernorm_embedding"), width: d, epsilon: 1e-5)
         }
 
-        func callAsFunction(_ batch: TokenBatch, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
+        func callAsFunction(_ batch: TokenBatch, _ step: CacheStep) -> Tensor {
             let tokens = batch.embedded(by: tokenTable)
-            let x = norm(
-                (scale == 1 ? tokens : tokens.scaled(by: scale)) + positionTable.rows(at: step.positions.map { $0 + 2 })
-            )
-            return dropout.map { $0(x) } ?? x
+            return step.dropped(
+                norm(
+                    (scale == 1 ? tokens : tokens.scaled(by: scale))
+                        + positionTable.rows(at: step.positions.map { $0 + 2 })))
         }
     }
 
-    @Compute private struct Encoder {
+    /// Encoder or decoder.
+    @Compute private struct Stack {
         let embedding: Embedding
         let blocks: [Block]
 
-        @Compute struct Block {
-            let attention: SelfAttention
-            let attentionNorm: LayerNorm
-            let mlp: MLP
-            let mlpNorm: LayerNorm
-            let adapters: BlockAdapters
-        }
-
-        init(_ configuration: BARTConfiguration, _ weights: WeightLoader, table: TokenTable) throws {
-            let d = configuration.width, stack = configuration.encoder
+        init(
+            _ configuration: BARTConfiguration, _ sizes: BARTConfiguration.Stack, _ weights: WeightLoader,
+            table: TokenTable, isDecoder: Bool
+        ) throws {
             embedding = try Embedding(configuration, weights, table: table)
-            blocks = try (0..<stack.layerCount).map { layer in
-                let weights = weights.scoped("layers").scoped("\(layer)")
-                return Block(
-                    attention: try SelfAttention(
-                        weights.scoped("self_attn"), layer: layer, width: d, heads: stack.headCount, isCausal: false),
-                    attentionNorm: try LayerNorm(weights.scoped("self_attn_layer_norm"), width: d, epsilon: 1e-5),
-                    mlp: try MLP(weights, width: d, inner: stack.innerWidth, configuration.activation),
-                    mlpNorm: try LayerNorm(weights.scoped("final_layer_norm"), width: d, epsilon: 1e-5),
-                    adapters: try BlockAdapters(weights, width: d))
+            blocks = try (0..<sizes.layerCount).map {
+                try Block(
+                    configuration, sizes, layer: $0, weights.scoped("layers").scoped("\($0)"), isDecoder: isDecoder)
             }
         }
 
         func callAsFunction(_ batch: TokenBatch, cache: KVCache, _ dropout: Dropout?) -> Tensor {
-            func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
-            let step = cache.extend(by: batch)
-            var x = embedding(batch, step, dropout)
-            for block in blocks {
-                x = step.recomputing(.layer, x, dropout) { x in
-                    let attended = step.recomputing(.attention, x, nil) { block.attention($0, step) }
-                    let y = block.attentionNorm(x + dropped(block.adapters.afterAttention(attended)))
-                    let z = block.mlpNorm(y + dropped(block.adapters.afterMLP(block.mlp(y))))
-                    return block.adapters.afterBlock(z)
-                }
-            }
+            let step = cache.extend(by: batch, dropout: dropout)
+            var x = embedding(batch, step)
+            for block in blocks { x = step.block(x, block.adapters) { block($0, step) } }
             return x
         }
     }
 
-    @Compute private struct Decoder {
-        let embedding: Embedding
-        let blocks: [Block]
+    @Compute private struct Block {
+        let attention: SelfAttention
+        let attentionNorm: LayerNorm
+        let cross: (attention: CrossAttention, norm: LayerNorm)?  // of the decoder
+        let mlp: MLP
+        let mlpNorm: LayerNorm
+        let adapters: BlockAdapters
 
-        @Compute struct Block {
-            let attention: SelfAttention
-            let attentionNorm: LayerNorm
-            let cross: CrossAttention
-            let crossNorm: LayerNorm
-            let mlp: MLP
-            let mlpNorm: LayerNorm
-            let adapters: BlockAdapters
+        init(
+            _ configuration: BARTConfiguration, _ sizes: BARTConfiguration.Stack, layer: Int, _ weights: WeightLoader,
+            isDecoder: Bool
+        ) throws {
+            let d = configuration.width
+            func norm(_ name: String) throws -> LayerNorm {
+                try LayerNorm(weights.scoped(name), width: d, epsilon: 1e-5)
+            }
+            attention = try SelfAttention(
+                weights.scoped("self_attn"), layer: layer, width: d, heads: sizes.headCount, isCausal: isDecoder)
+            attentionNorm = try norm("self_attn_layer_norm")
+            cross =
+                isDecoder
+                ? (
+                    try CrossAttention(weights.scoped("encoder_attn"), layer: layer, width: d, heads: sizes.headCount),
+                    try norm("encoder_attn_layer_norm")
+                ) : nil
+            mlp = try MLP(weights, width: d, inner: sizes.innerWidth, configuration.activation)
+            mlpNorm = try norm("final_layer_norm")
+            adapters = try BlockAdapters(weights, width: d)
         }
 
-        init(_ configuration: BARTConfiguration, _ weights: WeightLoader, table: TokenTable) throws {
-            let d = configuration.width, stack = configuration.decoder
-            embedding = try Embedding(configuration, weights, table: table)
-            blocks = try (0..<stack.layerCount).map { layer in
-                let weights = weights.scoped("layers").scoped("\(layer)")
-                @Compute func norm(_ name: String) throws -> LayerNorm {
-                    try LayerNorm(weights.scoped(name), width: d, epsilon: 1e-5)
-                }
-                return Block(
-                    attention: try SelfAttention(
-                        weights.scoped("self_attn"), layer: layer, width: d, heads: stack.headCount, isCausal: true),
-                    attentionNorm: try norm("self_attn_layer_norm"),
-                    cross: try CrossAttention(
-                        weights.scoped("encoder_attn"), layer: layer, width: d, heads: stack.headCount),
-                    crossNorm: try norm("encoder_attn_layer_norm"),
-                    mlp: try MLP(weights, width: d, inner: stack.innerWidth, configuration.activation),
-                    mlpNorm: try norm("final_layer_norm"),
-                    adapters: try BlockAdapters(weights, width: d))
-            }
-        }
-
-        func callAsFunction(_ batch: TokenBatch, cache: KVCache, _ dropout: Dropout?) -> Tensor {
-            func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
-            let step = cache.extend(by: batch)
-            var x = embedding(batch, step, dropout)
-            for block in blocks {
-                x = step.recomputing(.layer, x, dropout) { x in
-                    let attended = step.recomputing(.attention, x, nil) { block.attention($0, step) }
-                    let x = step.wanted(x, ofLayer: block.attention.layer)
-                    let y = block.attentionNorm(x + dropped(block.adapters.afterAttention(attended)))
-                    let read = step.recomputing(.attention, y, nil) { block.cross($0, step) }
-                    let z = block.crossNorm(y + dropped(read))
-                    let out = block.mlpNorm(z + dropped(block.adapters.afterMLP(block.mlp(z))))
-                    return block.adapters.afterBlock(out)
-                }
-            }
-            return x
+        func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
+            var y = attentionNorm(
+                step.residual(x, .selfAttention(layer: attention.layer), adapters) { attention($0, step) })
+            if let cross { y = cross.norm(step.residual(y, .crossAttention) { cross.attention($0, step) }) }
+            return mlpNorm(step.residual(y, .mlp, adapters) { mlp($0) })
         }
     }
 

@@ -110,8 +110,8 @@ extension BERT {
         }
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
-            let y = attentionNorm(x + attention(x, step))
-            return mlpNorm(y + contract(expand(y).applying(activation)))
+            let y = attentionNorm(step.residual(x, .selfAttention(layer: attention.layer)) { attention($0, step) })
+            return mlpNorm(step.residual(y, .mlp) { contract(expand($0).applying(activation)) })
         }
     }
 

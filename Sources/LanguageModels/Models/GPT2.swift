@@ -52,10 +52,9 @@ import Tensors
 
     /// lnᶠ of the last block's output.
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
-        let step = cache.extend(by: batch)
-        var x = batch.embedded(by: tokenTable) + positionTable.rows(at: step.positions)  // [tokens × d]
-        if let dropout { x = dropout(x) }
-        for block in blocks { x = step.recomputing(.layer, x, dropout) { block($0, step, dropout) } }
+        let step = cache.extend(by: batch, dropout: dropout)
+        var x = step.dropped(batch.embedded(by: tokenTable) + positionTable.rows(at: step.positions))  // [tokens × d]
+        for block in blocks { x = step.block(x, block.adapters) { block($0, step) } }
         return finalNorm(x)
     }
 }
@@ -77,11 +76,11 @@ extension GPT2 {
             adapters = try BlockAdapters(weights, width: configuration.width)
         }
 
-        func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
-            func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
-            let attended = step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) }
-            let x = step.wanted(x, ofLayer: attention.layer) + dropped(adapters.afterAttention(attended))
-            return adapters.afterBlock(x + dropped(adapters.afterMLP(mlp(mlpNorm(x)))))
+        func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
+            let y = step.residual(x, .selfAttention(layer: attention.layer), adapters) {
+                attention(attentionNorm($0), step)
+            }
+            return step.residual(y, .mlp, adapters) { mlp(mlpNorm($0)) }
         }
     }
 

@@ -43,10 +43,9 @@ import Tensors
 
     /// lnᶠ of the last block's output.
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
-        let step = cache.extend(by: batch)
-        var x = batch.embedded(by: tokenTable)
-        if let dropout { x = dropout(x) }
-        for block in blocks { x = step.recomputing(.layer, x, dropout) { block($0, step, dropout) } }
+        let step = cache.extend(by: batch, dropout: dropout)
+        var x = step.dropped(batch.embedded(by: tokenTable))
+        for block in blocks { x = step.block(x) { block($0, step) } }
         return finalNorm(x)
     }
 }
@@ -74,13 +73,11 @@ extension GPTNeoX {
             activation = configuration.activation.operation
         }
 
-        func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
-            func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
-            func mlp(_ x: Tensor) -> Tensor { contract(expand(x).applying(activation)) }
-            let attended = step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) }
-            let x = step.wanted(x, ofLayer: attention.layer)
-            let y = x + dropped(attended)
-            return y + dropped(mlp(mlpNorm(isParallel ? x : y)))
+        func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
+            let attend = { (x: Tensor) in attention(attentionNorm(x), step) }
+            let mlp = { (x: Tensor) in contract(expand(mlpNorm(x)).applying(activation)) }
+            if isParallel { return step.parallelResidual(x, layer: attention.layer, attention: attend, mlp: mlp) }
+            return step.residual(step.residual(x, .selfAttention(layer: attention.layer), attend), .mlp, mlp)
         }
     }
 

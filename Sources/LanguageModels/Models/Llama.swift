@@ -40,9 +40,9 @@ import Tensors
 
     /// The last block's output, normalised.
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
-        let step = cache.extend(by: batch)
+        let step = cache.extend(by: batch, dropout: dropout)
         var x = batch.embedded(by: tokenTable)
-        for block in blocks { x = step.recomputing(.layer, x, dropout) { block($0, step, dropout) } }
+        for block in blocks { x = step.block(x) { block($0, step) } }
         return finalNorm(x)
     }
 }
@@ -68,11 +68,9 @@ extension Llama {
             activation = configuration.activation.operation
         }
 
-        func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
-            func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
-            let attended = step.recomputing(.attention, x, nil) { attention(attentionNorm($0), step) }
-            let x = step.wanted(x, ofLayer: attention.layer) + dropped(attended)
-            return x + dropped(contract(expand(mlpNorm(x)).gated(activation)))
+        func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
+            let y = step.residual(x, .selfAttention(layer: attention.layer)) { attention(attentionNorm($0), step) }
+            return step.residual(y, .mlp) { contract(expand(mlpNorm($0)).gated(activation)) }
         }
     }
 

@@ -61,12 +61,11 @@ import Tensors
 
     /// What the head reads: the last block's output, normalised and projected where the model says so.
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
-        let step = cache.extend(by: batch)
+        let step = cache.extend(by: batch, dropout: dropout)
         var x = batch.embedded(by: tokenTable)
         if let projectIn { x = projectIn(x) }
-        x = x + positionTable.rows(at: step.positions.map { $0 + Self.positionOffset })
-        if let dropout { x = dropout(x) }
-        for block in blocks { x = step.recomputing(.layer, x, dropout) { block($0, step, dropout) } }
+        x = step.dropped(x + positionTable.rows(at: step.positions.map { $0 + Self.positionOffset }))
+        for block in blocks { x = step.block(x) { block($0, step) } }
         if let finalNorm { x = finalNorm(x) }
         return projectOut.map { $0(x) } ?? x
     }
@@ -97,16 +96,13 @@ extension OPT {
             activation = configuration.activation.operation
         }
 
-        func callAsFunction(_ x: Tensor, _ step: CacheStep, _ dropout: Dropout?) -> Tensor {
-            func dropped(_ y: Tensor) -> Tensor { dropout.map { $0(y) } ?? y }
+        func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
             func mlp(_ x: Tensor) -> Tensor { contract(expand(x).applying(activation)) }
-            let attended = step.recomputing(.attention, x, nil) { x in
-                attention(normsFirst ? attentionNorm(x) : x, step)
+            let y = step.residual(x, .selfAttention(layer: attention.layer)) {
+                attention(normsFirst ? attentionNorm($0) : $0, step)
             }
-            let x = step.wanted(x, ofLayer: attention.layer) + dropped(attended)
-            if normsFirst { return x + dropped(mlp(mlpNorm(x))) }
-            let y = attentionNorm(x)
-            return mlpNorm(y + dropped(mlp(y)))
+            if normsFirst { return step.residual(y, .mlp) { mlp(mlpNorm($0)) } }
+            return mlpNorm(step.residual(attentionNorm(y), .mlp) { mlp($0) })
         }
     }
 

@@ -1,0 +1,61 @@
+import Tensors
+
+/// What adds to the residual stream of a block.
+enum ResidualBranch {
+    /// Attention of the new tokens to what is cached and to each other, in a layer.
+    case selfAttention(layer: Int)
+    /// Attention of a decoder to the source.
+    case crossAttention
+    /// The network of each position by itself.
+    case mlp
+}
+
+/// The residual stream x ← x + branch(x), as every architecture writes it. Here, and nowhere in a model, stands what training
+/// and generation want beside the mathematics: what is computed a second time, which rows are wanted, what is dropped, and
+/// which adapters lie behind a branch.
+extension CacheStep {
+    /// x with some elements dropped, where the pass drops any: for embeddings.
+    func dropped(_ x: Tensor) -> Tensor { residualDropout.map { $0(x) } ?? x }
+
+    /// A whole block, which may be computed again on the way back; x itself where a trace has no use for it.
+    func block(_ x: Tensor, _ adapters: BlockAdapters? = nil, _ body: @escaping (Tensor) -> Tensor) -> Tensor {
+        recomputing(.layer, x, residualDropout) { x in
+            let y = body(x)
+            return adapters?.afterBlock(y) ?? y
+        }
+    }
+
+    /// x + branch(x): of a self-attention for the rows that are wanted of its layer, of all else for those of x.
+    ///
+    /// - Parameters:
+    ///   - x: [rows × d].
+    ///   - kind: What the branch is. Attentions may be computed again on the way back.
+    ///   - adapters: Those of the block, where it has places for them.
+    ///   - branch: What is added, from its norm on where the norm comes first.
+    func residual(
+        _ x: Tensor, _ kind: ResidualBranch, _ adapters: BlockAdapters? = nil,
+        _ branch: @escaping (Tensor) -> Tensor
+    ) -> Tensor {
+        switch kind {
+        case .selfAttention(let layer):
+            let y = recomputing(.attention, x, nil, branch)
+            return wanted(x, ofLayer: layer) + dropped(adapters?.afterAttention(y) ?? y)
+        case .crossAttention: return x + dropped(recomputing(.attention, x, nil, branch))
+        case .mlp:
+            let y = branch(x)
+            return x + dropped(adapters?.afterMLP(y) ?? y)
+        }
+    }
+
+    /// x + attention(x) + mlp(x): both read the same rows, of which those that are wanted of the layer remain.
+    ///
+    /// - Parameter x: [rows × d].
+    func parallelResidual(
+        _ x: Tensor, layer: Int, attention: @escaping (Tensor) -> Tensor, mlp: (Tensor) -> Tensor
+    ) -> Tensor {
+        let attended = recomputing(.attention, x, nil, attention)
+        let x = wanted(x, ofLayer: layer)
+        let y = x + dropped(attended)
+        return y + dropped(mlp(x))
+    }
+}
