@@ -77,7 +77,8 @@ extension GPTNeoX {
             let attend = { (x: Tensor) in attention(attentionNorm(x), step) }
             let mlp = { (x: Tensor) in contract(expand(mlpNorm(x)).applying(activation)) }
             if isParallel { return step.parallelResidual(x, layer: attention.layer, attention: attend, mlp: mlp) }
-            return step.residual(step.residual(x, .selfAttention(layer: attention.layer), attend), .mlp, mlp)
+            let y = step.residual(x, .selfAttention(layer: attention.layer)) { attend($0) }
+            return step.residual(y, .mlp) { mlp($0) }
         }
     }
 
