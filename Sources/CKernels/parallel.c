@@ -13,14 +13,33 @@ void ptk_set_threads(int count) { omp_set_num_threads(count); }
 
 int ptk_threads(void) { return omp_get_max_threads(); }
 
+// The thread sanitizer does not see what libgomp orders, as libgomp is not built with it: what the calling thread wrote
+// before a region is there for all, and what all wrote is there for the calling thread after it.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define IS_RACE_CHECKED 1
+#endif
+#endif
+#ifdef IS_RACE_CHECKED
+extern void __tsan_acquire(void *address);
+extern void __tsan_release(void *address);
+#else
+#define __tsan_acquire(address) ((void)(address))
+#define __tsan_release(address) ((void)(address))
+#endif
+
 struct region {
     void (*body)(void *, int, int);
     void *context;
+    // What the two orders are told apart by.
+    char begin, end;
 };
 
 static void enter(void *data) {
     struct region *region = data;
+    __tsan_acquire(&region->begin);
     region->body(region->context, omp_get_thread_num(), omp_get_num_threads());
+    __tsan_release(&region->end);
 }
 
 void ptk_parallel(void (*body)(void *, int, int), void *context) {
@@ -28,6 +47,8 @@ void ptk_parallel(void (*body)(void *, int, int), void *context) {
         body(context, 0, 1);
         return;
     }
-    struct region region = {body, context};
+    struct region region = {body, context, 0, 0};
+    __tsan_release(&region.begin);
     GOMP_parallel(enter, &region, 0, 0);
+    __tsan_acquire(&region.end);
 }

@@ -155,9 +155,10 @@ import Testing
         }
         try bomb.contents().write(to: workspace["model/\(bomb.file)"])
         try workspace.write(#"{"prompt": "\#(bomb.text())"}"# + "\n", to: "prompts.jsonl")
-        let result = try await Tool.run(
+        let result = try await Tool.start(
             ["generate", "--model", "model", "--input", "prompts.jsonl", "--threads", "1", "--max-new-tokens", "2"],
-            in: workspace, memory: 1 << 30, processorSeconds: 20)
+            in: workspace, limits: Tool.limits(megabytes: 1024, seconds: 20)
+        ).result()
         #expect(!result.wasKilled && [0, 1].contains(result.code), "\(result.code): \(result.errors.suffix(500))")
         if result.code != 0 { #expect(!result.errors.isEmpty) }
         if let message = bomb.message { #expect(result.errors.contains(message), "\(result.errors.prefix(500))") }

@@ -3,6 +3,7 @@ import Testing
 
 /// What files are read from: pipes, standard input, the user's folder; and what is hostile in them.
 @Suite struct InputTests {
+    private static let limits = Tool.limits(megabytes: 684, seconds: 40)
     private static let score = "\"$tool\" score --quiet --threads 1 --model model"
 
     private func expectScores(_ script: String, _ comment: String) async throws {
@@ -100,7 +101,7 @@ import Testing
     func bombs(_ task: String, bomb: String, says: String) async throws {
         let workspace = try Workspace()
         let result = try await Tool.shell(
-            bomb + "ulimit -v 700000 -t 40; exec \(Self.score) --data bomb.source.gz --task \(task)", in: workspace)
+            bomb + "\(Self.limits); exec \(Self.score) --data bomb.source.gz --task \(task)", in: workspace)
         #expect(result.code == 1 && !result.wasKilled)
         #expect(result.errors.hasPrefix("Error: ") && result.errors.contains(says), "\(result.errors)")
         #expect(result.errors.filter { $0 == "\n" }.count == 1)
@@ -110,7 +111,7 @@ import Testing
         let workspace = try Workspace()
         let result = try await Tool.shell(
             Self.bomb("", "a")
-                + "ulimit -v 700000 -t 40; exec \"$tool\" evaluate --predictions bomb.source.gz --references data.jsonl",
+                + "\(Self.limits); exec \"$tool\" evaluate --predictions bomb.source.gz --references data.jsonl",
             in: workspace)
         #expect(result.code == 1 && !result.wasKilled)
         #expect(result.errors.contains("unpack it by hand (gunzip) and name the result"), "\(result.errors)")

@@ -94,7 +94,7 @@ import Testing
         for one in cases {
             let isEndless = table.endless[one.command]?.contains(one.option) ?? false
             let result = try await Tool.start(
-                one.arguments, in: workspace, limits: "ulimit -v \(4 << 20); ulimit -t \(isEndless ? 3 : 20)"
+                one.arguments, in: workspace, limits: Tool.limits(megabytes: 4096, seconds: isEndless ? 3 : 20)
             ).result()
             let line = one.arguments.joined(separator: " ")
             // Asked for a run that is as long as can be, and still at it.
@@ -137,7 +137,7 @@ import Testing
             if !arguments.contains("--method") { arguments += ["--prefix-length", "2"] }
         }
         let result = try await Tool.start(
-            arguments, in: workspace, limits: "ulimit -v \(4 << 20); ulimit -t 20"
+            arguments, in: workspace, limits: Tool.limits(megabytes: 4096, seconds: 20)
         ).result()
         #expect(!result.wasKilled && (0...2).contains(result.code), "\(result.code): \(result.errors)")
         if result.code != 0 { #expect(result.errors.contains("is "), "\(result.errors)") }

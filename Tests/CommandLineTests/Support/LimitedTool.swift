@@ -11,10 +11,10 @@ enum LimitedTool {
         _ arguments: [String], in workspace: Workspace, megabytes: Int, seconds: Int
     ) throws -> Tool.Result {
         let process = Process(), output = workspace.unusedLog("out"), errors = workspace.unusedLog("err")
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.executableURL = URL(fileURLWithPath: "/bin/bash")
         process.arguments =
             [
-                "-c", "ulimit -v \(megabytes * 1024) && ulimit -t \(seconds) && exec \"$0\" \"$@\"",
+                "-c", "\(Tool.limits(megabytes: megabytes, seconds: seconds)) && exec \"$0\" \"$@\"",
                 try Tool.binary().path,
             ]
             + arguments

@@ -114,13 +114,10 @@ enum Tool {
         try await start(arguments, in: workspace, output: output).result()
     }
 
-    /// Runs the tool to its end within limits: bytes of addresses, and seconds of processor time.
-    static func run(
-        _ arguments: [String], in workspace: Workspace, memory: Int, processorSeconds: Int
-    ) async throws -> Result {
-        try await start(
-            arguments, in: workspace, limits: "ulimit -v \(memory / 1024) -t \(processorSeconds)"
-        ).result()
+    /// What a shell does first, so that a process ends that wants more addresses or processor time. Addresses are not limited where
+    /// a sanitizer reserves them.
+    static func limits(megabytes: Int, seconds: Int) -> String {
+        "ulimit -t \(seconds)" + (Sanitizer.reservesAddresses ? "" : " -v \(megabytes * 1024)")
     }
 
     /// A started process. Its output goes to files, which never block it.
