@@ -71,14 +71,16 @@ public struct Hub: Sendable {
             }
             throw error
         }
-        // A cache that cannot be written may still hold everything: as the Python client, this warns.
+        // A cache that cannot be written may still hold everything: as the Python client, this warns, unless nothing comes of it.
+        var unrecorded: [String] = []
         for record in [
             { try cache.record(commit: commit, of: reference) },
             { try cache.record(tree: tree, of: reference.repository, commit: commit) },
         ] {
-            do { try record() } catch { note("\(error)") }
+            do { try record() } catch { unrecorded.append("\(error)") }
         }
         try await fetch(reference, commit: commit, tree: tree, files: files, progress)
+        for sentence in unrecorded { note(sentence) }
         return cache.snapshotFolder(reference.repository, commit: commit)
     }
 

@@ -224,5 +224,7 @@ import Testing
             guard case .cannotWrite = error as? HubError else { return false }
             return "\(error)".contains("set HF_HOME to a folder that you may write in")
         }
+        // It is said once.
+        #expect(place.notes.isEmpty)
     }
 }
