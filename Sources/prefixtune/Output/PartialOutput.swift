@@ -91,7 +91,12 @@ struct PartialOutput {
         else {
             throw AtomicFile.failure(errno, writing: output.path)
         }
-        _ = SystemCall.retried { unlink(sidecar.path) }
+        guard SystemCall.retried({ unlink(sidecar.path) }) != 0, errno != ENOENT else { return }
+        // The answers are there, so that nothing has failed.
+        let reason = String(cString: strerror(errno))
+        StandardError.write(
+            "Warning: \(sidecar.path), which was needed until all answers were there, cannot be removed: \(reason); remove it by hand\n"
+        )
     }
 
     /// Leaves the lines for another run; nothing where there are none.
