@@ -16,4 +16,16 @@ import Testing
             "\(result.errors)")
         #expect(try workspace.snapshot("work") == before)
     }
+
+    @Test(arguments: [["demo", "--output", "work"], ["experiment", "e2e"]])
+    func aProgramWithoutItsResourcesSaysSo(_ arguments: [String]) async throws {
+        let workspace = try Workspace(), program = workspace["prefixtune"]
+        try FileManager.default.copyItem(at: Tool.binary(), to: program)
+        let result = try await Tool.start(arguments, in: workspace, executable: program).result()
+        #expect(result.code == 1 && !result.wasKilled, "\(result.code)")
+        #expect(
+            result.errors.hasPrefix("Error: the embedded model is not at ")
+                && result.errors.hasSuffix("beside the program, as `make install` does\n"),
+            "\(result.errors)")
+    }
 }

@@ -38,10 +38,26 @@ public enum EmbeddedModel {
     }
 
     private static func resource(_ name: String) throws -> URL {
-        let url = Bundle.module.bundleURL.appendingPathComponent("Resources/\(name)")
-        guard FileManager.default.fileExists(atPath: url.path) else {
-            throw InstallationError.missingResources(path: url.path)
-        }
-        return url
+        let candidates = places.map { $0.appendingPathComponent("\(bundleName)/Resources/\(name)") }
+        if let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.path) }) { return found }
+        throw InstallationError.missingResources(path: candidates.first?.path ?? bundleName)
+    }
+
+    #if canImport(Darwin)
+        private static let bundleName = "prefixtune_PrefixExperiments.bundle"
+        private final class Marker {}
+        private static let hosts = [Bundle.main, Bundle(for: Marker.self)]
+    #else
+        private static let bundleName = "prefixtune_PrefixExperiments.resources"
+        private static let hosts = [Bundle.main]
+    #endif
+
+    /// Where the package manager and `make install` put the resources: beside the program, or in its bundle. The accessor that
+    /// is generated, `Bundle.module`, ends the process where they are missing.
+    private static let places: [URL] = hosts.flatMap { host in
+        [
+            host.bundleURL, host.resourceURL,
+            host.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent(),
+        ].compactMap(\.self)
     }
 }
