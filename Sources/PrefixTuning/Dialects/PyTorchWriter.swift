@@ -19,11 +19,21 @@ struct PyTorchWriter {
 
     /// Writes a file.
     ///
+    /// - Parameter limit: What the archive must be smaller than, in bytes: its positions have 32 bits.
     /// - Throws: `CheckpointError` where it cannot be written; what stood there before is then unchanged.
-    static func write(_ value: Value, to url: URL) throws {
+    static func write(_ value: Value, to url: URL, limit: Int = 1 << 32) throws {
         var writer = PyTorchWriter()
         writer.add(value)
         writer.pickle.append(UInt8(ascii: "."))
+        // 256 bytes hold all that an archive says of an entry. Before the values are copied, which takes as much memory.
+        let size = writer.storages.reduce(writer.pickle.count + 3 * 256) {
+            $0 + $1.count * MemoryLayout<Float>.size + 256
+        }
+        guard size < limit else {
+            throw CheckpointError.cannotWrite(
+                file: url.path,
+                reason: "\(size) bytes are more than such an archive holds; write --to prefixtune instead")
+        }
         var entries: [(name: String, bytes: [UInt8])] = [
             ("data.pkl", writer.pickle), ("byteorder", Array("little".utf8)),
         ]
@@ -31,12 +41,6 @@ struct PyTorchWriter {
             entries.append(("data/\(index)", values.withUnsafeBytes { Array($0) }))
         }
         entries.append(("version", Array("3\n".utf8)))
-        let size = entries.reduce(0) { $0 + $1.bytes.count + 256 }
-        guard size < 1 << 32 else {
-            throw CheckpointError.cannotWrite(
-                file: url.path,
-                reason: "\(size) bytes are more than such an archive holds; write --to prefixtune instead")
-        }
         let archive = Archive(entries)
         try AtomicFile.write(to: url) { file in
             for piece in archive.pieces { try piece.withUnsafeBytes { try file.write($0) } }

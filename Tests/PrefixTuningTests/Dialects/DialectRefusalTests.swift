@@ -1,9 +1,10 @@
 import Foundation
 import LanguageModels
-import PrefixTuning
 import Tensors
 import TestSupport
 import Testing
+
+@testable import PrefixTuning
 
 /// Files that are no prefix, or not one for the model: each is refused with a sentence that says why.
 @Suite("Refused dialects of prefixes") @Compute struct DialectRefusalTests {
@@ -101,6 +102,21 @@ import Testing
                 to: folder.appendingPathComponent("pytorch_adapter.bin"))
             let found = sentence(folder, for: DialectGolden.gpt2)
             #expect(found.contains(damage.says), "\(found)")
+        }
+    }
+
+    @Test("more than an archive's 32 bits can number is refused, and nothing is written")
+    func aboveFourGigabytes() throws {
+        let value = PyTorchWriter.Value.tensor(shape: [2, 100], values: [Float](repeating: 1, count: 200))
+        try withTrainingFolder { folder in
+            let url = folder.appendingPathComponent("large.pt")
+            let error = failure(CheckpointError.self) { try PyTorchWriter.write(value, to: url, limit: 1_600) }
+            #expect(
+                error?.description.contains(" bytes are more than such an archive holds; write --to prefixtune") == true
+            )
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+            try PyTorchWriter.write(value, to: url, limit: 3_000)
+            #expect(try Data(contentsOf: url).count < 3_000)
         }
     }
 }
