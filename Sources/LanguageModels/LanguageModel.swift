@@ -81,11 +81,12 @@ import Tokenizers
         let configuration = try files.configuration
         try files.checkStorage()
         let conventions = try files.conventions, tokenizer = try files.tokenizer
-        let loader = WeightLoader(
-            CheckpointReader(try files.tensors), use: use, adapters: adapters, trained: trained)
+        let precision: WeightPrecision = if case .frozen(_, let precision) = use { precision } else { .float32 }
+        let reader = CheckpointReader(try files.tensors)
+        try reader.checkMemory(precision)
+        let loader = WeightLoader(reader, use: use, adapters: adapters, trained: trained)
         let network = try configuration.network(loader)
         Compute.releaseFreeMemory()
-        let precision: WeightPrecision = if case .frozen(_, let precision) = use { precision } else { .float32 }
         return try LanguageModel(
             name: name ?? files.name, tokenizer: tokenizer, configuration: configuration, network: network,
             conventions: conventions, precision: precision, weightsDigest: loader.weightsDigest, digest: loader.digest()

@@ -37,6 +37,8 @@ public enum CheckpointError: Error, Equatable, Sendable {
     case cannotWrite(file: String, reason: String)
     /// Another process writes to the folder.
     case inUse(folder: String, holder: String)
+    /// The weights alone take more bytes than the machine has, or allows the process.
+    case exceedsMemory(file: String, count: Int, needed: Int, available: Int)
     /// A value does not fit the 16-bit format that the file was to be written in.
     case exceedsHalfPrecision(key: String, index: Int, value: Float)
 }
@@ -84,6 +86,9 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
             "cannot write \(file): \(reason)"
         case .inUse(let folder, let holder):
             "\(folder) is being written to by \(holder); wait for its end, or choose another output folder"
+        case .exceedsMemory(let file, let count, let needed, let available):
+            "the \(count) weights of \(file) take \(Self.size(needed)), but there are \(Self.size(available)) of memory here; "
+                + "hold them in fewer bits (--precision int4), or take a smaller model or a larger machine"
         case .exceedsHalfPrecision(let key, let index, let value):
             "element \(index) of \"\(key)\" is \(value), beyond the largest 16-bit float (65504); save as float32"
         }
@@ -91,6 +96,8 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
 
     /// The same sentence, for code that shows any `Error`.
     public var errorDescription: String? { description }
+
+    private static func size(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) / 1e9) }
 
     private static func list(_ keys: [String]) -> String {
         let shown = keys.prefix(5).map { "\"\($0)\"" }.joined(separator: ", ")

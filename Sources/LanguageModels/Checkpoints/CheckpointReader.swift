@@ -61,6 +61,14 @@ public struct CheckpointReader: Sendable {
         return other
     }
 
+    /// What is known of every tensor of the checkpoint, in this scope or another, before any is read.
+    var headers: [(file: String, shape: [Int], type: StoredType)] {
+        source.names.compactMap { name in
+            guard let shape = source.shape(of: name), let type = source.storedType(of: name) else { return nil }
+            return (source.file(of: name), shape, type)
+        }
+    }
+
     /// Whether there is a tensor of this name in this scope.
     public func contains(_ name: String) -> Bool { source.shape(of: scope + name) != nil }
 
