@@ -1,4 +1,5 @@
 import Foundation
+import Tokenizers
 
 /// PEFT's `adapter_config.json`, as Python writes it.
 ///
@@ -10,13 +11,17 @@ struct AdapterConfigurationFile {
 
     /// Reads a file.
     ///
-    /// - Throws: ``PrefixError/badConfiguration(file:reason:)`` where there is none, naming the subfolders that have one.
+    /// - Throws: ``PrefixError/badConfiguration(file:reason:)`` where it is no JSON, or where there is none, naming the subfolders
+    ///   that have one.
     init(_ url: URL) throws {
         guard let data = try? Data(contentsOf: url) else {
             throw PrefixError.badConfiguration(file: url.path, reason: Self.absence(of: url))
         }
+        guard let contents = try? Self.standard(data) else {
+            throw PrefixError.badConfiguration(file: url.path, reason: Self.notJSON)
+        }
         self.url = url
-        contents = Self.standard(data)
+        self.contents = contents
     }
 
     /// The values of a type's keys.
@@ -104,38 +109,16 @@ struct AdapterConfigurationFile {
         }
     }
 
-    /// JSON with the words in quotes that Python writes for numbers without a place on the line, and numbers that no 64
-    /// bits hold.
-    private static func standard(_ data: Data) -> Data {
-        var result = Data(capacity: data.count), position = data.startIndex
-        while position < data.endIndex {
-            let byte = data[position]
-            var end = data.index(after: position)
-            if byte == UInt8(ascii: "\"") {
-                while end < data.endIndex, data[end] != byte {
-                    end += data[end] == UInt8(ascii: "\\") ? 2 : 1
-                }
-                end = min(end + 1, data.endIndex)
-                result.append(data[position..<end])
-            } else if isWord(byte) {
-                while end < data.endIndex, isWord(data[end]) { end += 1 }
-                let word = String(decoding: data[position..<end], as: UTF8.self)
-                // Swift reads the same three words, and gives infinity for what is too large.
-                let isStrange = ["NaN", "Infinity", "-Infinity"].contains(word) || Double(word)?.isInfinite == true
-                result.append(contentsOf: (isStrange ? "\"\(word)\"" : word).utf8)
-            } else {
-                result.append(byte)
-            }
-            position = end
+    /// JSON with those numbers in quotes that Python writes and Swift does not read.
+    ///
+    /// - Throws: `TokenizerError` where it is no JSON of Python's either.
+    private static func standard(_ data: Data) throws -> Data {
+        let bytes = Array(data)
+        var result = Data(capacity: bytes.count), position = 0
+        for number in try JSONParser.nonFiniteNumbers(in: bytes, file: "adapter_config.json") {
+            result += bytes[position..<number.lowerBound] + "\"".utf8 + bytes[number] + "\"".utf8
+            position = number.upperBound
         }
-        return result
-    }
-
-    /// What numbers and words are made of.
-    private static func isWord(_ byte: UInt8) -> Bool {
-        switch Unicode.Scalar(byte) {
-        case "0"..."9", "a"..."z", "A"..."Z", "+", "-", ".": true
-        default: false
-        }
+        return result + bytes[position...]
     }
 }

@@ -18,6 +18,8 @@ package struct JSONParser {
     private let largestCount: Int
     private var count = 0
     private var position = 0
+    /// Where numbers lie that have no place on the line.
+    private var nonFinite: [Range<Int>] = []
     private static let deepestNesting = 64
 
     /// Reads a document.
@@ -27,6 +29,20 @@ package struct JSONParser {
     package static func parse(
         _ bytes: [UInt8], file: String, dialect: Dialect = .rust, largestCount: Int = .max
     ) throws -> JSONValue {
+        try read(bytes, file: file, dialect: dialect, largestCount: largestCount).value
+    }
+
+    /// Where Python's NaN, Infinity and numbers beyond the largest lie in a document, in order, for who reads the rest of it with
+    /// something that knows none of them.
+    ///
+    /// - Throws: ``TokenizerError/malformed(file:place:reason:)`` with the byte offset.
+    package static func nonFiniteNumbers(in bytes: [UInt8], file: String) throws -> [Range<Int>] {
+        try read(bytes, file: file, dialect: .python, largestCount: .max).nonFinite
+    }
+
+    private static func read(
+        _ bytes: [UInt8], file: String, dialect: Dialect, largestCount: Int
+    ) throws -> (value: JSONValue, nonFinite: [Range<Int>]) {
         guard String(validating: bytes, as: UTF8.self) != nil else {
             throw TokenizerError.malformed(file: file, place: "some byte", reason: "the text is not UTF-8")
         }
@@ -36,7 +52,7 @@ package struct JSONParser {
         let value = try parser.value(depth: 0)
         parser.skipSpace()
         guard parser.position == bytes.count else { throw parser.failure("text after the end of the document") }
-        return value
+        return (value, parser.nonFinite)
     }
 
     private init(bytes: [UInt8], file: String, dialect: Dialect, largestCount: Int) {
@@ -77,6 +93,12 @@ package struct JSONParser {
         guard count < largestCount else { throw failure("it holds more than \(largestCount) values") }
         count += 1
         skipSpace()
+        let start = position, value = try anyValue(depth: depth)
+        if case .number(let number) = value, !number.isFinite { nonFinite.append(start..<position) }
+        return value
+    }
+
+    private mutating func anyValue(depth: Int) throws -> JSONValue {
         switch current {
         case UInt8(ascii: "{"): return try object(depth: depth)
         case UInt8(ascii: "["): return try array(depth: depth)
