@@ -27,6 +27,10 @@ final class BlockPool: @unchecked Sendable {
     /// More floats than any machine has.
     private static let most = Int.max / 8
 
+    /// Whether every block comes from the heap, with exactly its size, and goes back at once: so that the address sanitizer, which
+    /// knows the heap's blocks only, sees what is read or written beside one or after its life.
+    private static let isExact = ProcessInfo.processInfo.environment["PREFIXTUNE_EXACT_BLOCKS"] != nil
+
     private let lock = NSLock()
     /// Addresses that are given up so that the last words can be said.
     private var reserve = Arena.reservedAddresses(Arena.headroom / 2)
@@ -40,7 +44,9 @@ final class BlockPool: @unchecked Sendable {
     /// Takes a block; where there is none, the process ends with ``LastWords``.
     func take(_ count: Int) -> (UnsafeMutablePointer<Float>, capacity: Int) {
         let count = min(count, Self.most)
-        let capacity = count < Self.leastLarge ? Self.capacity(for: count) : (count + 15) / 16 * 16
+        let capacity =
+            Self.isExact
+            ? count : count < Self.leastLarge ? Self.capacity(for: count) : (count + 15) / 16 * 16
         guard let block = block(capacity) else { LastWords.say(.memoryIsOut(capacity * 4)) }
         return (block, capacity)
     }
@@ -50,6 +56,7 @@ final class BlockPool: @unchecked Sendable {
         defer { lock.unlock() }
         blocksLeft -= 1
         guard blocksLeft != 0 else { return nil }
+        if Self.isExact { return Self.heap(capacity * 4)?.bindMemory(to: Float.self, capacity: capacity) }
         // The capacity tells where a block comes from, and goes back to.
         if capacity >= Self.leastLarge {
             return arena.take(capacity * 4)?.bindMemory(to: Float.self, capacity: capacity)
@@ -58,12 +65,19 @@ final class BlockPool: @unchecked Sendable {
             freeCount -= capacity
             return block
         }
-        return aligned_alloc(64, (capacity * 4 + 63) / 64 * 64)?.bindMemory(to: Float.self, capacity: capacity)
+        return Self.heap(capacity * 4)?.bindMemory(to: Float.self, capacity: capacity)
+    }
+
+    /// Memory of the C library's heap, aligned to 64 bytes, in multiples of as many unless exactness is asked for.
+    private static func heap(_ bytes: Int) -> UnsafeMutableRawPointer? {
+        var memory: UnsafeMutableRawPointer?
+        let size = isExact ? max(1, bytes) : max(64, (bytes + 63) / 64 * 64)
+        return posix_memalign(&memory, 64, size) == 0 ? memory : nil
     }
 
     /// Memory of the C library's heap, aligned to 64 bytes; where there is none, the process ends with ``LastWords``.
     static func memory(bytes: Int) -> UnsafeMutableRawPointer {
-        guard bytes < Int.max - 63, let memory = aligned_alloc(64, max(64, (bytes + 63) / 64 * 64)) else {
+        guard bytes < Int.max - 63, let memory = heap(bytes) else {
             LastWords.say(.memoryIsOut(bytes))
         }
         return memory
@@ -72,7 +86,9 @@ final class BlockPool: @unchecked Sendable {
     func put(_ block: UnsafeMutablePointer<Float>, capacity: Int) {
         lock.lock()
         defer { lock.unlock() }
-        if capacity >= Self.leastLarge {
+        if Self.isExact {
+            Foundation.free(block)
+        } else if capacity >= Self.leastLarge {
             arena.put(UnsafeMutableRawPointer(block), size: capacity * 4)
         } else if freeCount + capacity <= Self.mostFree {
             free[capacity, default: []].append(block)

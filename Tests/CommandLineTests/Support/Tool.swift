@@ -117,7 +117,7 @@ enum Tool {
     /// What a shell does first, so that a process ends that wants more addresses or processor time. Addresses are not limited where
     /// a sanitizer reserves them.
     static func limits(megabytes: Int, seconds: Int) -> String {
-        "ulimit -t \(seconds)" + (Sanitizer.reservesAddresses ? "" : " -v \(megabytes * 1024)")
+        "ulimit -t \(seconds * Sanitizer.slowness)" + (Sanitizer.reservesAddresses ? "" : " -v \(megabytes * 1024)")
     }
 
     /// A started process. Its output goes to files, which never block it.
@@ -131,9 +131,9 @@ enum Tool {
             return try FileHandle(forWritingTo: file)
         }
 
-        /// Waits for the end, a minute at most.
+        /// Waits for the end, a minute at most without a sanitizer.
         func result() async throws -> Result {
-            let deadline = Date(timeIntervalSinceNow: 60)
+            let deadline = Date(timeIntervalSinceNow: Double(60 * Sanitizer.slowness))
             while process.isRunning {
                 if Date() > deadline { process.terminate() }
                 try await Task.sleep(for: .milliseconds(5))
