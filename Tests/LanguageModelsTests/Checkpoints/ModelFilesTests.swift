@@ -26,7 +26,7 @@ import Tokenizers
         func checkStorage() {}
     }
 
-    private let folder = Fixtures.goldens.appendingPathComponent("seeds/crumb/base")
+    private let folder = Fixtures.goldens.appendingPathComponent("published/crumb/base")
 
     private func inMemory(changing change: (inout [String: JSONValue]) -> Void = { _ in }) throws -> InMemory {
         func contents(_ name: String) throws -> [UInt8] {
