@@ -7,7 +7,7 @@ import Tensors
 /// The tensors are `infix_embeddings` [n × width], which the model reads behind the prompt, and `infix_key_values`
 /// [n × 2·L·keyWidth], which is added to the keys and values that it computes there. The form is this package's own: no
 /// other program has one without the MLP.
-public struct InfixFile {
+public struct InfixFile: Sendable {
     /// What `adapter_config.json` calls it.
     public static let type = "INFIX_TUNING"
     private static let embeddings = "infix_embeddings", keyValues = "infix_key_values"
@@ -36,6 +36,11 @@ public struct InfixFile {
         return (try? PEFTConfiguration(file))?.peft_type == type
     }
 
+    /// What people call an infix.
+    public static let title = "infix: virtual tokens between prompt and answer"
+
+    /// The folder.
+    public let folder: URL
     /// The folder's `adapter_model.safetensors`.
     public let weightsFile: URL
     /// How many positions the infix has.
@@ -66,6 +71,7 @@ public struct InfixFile {
             throw PrefixError.badConfiguration(
                 file: file.path, reason: "it does not describe an infix; train one with --method infix")
         }
+        self.folder = folder
         weightsFile = folder.appendingPathComponent("adapter_model.safetensors")
         source = try SafetensorsFile(weightsFile)
         (self.stack, self.length) = (stack, length)
@@ -89,25 +95,45 @@ public struct InfixFile {
     /// - Throws: ``PrefixError`` where it belongs to a model of other sizes or leaves no room for text, `CheckpointError`
     ///   where the file is damaged.
     @Compute public func infix(for model: LanguageModel) throws -> VirtualTokens {
-        let shape = model.network.shape
+        try stored(for: model).virtualTokens(for: model)
+    }
+
+    /// What the file holds for a model: all of it is read here, on the caller's thread.
+    ///
+    /// - Throws: As ``infix(for:)``.
+    func stored(for model: LanguageModel) throws -> Stored {
+        let shape = model.configuration.shape
         guard shape.encoder == nil else {
             throw PrefixError.infixOfEncoder(architecture: model.configuration.architecture)
         }
         try configuration.check(fits: shape)
-        let columns = model.network.embeddings(of: [0]).width
-        guard width == columns else {
-            throw PrefixError.wrongTensor(
-                file: weightsFile.path, key: Self.embeddings, expected: "[\(length) × \(columns)]",
-                found: [length, width])
-        }
         guard length < shape.positionCount else {
             throw PrefixError.tooLong(length: length, positions: shape.positionCount)
         }
-        let reader = CheckpointReader(source), row = shape.prefixRowWidth
-        let infix = VirtualTokens(
-            embeddings: Tensor(try reader.read(Self.embeddings, shape: [length, width]), shape: [length, width]),
-            shift: Tensor(try reader.read(Self.keyValues, shape: [length, row]), shape: [length, row]))
+        let reader = CheckpointReader(source)
+        let stored = Stored(
+            file: self, embeddings: try reader.read(Self.embeddings, shape: [length, width]),
+            shift: try reader.read(Self.keyValues, shape: [length, shape.prefixRowWidth]))
         try reader.finish()
-        return infix
+        return stored
+    }
+
+    /// The values of an infix, which fits the layers of a model.
+    struct Stored: Sendable {
+        fileprivate let file: InfixFile
+        fileprivate let embeddings, shift: [Float]
+
+        /// - Throws: ``PrefixError/wrongTensor(file:key:expected:found:)`` where the model's embeddings have another width.
+        @Compute func virtualTokens(for model: LanguageModel) throws -> VirtualTokens {
+            let length = file.length, columns = model.network.embeddings(of: [0]).width
+            guard file.width == columns else {
+                throw PrefixError.wrongTensor(
+                    file: file.weightsFile.path, key: InfixFile.embeddings, expected: "[\(length) × \(columns)]",
+                    found: [length, file.width])
+            }
+            return VirtualTokens(
+                embeddings: Tensor(embeddings, shape: [length, columns]),
+                shift: Tensor(shift, shape: [length, model.network.shape.prefixRowWidth]))
+        }
     }
 }

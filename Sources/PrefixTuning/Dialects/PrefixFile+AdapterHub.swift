@@ -97,12 +97,12 @@ extension PrefixFile {
         return scope
     }
 
-    @Compute func adapterHubPrefix(_ model: ModelShape) throws -> Prefix {
+    func adapterHubPrefix(_ model: ModelShape) throws -> Stored.Content {
         let scope = try adapterHubScope(), reader = reader
-        var parts: [AttentionKind: [Float]] = [:], length: Int?
+        var parts: [AttentionKind: StoredRows] = [:]
         for (kind, name) in Self.adapterHubNames {
-            let name = "\(scope).\(name)", network = "\(name).control_trans"
-            guard shape(of: network) != nil || shape(of: "\(network).0.weight") != nil else { continue }
+            let name = "\(scope).\(name)", trained = "\(name).control_trans"
+            guard shape(of: trained) != nil || shape(of: "\(trained).0.weight") != nil else { continue }
             guard let width = model.stack(kind)?.prefixRowWidth else {
                 throw PrefixError.badConfiguration(
                     file: weightsFile.path,
@@ -111,21 +111,19 @@ extension PrefixFile {
                         + "model that it was trained on")
             }
             let part =
-                shape(of: network) != nil
-                ? try flat(network, width: width, from: reader)
-                : try evaluate(
-                    table: "\(name).wte", network: network, activation: try hub?.activation ?? .tanh, width: width,
+                shape(of: trained) != nil
+                ? try flat(trained, width: width, from: reader)
+                : try network(
+                    table: "\(name).wte", network: trained, activation: try hub?.activation ?? .tanh, width: width,
                     from: reader)
-            guard length == nil || length == part.length else {
+            if let other = parts.values.first, other.count != part.count {
                 throw PrefixError.badConfiguration(
                     file: weightsFile.path,
-                    reason: "\"\(name)\" has \(part.length) positions, but another part has \(length ?? 0)")
+                    reason: "\"\(name)\" has \(part.count) positions, but another part has \(other.count)")
             }
-            length = part.length
-            parts[kind] = part.values
+            parts[kind] = part
         }
         try reader.finish(ignoring: hub == nil ? ["*"] : [])
-        return try Prefix(
-            length: length ?? 0, parts: parts, shape: model, textPosition: .zero, baseModel: hub?.modelName)
+        return .prefix(parts, shape: model, .zero, baseModel: hub?.modelName)
     }
 }

@@ -5,7 +5,7 @@ import Tensors
 /// The checkpoints of the paper's authors: of their GPT-2 and BART classes.
 extension PrefixFile {
     /// GPT-2: an MLP over `wte`, with two or three layers in `control_trans`; or `control_trans` alone, P itself.
-    @Compute func authorsPrefix(_ model: ModelShape) throws -> Prefix {
+    func authorsPrefix(_ model: ModelShape) throws -> Stored.Content {
         guard model.encoder == nil else {
             throw PrefixError.badConfiguration(
                 file: weightsFile.path,
@@ -21,20 +21,18 @@ extension PrefixFile {
                     + "prompt and answer: it is not a prefix")
         }
         let reader = reader, width = model.prefixRowWidth
-        let (length, values): (Int, [Float])
-        switch shape(of: "control_trans")?.count {
-        case nil: (length, values) = try evaluate(table: "wte", network: "control_trans", width: width, from: reader)
-        case 5: (length, values) = try pastKeyValues(model, from: reader)
-        default: (length, values) = try flat("control_trans", width: width, from: reader)
-        }
+        let rows =
+            switch shape(of: "control_trans")?.count {
+            case nil: try network(table: "wte", network: "control_trans", width: width, from: reader)
+            case 5: try pastKeyValues(model, from: reader)
+            default: try flat("control_trans", width: width, from: reader)
+            }
         try reader.finish()
-        return try Prefix(length: length, values: values, shape: model, textPosition: .afterPrefix)
+        return .prefix([.decoder: rows], shape: model, .afterPrefix, baseModel: nil)
     }
 
     /// P as GPT-2 itself returns its keys and values: [2·L × 1 × heads × n × head width].
-    private func pastKeyValues(
-        _ model: ModelShape, from reader: CheckpointReader
-    ) throws -> (length: Int, values: [Float]) {
+    private func pastKeyValues(_ model: ModelShape, from reader: CheckpointReader) throws -> StoredRows {
         let (rows, heads, head) = (2 * model.layerCount, model.keyHeadCount, model.headWidth)
         let (shape, past) = try read(
             "control_trans", from: reader, expected: "[\(rows) × 1 × \(heads) × n × \(head)]"
@@ -50,22 +48,23 @@ extension PrefixFile {
                 }
             }
         }
-        return (length, values)
+        return .values(values, count: length)
     }
 
     /// Embeddings, from an MLP or as they are.
-    @Compute func authorsSoftPrompt(_ model: ModelShape) throws -> SoftPrompt {
+    func authorsSoftPrompt(_ model: ModelShape) throws -> Stored.Content {
         let reader = reader
-        let values: [Float]
+        let rows: StoredRows
         if shape(of: "control_trans.0.weight") != nil {
-            values = try evaluate(table: "wte", network: "control_trans", width: model.width, from: reader).values
+            rows = try network(table: "wte", network: "control_trans", width: model.width, from: reader)
         } else {
-            values = try read("wte.weight", from: reader, expected: "[n × \(model.width)]") {
+            let table = try read("wte.weight", from: reader, expected: "[n × \(model.width)]") {
                 $0.count == 2 && $0[1] == model.width
-            }.values
+            }
+            rows = .values(table.values, count: table.shape[0])
         }
         try reader.finish()
-        return SoftPrompt(width: model.width, values: values, place: .decoder)
+        return .softPrompt(rows, width: model.width)
     }
 
     /// The names of table and network of each attention in the authors' BART class.
@@ -75,7 +74,7 @@ extension PrefixFile {
     ]
 
     /// BART: an MLP for each attention.
-    @Compute func authorsBARTPrefix(_ model: ModelShape) throws -> Prefix {
+    func authorsBARTPrefix(_ model: ModelShape) throws -> Stored.Content {
         guard model.encoder != nil else {
             throw PrefixError.badConfiguration(
                 file: weightsFile.path,
@@ -84,20 +83,19 @@ extension PrefixFile {
                     + "name the model that it was trained on")
         }
         let reader = reader
-        var parts: [AttentionKind: [Float]] = [:], length: Int?
-        for (kind, table, network) in Self.authorsNames where shape(of: "\(table).weight") != nil {
-            let part = try evaluate(
-                table: table, network: network, width: model.stack(kind)?.prefixRowWidth ?? 0, from: reader)
-            guard length == nil || length == part.length else {
+        var parts: [AttentionKind: StoredRows] = [:]
+        for (kind, table, name) in Self.authorsNames where shape(of: "\(table).weight") != nil {
+            let part = try network(
+                table: table, network: name, width: model.stack(kind)?.prefixRowWidth ?? 0, from: reader)
+            if let other = parts.values.first, other.count != part.count {
                 throw PrefixError.wrongTensor(
-                    file: weightsFile.path, key: "\(root)\(table).weight", expected: "[\(length ?? 0) × d]",
+                    file: weightsFile.path, key: "\(root)\(table).weight", expected: "[\(other.count) × d]",
                     found: shape(of: "\(table).weight") ?? [])
             }
-            length = part.length
-            parts[kind] = part.values
+            parts[kind] = part
         }
         // A file of Lightning holds BART itself beside them.
         if root.isEmpty { try reader.finish() }
-        return try Prefix(length: length ?? 0, parts: parts, shape: model, textPosition: .zero)
+        return .prefix(parts, shape: model, .zero, baseModel: nil)
     }
 }

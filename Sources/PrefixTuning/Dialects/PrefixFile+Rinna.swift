@@ -3,7 +3,7 @@ import LanguageModels
 
 /// rinna's file: one tensor without a name, evaluated, in the order of PEFT's rows.
 extension PrefixFile {
-    func rinnaPrefix(_ model: ModelShape) throws -> Prefix {
+    func rinnaPrefix(_ model: ModelShape) throws -> Stored.Content {
         guard model.encoder == nil else {
             throw PrefixError.badConfiguration(
                 file: weightsFile.path,
@@ -11,8 +11,7 @@ extension PrefixFile {
                     "the file is a bare tensor, which holds the prefix of a decoder-only model, but this model has an "
                     + "encoder; name the model that it was trained on")
         }
-        let reader = reader
-        let (length, values) = try flat(PyTorchFile.nameOfBareTensor, width: model.prefixRowWidth, from: reader)
-        return try Prefix(length: length, values: values, shape: model, textPosition: .afterPrefix)
+        let rows = try flat(PyTorchFile.nameOfBareTensor, width: model.prefixRowWidth, from: reader)
+        return .prefix([.decoder: rows], shape: model, .afterPrefix, baseModel: nil)
     }
 }

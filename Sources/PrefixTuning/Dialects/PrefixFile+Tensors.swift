@@ -47,33 +47,27 @@ extension PrefixFile {
     ///   - table: The name of E.
     ///   - network: The name of the layers.
     ///   - width: The width of a row of P.
-    /// - Returns: The number of rows, and the rows.
-    @Compute func evaluate(
+    func network(
         table: String, network: String, activation: Activation = .tanh, width: Int, from reader: CheckpointReader
-    ) throws -> (length: Int, values: [Float]) {
-        let (tableShape, embeddings) = try read("\(table).weight", from: reader, expected: "[n × d]") { $0.count == 2 }
-        var layers = 1
-        while shape(of: "\(network).\(2 * layers).weight") != nil { layers += 1 }
-        var x = Tensor(embeddings, shape: tableShape)
-        for layer in 0..<layers {
-            let name = "\(network).\(2 * layer)", isLast = layer == layers - 1
-            let (matrixShape, values) = try read(
-                "\(name).weight", from: reader, expected: "[\(isLast ? "\(width)" : "m") × \(x.width)]"
-            ) { $0.count == 2 && $0[1] == x.width && (!isLast || $0[0] == width) }
-            let bias = try reader.read("\(name).bias", shape: [matrixShape[0]])
-            let map = try values.withUnsafeBufferPointer {
-                try FrozenMatrix(
-                    $0, input: matrixShape[1], output: matrixShape[0], orientation: .outputByInput,
-                    bias: Tensor(bias, shape: [matrixShape[0]]), differentiable: false)
-            }
-            x = map(x)
-            if !isLast { x = x.applying(activation) }
+    ) throws -> StoredRows {
+        var found = StoredNetwork(
+            table: try read("\(table).weight", from: reader, expected: "[n × d]") { $0.count == 2 },
+            activation: activation)
+        var count = 1, input = found.table.shape[1]
+        while shape(of: "\(network).\(2 * count).weight") != nil { count += 1 }
+        for layer in 0..<count {
+            let name = "\(network).\(2 * layer)", isLast = layer == count - 1
+            let matrix = try read(
+                "\(name).weight", from: reader, expected: "[\(isLast ? "\(width)" : "m") × \(input)]"
+            ) { $0.count == 2 && $0[1] == input && (!isLast || $0[0] == width) }
+            found.layers.append((matrix, try reader.read("\(name).bias", shape: [matrix.shape[0]])))
+            input = matrix.shape[0]
         }
-        return (tableShape[0], x.values)
+        return .network(found)
     }
 
     /// P of a flat parameter: any shape of as many elements, in the order of PEFT's rows.
-    func flat(_ name: String, width: Int, from reader: CheckpointReader) throws -> (length: Int, values: [Float]) {
+    func flat(_ name: String, width: Int, from reader: CheckpointReader) throws -> StoredRows {
         let (shape, values) = try read(name, from: reader, expected: "[n · \(width)]") {
             $0.reduce(1, *).isMultiple(of: width)
         }
@@ -81,6 +75,6 @@ extension PrefixFile {
             throw PrefixError.wrongTensor(
                 file: weightsFile.path, key: root + name, expected: "[n × \(width)]", found: shape)
         }
-        return (values.count / width, values)
+        return .values(values, count: values.count / width)
     }
 }

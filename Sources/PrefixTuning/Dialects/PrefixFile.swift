@@ -75,19 +75,26 @@ public struct PrefixFile: Sendable {
     /// - Parameter model: The model's sizes.
     /// - Throws: ``PrefixError`` where it does not fit the model, `CheckpointError` where tensors are missing, left over,
     ///   mis-shaped or not finite.
-    @Compute public func contents(for model: ModelShape) throws -> Contents {
-        switch dialect {
-        case .peft, .peftCartridge: .prefix(try peftPrefix(model))
-        case .peftSequenceToSequence: .prefix(try peftSequenceToSequencePrefix(model))
-        case .peftPromptTuning, .peftPTuning: .softPrompt(try peftSoftPrompt(model))
-        case .authors: .prefix(try authorsPrefix(model))
-        case .authorsEmbeddings: .softPrompt(try authorsSoftPrompt(model))
-        case .authorsBART: .prefix(try authorsBARTPrefix(model))
-        case .rinna: .prefix(try rinnaPrefix(model))
-        case .adapterHub: .prefix(try adapterHubPrefix(model))
-        case .cartridges: .prefix(try cartridge(model))
-        case .encoderDecoder: .prefix(try encoderDecoderPrefix(model))
-        }
+    @Compute public func contents(for model: ModelShape) throws -> Contents { try stored(for: model).evaluated() }
+
+    /// What the file holds for a model: all of it is read here, on the caller's thread, and an MLP is not evaluated yet.
+    ///
+    /// - Throws: As ``contents(for:)``.
+    public func stored(for model: ModelShape) throws -> Stored {
+        let content: Stored.Content =
+            switch dialect {
+            case .peft, .peftCartridge: .contents(.prefix(try peftPrefix(model)))
+            case .peftSequenceToSequence: .contents(.prefix(try peftSequenceToSequencePrefix(model)))
+            case .peftPromptTuning, .peftPTuning: .contents(.softPrompt(try peftSoftPrompt(model)))
+            case .authors: try authorsPrefix(model)
+            case .authorsEmbeddings: try authorsSoftPrompt(model)
+            case .authorsBART: try authorsBARTPrefix(model)
+            case .rinna: try rinnaPrefix(model)
+            case .adapterHub: try adapterHubPrefix(model)
+            case .cartridges: .contents(.prefix(try cartridge(model)))
+            case .encoderDecoder: .contents(.prefix(try encoderDecoderPrefix(model)))
+            }
+        return Stored(content: content)
     }
 
     /// The prefix, for a model.
@@ -146,11 +153,7 @@ struct PrefixPlace {
         let file = folder.appendingPathComponent("adapter_config.json")
         let hasConfiguration = FileManager.default.fileExists(atPath: file.path)
         // A file of an adapter's folder stands for the folder.
-        let names =
-            AdapterHubConfiguration.fileNames + [
-                "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin",
-            ]
-        let isPart = hasConfiguration && names.contains(url.lastPathComponent)
+        let isPart = hasConfiguration && (Self.weightNames + ["adapter_config.json"]).contains(url.lastPathComponent)
         self.isFolder = !exists || isFolder.boolValue || isPart
         self.url = isPart ? folder : url
         configuration = self.isFolder && (hasConfiguration || Self.files(in: folder).isEmpty) ? file : nil
@@ -174,6 +177,16 @@ struct PrefixPlace {
         }
         return (try TensorFile.open(files[0]), files[0])
     }
+
+    /// The files that an adapter here is read from, those that are not there included.
+    var files: [URL] {
+        guard let configuration else { return isFolder ? Self.files(in: url) : [url] }
+        return [configuration] + Self.weightNames.map { url.appendingPathComponent($0) }
+    }
+
+    /// The files of weights that may lie beside an adapter's configuration.
+    private static let weightNames =
+        AdapterHubConfiguration.fileNames + ["adapter_model.safetensors", "adapter_model.bin"]
 
     private static func files(in folder: URL) -> [URL] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []

@@ -93,7 +93,7 @@ struct AdapterFacts: Encodable {
     }
 
     private init(_ file: InfixFile) {
-        (kind, dialect, title) = (InfixFile.type, "infix", "infix: virtual tokens between prompt and answer")
+        (kind, dialect, title) = (InfixFile.type, "infix", InfixFile.title)
         length = file.length
         (layers, heads, width) = (file.stack.layerCount, file.stack.keyHeadCount, file.stack.keyWidth)
         attentions = []
