@@ -13,6 +13,9 @@ final class Storage {
     }
 
     deinit { BlockPool.shared.put(floats, capacity: capacity) }
+
+    /// Memory that the block takes.
+    var byteCount: Int { capacity * MemoryLayout<Float>.size }
 }
 
 /// Free memory: large blocks from an ``Arena``, small ones by capacity, rounded up to an eighth of a power of two.

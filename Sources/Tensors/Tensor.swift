@@ -93,6 +93,9 @@
     /// Number of rows of `width` elements.
     public var rows: Int { width == 0 ? 0 : count / width }
 
+    /// Memory that the elements take, with what is kept free behind them.
+    package var byteCount: Int { storage.byteCount }
+
     /// The elements, valid while the tensor lives.
     package var floats: UnsafeMutablePointer<Float> { storage.floats }
 

@@ -25,6 +25,12 @@ import Tensors
     /// Positions of the decoder that are taken before it predicts, beside those of the prompt.
     public var decoderPositions: Int { (decoder?.positions ?? 0) + (afterPrompt?.count ?? 0) }
 
+    /// Memory that all of it takes.
+    public var byteCount: Int {
+        [decoder, encoder, cross].reduce(0) { $0 + ($1?.byteCount ?? 0) }
+            + (afterPrompt.map { $0.embeddings.byteCount + $0.shift.byteCount } ?? 0)
+    }
+
     /// Where gradients of it are collected, if it is in training.
     var gradients: [Gradient] {
         let keyValues = [decoder, encoder, cross].compactMap { $0?.layers.first?.source.gradient }

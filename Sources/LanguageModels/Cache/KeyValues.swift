@@ -75,6 +75,12 @@ import Tensors
     /// How many positions they are of.
     public var count: Int { rows.count }
 
+    /// Memory that they take; a matrix that several layers lie in counts once.
+    public var byteCount: Int {
+        var seen: Set<ObjectIdentifier> = []
+        return layers.reduce(0) { seen.insert(ObjectIdentifier($1.source)).inserted ? $0 + $1.source.byteCount : $0 }
+    }
+
     /// Which layer attends to a segment, where it is one of these.
     public func layer(attendingTo segment: KeyValueSegment) -> Int? {
         layers.firstIndex { $0.source === segment.source && $0.keyColumn == segment.keyColumn }

@@ -1,0 +1,52 @@
+import Foundation
+import LanguageModels
+import Tensors
+
+/// A prefix, soft prompt or infix as its file holds it for a model: read on the caller's thread, and then made ready on the
+/// compute thread, which has no part in the reading.
+struct StoredPrefix: Sendable {
+    private enum Kind {
+        case prefix(PrefixFile, PrefixFile.Stored)
+        case infix(InfixFile, InfixFile.Stored)
+    }
+
+    private let kind: Kind
+
+    /// Reads a folder or file of any kind that ``PrefixFile`` or ``InfixFile`` knows.
+    ///
+    /// - Throws: ``PrefixError`` where it is of no known kind or does not fit the model, `CheckpointError` where a file is
+    ///   damaged.
+    init(_ url: URL, for model: LanguageModel) throws {
+        if InfixFile.isInfix(url) {
+            let file = try InfixFile(url)
+            kind = .infix(file, try file.stored(for: model))
+        } else {
+            let file = try PrefixFile(url)
+            kind = .prefix(file, try file.stored(for: model.configuration.shape))
+        }
+    }
+
+    /// Keys and values as the model's caches take them.
+    ///
+    /// - Throws: ``PrefixError`` or `CheckpointError` where they are not what the model needs.
+    @Compute func resident(on model: LanguageModel) throws -> ResidentPrefix {
+        switch kind {
+        case .infix(let file, let stored):
+            let start = InitialKeyValues(afterPrompt: try stored.virtualTokens(for: model))
+            return ResidentPrefix(
+                start, source: .init(url: file.folder, title: InfixFile.title, baseModel: file.baseModel),
+                baseDigest: file.baseDigest, length: file.length, positions: start.decoderPositions)
+        case .prefix(let file, let stored):
+            let prefix =
+                switch try stored.evaluated() {
+                case .prefix(let prefix): prefix
+                case .softPrompt(let prompt): try prompt.prefix(on: model)
+                }
+            return ResidentPrefix(
+                try prefix.keyValues(for: model.network.shape),
+                source: .init(url: file.url, title: file.dialect.title, baseModel: prefix.baseModel),
+                baseDigest: file.baseDigest, length: prefix.length,
+                positions: prefix.textPosition == .afterPrefix ? prefix.length : 0)
+        }
+    }
+}
