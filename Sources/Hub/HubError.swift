@@ -6,6 +6,10 @@ import Foundation
 public enum HubError: Error, Equatable, Sendable {
     /// The text is no `org/name[@revision]`.
     case invalidName(_ text: String, reason: String)
+    /// An address of the web that names no repository.
+    case webAddress(String)
+    /// There is neither such a folder here nor a cached copy, and the hub does not answer.
+    case foundNowhere(name: String, host: String, reason: String)
     /// A setting of the environment has no meaning.
     case invalidSetting(name: String, value: String, reason: String)
     /// No such repository, or one that is hidden from who asks.
@@ -86,6 +90,11 @@ extension HubError: CustomStringConvertible, LocalizedError {
             "\(url) answered with status \(status)\(message.isEmpty ? "" : " (\(message))"); try again later"
         case .unreachable(let host, let reason):
             "cannot reach \(host): \(reason); check the connection (and HF_ENDPOINT), then try again: what was fetched is kept"
+        case .webAddress(let address):
+            "\(address) is an address of the web; give a folder, or the name of a model on the hub as org/name"
+        case .foundNowhere(let name, let host, let reason):
+            "there is no folder \(name) here, nor a copy in the hub's cache, and \(host) cannot be reached: \(reason); check "
+                + "the name, or the connection (and HF_ENDPOINT) if it is a model on the hub"
         case .offline(let name, let setting):
             "\(name) is neither a folder here nor complete in the hub's cache, and \(setting) is set; unset it to fetch the model"
         case .incomplete(let name, let missing, let reason):

@@ -11,11 +11,12 @@ import Foundation
 package enum LastWords {
     private static let lock = NSLock()
     nonisolated(unsafe) private static var rescues: [Rescue.Entry] = []
+    nonisolated(unsafe) private static var sentence: (TensorError) -> String = { "\($0)" }
 
     /// Saves what can be saved, says what happened on standard error, and ends the process with exit code 1.
     package static func say(_ error: TensorError) -> Never {
         BlockPool.shared.releaseReserve()
-        write("Error: \(error)")
+        write("Error: \(lock.withLock { sentence }(error))")
         // Taken away first: what fails while something is saved must not come back here for the same.
         let entries = lock.withLock {
             defer { rescues = [] }
@@ -26,6 +27,11 @@ package enum LastWords {
         }
         write("\n")
         _exit(1)
+    }
+
+    /// Lets a program that has options say which of them help.
+    package static func speak(_ sentence: @escaping @Sendable (TensorError) -> String) {
+        lock.withLock { self.sentence = sentence }
     }
 
     /// Goes on where a call of oneDNN succeeded.

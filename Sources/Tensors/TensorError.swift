@@ -11,8 +11,9 @@ public enum TensorError: Error, Equatable {
 }
 
 extension TensorError: CustomStringConvertible, LocalizedError {
-    private static let remedies =
-        "give a smaller --batch-size or --tokens-per-pass, --recompute layer or --precision int8, or make more memory free"
+    /// What to do where memory is out: the end of the sentence.
+    package static let remedies =
+        "take smaller batches or passes, compute layers twice, hold the weights in 8 bits, or make more memory free"
 
     /// One sentence: what happened and what to do.
     public var description: String {

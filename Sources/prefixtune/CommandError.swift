@@ -13,18 +13,12 @@ enum CommandError: Error, Equatable {
     case promptNotUTF8
     /// Results cannot be written to standard output or to a device.
     case cannotPrint(to: String, reason: String)
-    /// Prefix, prompt and answer need more positions than the model has.
-    case promptTooLong(DataLocation, tokens: Int, newTokens: Int, positions: Int)
     /// There is not one prediction for each group of references.
     case countMismatch(predictions: Int, file: String, sources: Int, entries: Int, references: String)
     /// There is not one text of the other system for each prediction.
     case baselineCount(predictions: Int, file: String, baseline: Int, other: String)
     /// A length that counts the start token was given for a model without one.
     case lengthWithPrompt(architecture: String)
-    /// The model is not here, and the hub does not answer.
-    case unreachableModel(name: String, host: String, reason: String)
-    /// An address of the web that names no repository.
-    case webAddress(String)
     /// The folder is none that this program knows.
     case unknownFolder(path: String, reason: String)
     /// A data set's files are needed, and no folder was given.
@@ -48,11 +42,6 @@ extension CommandError: CustomStringConvertible {
             "the prompt on standard input is not UTF-8 text; convert it"
         case .cannotPrint(let place, let reason):
             "cannot write the results to \(place): \(reason); give a file with --output"
-        case .promptTooLong(let location, let tokens, let newTokens, let positions):
-            "\(location): the prompt has \(counted(tokens, "token")) and the answer up to \(newTokens), but \(positions) fit (the "
-                + "model's positions less the prefix); "
-                + (tokens <= positions
-                    ? "give --max-new-tokens \(positions - tokens + 1) or less" : "shorten the prompt")
         case .countMismatch(let predictions, let file, let sources, let entries, let references):
             "\(counted(predictions, "prediction")) in \(file) stand against \(counted(sources, "different source")) in \(references)"
                 + (entries == sources ? "; " : " (\(entries) entries); ")
@@ -65,11 +54,6 @@ extension CommandError: CustomStringConvertible {
         case .lengthWithPrompt(let architecture):
             "--max-length and --min-length count the decoder's start token, which \(architecture) does not have; give "
                 + "--max-new-tokens and --min-new-tokens"
-        case .unreachableModel(let name, let host, let reason):
-            "there is no folder \(name) here, nor a copy in the hub's cache, and \(host) cannot be reached: \(reason); check "
-                + "the name, or the connection (and HF_ENDPOINT) if it is a model on the hub"
-        case .webAddress(let address):
-            "\(address) is an address of the web; give a folder, or the name of a model on the hub as org/name"
         case .unknownFolder(let path, let reason):
             "\(path) \(reason); name the folder of a model (config.json), of an adapter (adapter_config.json) or of a "
                 + "training run (summary.json)"

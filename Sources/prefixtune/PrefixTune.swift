@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import PrefixExperiments
+import Tensors
 
 /// The command-line tool: one file per subcommand, each a thin layer over the library.
 struct PrefixTune: AsyncParsableCommand {
@@ -26,6 +27,7 @@ struct PrefixTune: AsyncParsableCommand {
     static func main() async {
         Patience.apply()
         Interrupt.listen()
+        LastWords.speak { CommandError.sentence(for: $0) }
         do {
             var command = try PrefixTune.parseAsRoot(NegativeNumbers.joined(Array(CommandLine.arguments.dropFirst())))
             if var command = command as? any AsyncParsableCommand {
@@ -41,7 +43,7 @@ struct PrefixTune: AsyncParsableCommand {
                 exit(0)
             }
             let isUsage = code == .validationFailure
-            let message = isUsage ? PrefixTune.fullMessage(for: error) : "Error: \(error)"
+            let message = isUsage ? PrefixTune.fullMessage(for: error) : "Error: \(CommandError.sentence(for: error))"
             StandardError.write(message + "\n")
             Interrupt.conclude()
             exit(isUsage ? 2 : 1)

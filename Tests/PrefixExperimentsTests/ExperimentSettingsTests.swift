@@ -61,7 +61,7 @@ import Testing
             ("sedes=[1]", "\"sedes\" is not a setting"),
             ("methods.prefix.rate=1", "\"methods.prefix.rate\" is not a setting"),
             ("seeds=one", "seeds"), ("seeds=[]", "seeds: at least one seed is needed"),
-            ("beams=-1", "beams: a number from 0 on is needed"), ("beams", "--set beams: it is not key=value"),
+            ("beams=-1", "beams: a number from 0 on is needed"), ("beams", "beams: it is not key=value"),
             ("rows=[\"best\"]", "the row \"best\" is not among the methods"),
             ("methods.mine.steps=3", "methods.mine.method: it is missing"),
             ("methods.prefix.method=magic", "methods.prefix.method"),

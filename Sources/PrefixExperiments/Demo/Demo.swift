@@ -167,9 +167,7 @@ import TextMetrics
         let files = FileManager.default, marker = output.appendingPathComponent(".prefixtune-demo")
         let content = (try? files.contentsOfDirectory(atPath: output.path)) ?? []
         guard content.allSatisfy({ $0 == FolderLock.fileName }) || files.fileExists(atPath: marker.path) else {
-            throw CheckpointError.cannotWrite(
-                file: output.path,
-                reason: "it is not empty and no demonstration made it; choose another folder with --output")
+            throw ExperimentError.notOurFolder(output.path)
         }
         for name in ["prefix", "fine-tune", "results.json", "report.html"] where content.contains(name) {
             try files.removeItem(at: output.appendingPathComponent(name))

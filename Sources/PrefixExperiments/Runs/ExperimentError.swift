@@ -17,6 +17,10 @@ public enum ExperimentError: Error, Equatable {
     case otherExperiment(folder: String, difference: String)
     /// The result of a run cannot be read.
     case badResult(file: String)
+    /// A folder for the demonstration has files of others.
+    case notOurFolder(String)
+    /// A setting is not `key=value`.
+    case badAssignment(String)
     /// A study of few examples asks for more than there are.
     case tooFewExamples(dataSet: String, asked: Int, found: Int)
     /// A prompt leaves no room for an answer.
@@ -43,7 +47,10 @@ extension ExperimentError: CustomStringConvertible, LocalizedError {
             "the row \"\(name)\" is not among the methods; there are \(known.joined(separator: ", ")); add it under "
                 + "\"methods\" in a settings file"
         case .otherExperiment(let folder, let difference):
-            "\(folder): an experiment is there already, and \(difference); choose another folder with --output, or remove it"
+            "\(folder): an experiment is there already, and \(difference); choose another folder, or remove it"
+        case .notOurFolder(let folder):
+            "cannot write \(folder): it is not empty and no demonstration made it; choose another folder"
+        case .badAssignment(let text): "\(text): it is not key=value"
         case .badResult(let file):
             "\(file) is damaged or was written by another version; remove it, and the run is done again"
         case .tooFewExamples(let dataSet, let asked, let found):

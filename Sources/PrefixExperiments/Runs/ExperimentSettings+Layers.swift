@@ -52,7 +52,7 @@ extension ExperimentSettings {
     private static func object(of assignment: String, in settings: [String: Any]) throws -> [String: Any] {
         let halves = assignment.split(separator: "=", maxSplits: 1).map(String.init)
         guard halves.count == 2, !halves[0].isEmpty else {
-            throw ExperimentError.badSettings(source: "--set \(assignment)", problem: "it is not key=value")
+            throw ExperimentError.badAssignment(assignment)
         }
         let value = try? JSONSerialization.jsonObject(with: Data(halves[1].utf8), options: .fragmentsAllowed)
         return keys(of: halves[0], in: settings).reversed().reduce(value ?? halves[1]) { [$1: $0] }

@@ -25,9 +25,9 @@ import Tokenizers
         let model = method.model
         let hasEncoder = model.network.startToken != nil
         let positions = model.network.shape.positionCount - method.reservedPositions
-        let options = options(model)
+        let options = try AnswerOptions(data.task, for: model, changes: changes)
         // A decoder-only model answers in the positions that the prompt leaves.
-        let room = hasEncoder ? positions : positions - options.maxNewTokens
+        let room = hasEncoder ? positions : positions - options.decoding.maxNewTokens
         guard room > 1 else {
             throw ExperimentError.noRoom(dataSet: data.name, positions: model.network.shape.positionCount)
         }
@@ -44,33 +44,21 @@ import Tokenizers
             return prompt
         }
         let generations = try method.passTape.withoutRecording {
-            try Generator(model.network).generate(prompts, after: method.start(), options: options)
+            try Generator(model.network).generate(prompts, after: method.start(), options: options.decoding)
         }
-        let texts = generations.map { generation in
-            data.task.text(
-                ofAnswer: model.tokenizer.decode(
-                    generation.tokenIds.filter { !options.endTokens.contains($0) }, skippingSpecialTokens: true)
-            ).trimmingCharacters(in: .whitespacesAndNewlines)
+        let texts = generations.map {
+            options.text(of: $0, model.tokenizer).trimmingCharacters(in: .whitespacesAndNewlines)
         }
         return Answers(texts: texts, cut: cut)
     }
 
-    private func options(_ model: LanguageModel) -> DecodingOptions {
-        let ends = model.conventions.endTokens
-        var options: DecodingOptions
-        switch data.task {
-        case .xsum: options = .summarization(endToken: ends.first ?? model.endOfText)
-        default:
-            let lineBreaks = ["Ċ", "ĊĊ"].compactMap { model.tokenizer.id(of: $0) }
-            options = .tableToText(forbidding: data.task == .jsonl ? [] : lineBreaks, endTokens: ends)
-        }
-        options.endTokens = ends
-        options.forcedFirstToken = model.conventions.forcedFirstToken
-        options.forcedLastToken = model.conventions.forcedLastToken ?? options.forcedLastToken
-        if settings.beams > 0 { options.strategy = settings.beams == 1 ? .greedy : .beam(width: settings.beams) }
-        if settings.maxNewTokens > 0 { options.maxNewTokens = settings.maxNewTokens }
-        options.minNewTokens = min(options.minNewTokens, options.maxNewTokens)
-        return options
+    /// What the experiment asks for; its data of JSON lines are descriptions of tables, and searched as those are.
+    private var changes: DecodingChanges {
+        var changes = DecodingChanges()
+        if data.task == .jsonl { changes.strategy = .beam(width: 5) }
+        if settings.beams > 0 { changes.strategy = settings.beams == 1 ? .greedy : .beam(width: settings.beams) }
+        if settings.maxNewTokens > 0 { changes.maxNewTokens = settings.maxNewTokens }
+        return changes
     }
 
     /// Scores of each part of the test set.

@@ -5,6 +5,8 @@ import LanguageModels
 public enum AnalysisError: Error, Equatable, Sendable {
     /// There is no text to look at, or one without tokens that count.
     case noTexts
+    /// Nothing stands before the texts whose attention could be measured.
+    case nothingBefore
     /// A text (counted from 0) and the prefix need more positions than the model has.
     case tooLong(text: Int, tokens: Int, positions: Int)
     /// The tokenizer gives a token that the model does not have.
@@ -23,6 +25,9 @@ extension AnalysisError: CustomStringConvertible, LocalizedError {
         switch self {
         case .noTexts:
             "there is no text to look at; give at least one"
+        case .nothingBefore:
+            "attention is measured to a prefix that stands before the text, and there is none (an infix stands behind it); give a "
+                + "prefix or a soft prompt"
         case .tooLong(let text, let tokens, let positions):
             "text \(text + 1) has \(tokens) tokens, but \(positions) fit (the model's positions less the prefix); shorten it"
         case .unknownToken(let token, let vocabulary):

@@ -33,7 +33,9 @@ import Tensors
     }
 
     private let model: any CausalModel
-    private let prefix: Prefix
+    private let start: InitialKeyValues
+    /// Positions that are left for text.
+    private let positions: Int
     private let tokensPerPass: Int
 
     /// A meter.
@@ -44,9 +46,20 @@ import Tensors
     ///   - tokensPerPass: Tokens that go through the model at once, a text being whole; bounds the memory.
     /// - Throws: ``PrefixError/otherModel(prefix:model:)`` where the prefix was made for a model of other sizes.
     public init(_ model: any CausalModel, prefix: Prefix, tokensPerPass: Int = 512) throws {
-        try prefix.check(fits: model.shape)
         self.model = model
-        self.prefix = prefix
+        start = try prefix.keyValues(for: model.shape)
+        positions = model.shape.positionCount - (prefix.textPosition == .afterPrefix ? prefix.length : 0)
+        self.tokensPerPass = tokensPerPass
+    }
+
+    /// A meter over a model and the prefix that its texts come after.
+    ///
+    /// - Throws: ``AnalysisError/nothingBefore`` where there is none, or an infix.
+    public init(_ adapted: AdaptedModel, tokensPerPass: Int = 512) throws {
+        guard let start = adapted.start, start.afterPrompt == nil else { throw AnalysisError.nothingBefore }
+        model = adapted.model.network
+        self.start = start
+        positions = adapted.positions
         self.tokensPerPass = tokensPerPass
     }
 
@@ -60,8 +73,6 @@ import Tensors
     public func measure(_ texts: [Text], progress: (Int) throws -> Void = { _ in }) throws -> [AttentionMass] {
         try check(texts)
         let shape = model.shape
-        let matrices = prefix.parts.mapValues { Tensor($0, shape: [prefix.length, $0.count / prefix.length]) }
-        let start = InitialKeyValues(matrices: matrices, shape: shape, textPosition: prefix.textPosition)
         var tallies: [AttentionKind: Tally] = [:]
         for (kind, keyValues) in [
             (AttentionKind.decoder, start.decoder), (.encoder, start.encoder), (.cross, start.cross),
@@ -106,7 +117,6 @@ import Tensors
 
     private func check(_ texts: [Text]) throws {
         let shape = model.shape
-        let positions = shape.positionCount - (prefix.textPosition == .afterPrefix ? prefix.length : 0)
         if texts.isEmpty { throw AnalysisError.noTexts }
         for (index, text) in texts.enumerated() {
             let counts = text.tokens.indices.contains(text.firstCounted)

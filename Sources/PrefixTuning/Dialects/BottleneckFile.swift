@@ -63,8 +63,7 @@ public struct BottleneckFile {
         guard try contents.members()["peft_type"] as? String == Self.type,
             case let configuration = try contents.decode(Configuration.self), configuration.bottleneck > 0
         else {
-            throw PrefixError.badConfiguration(
-                file: file.path, reason: "it does not describe bottleneck adapters; train them with --method adapter")
+            throw PrefixError.notBottleneckAdapters(file: file.path)
         }
         self.configuration = configuration
         weightsFile = folder.appendingPathComponent("adapter_model.safetensors")

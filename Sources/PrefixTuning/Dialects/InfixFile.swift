@@ -68,8 +68,7 @@ public struct InfixFile: Sendable {
         guard configuration.peft_type == Self.type, let stack = configuration.statedStack,
             let length = configuration.num_virtual_tokens, length > 0
         else {
-            throw PrefixError.badConfiguration(
-                file: file.path, reason: "it does not describe an infix; train one with --method infix")
+            throw PrefixError.notAnInfix(file: file.path)
         }
         self.folder = folder
         weightsFile = folder.appendingPathComponent("adapter_model.safetensors")

@@ -58,14 +58,10 @@ extension Prefix {
     func writeAdapterHub(to folder: URL, _ details: PrefixConversion) throws {
         let target = PrefixTarget.adapterhub
         try check(.zero, for: target, reader: "AdapterHub")
-        guard let type = details.modelType, let model = ModelParts.of(modelType: type),
-            let modelClass = model.adapterHubClass
-        else {
+        guard let type = details.modelType else { throw PrefixError.architectureNeeded(to: target.rawValue) }
+        guard let model = ModelParts.of(modelType: type), let modelClass = model.adapterHubClass else {
             throw PrefixError.cannotConvert(
-                to: target.rawValue,
-                reason: details.modelType.map { "AdapterHub has no prefixes for models of type \($0)" }
-                    ?? "AdapterHub's keys begin with what the architecture calls its layers; name the model's folder with "
-                    + "--model")
+                to: target.rawValue, reason: "AdapterHub has no prefixes for models of type \(type)")
         }
         // With a prefix of the decoder, AdapterHub's switches leave out the encoder's and the cross one.
         guard parts[.decoder] != nil else {

@@ -13,6 +13,10 @@ public enum PrefixError: Error, Equatable {
     case badConfiguration(file: String, reason: String)
     /// The adapter is of a kind that is not a prefix.
     case notAPrefix(file: String, kind: String)
+    /// The folder does not describe an infix.
+    case notAnInfix(file: String)
+    /// The folder does not describe bottleneck adapters.
+    case notBottleneckAdapters(file: String)
     /// A tensor of the file has another shape than a prefix of this kind.
     case wrongTensor(file: String, key: String, expected: String, found: [Int])
     /// The file is in none of the known forms.
@@ -25,6 +29,8 @@ public enum PrefixError: Error, Equatable {
     case infixOfEncoder(architecture: String)
     /// A form that another program reads cannot hold the prefix.
     case cannotConvert(to: String, reason: String)
+    /// The form names the model's architecture, which is not known.
+    case architectureNeeded(to: String)
     /// The text to start from has no tokens, or a number of them that contradicts the length asked for.
     case badInitialText(tokens: Int, length: Int?)
     /// The text to start from has a token that the model has no embedding of.
@@ -54,8 +60,11 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
         case .badConfiguration(let file, let reason):
             "\(file): \(reason)"
         case .notAPrefix(let file, let kind):
-            "\(file): an adapter of type \(kind) was found, but a prefix is needed here "
-                + "(a LoRA adapter is given with --lora, a bottleneck adapter with --adapter)"
+            "\(file): an adapter of type \(kind) was found, but a prefix is needed here"
+        case .notAnInfix(let file):
+            "\(file): it does not describe an infix"
+        case .notBottleneckAdapters(let file):
+            "\(file): it does not describe bottleneck adapters"
         case .wrongTensor(let file, let key, let expected, let found):
             "tensor \"\(key)\" of \(file) has shape \(found), but \(expected) is needed for this model; name the model that "
                 + "the prefix was trained on"
@@ -71,6 +80,9 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
                 + "decoder writes the answer; choose a decoder-only model, or another method"
         case .cannotConvert(let target, let reason):
             "the prefix cannot be written as \(target): \(reason)"
+        case .architectureNeeded(let target):
+            "the prefix cannot be written as \(target): AdapterHub's keys begin with what the architecture calls its layers; name "
+                + "the model's folder"
         case .badInitialText(let tokens, let length):
             tokens == 0
                 ? "the text to initialise the prefix from has no tokens; give at least one word"

@@ -40,21 +40,21 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
         case .diverged(let step, let loss, let norm, let rate, let hasCheckpoint):
             "training diverged at step \(step): loss \(loss), gradient norm \(norm) at a learning rate of \(rate); "
                 + (hasCheckpoint ? "the last good checkpoint was kept, so " : "")
-                + "start again with a lower --learning-rate or a --warmup"
+                + "start again with a lower learning rate or a warm-up"
         case .badSetting(let name, let value, let needed):
             "\(name) is \(value), but \(needed) is needed"
         case .nothingToResume(let folder):
-            "there is no training state in \(folder); leave out --resume to start a new run"
+            "there is no training state in \(folder); start a new run"
         case .otherRun(let folder, let difference):
             "the training state in \(folder) belongs to another run: \(difference); "
-                + "repeat the run's settings, or leave out --resume and choose another output folder"
+                + "repeat the run's settings, or start a new run in another output folder"
         case .damagedState(let file, let problem):
             "the training state \(file) is damaged: \(problem); put a copy in its place, or start anew in another output folder"
         case .otherFormat(let folder, let found):
             "the training state in \(folder) is of format \(found), and this version of prefixtune continues format 2; "
                 + "continue with the version that wrote it, or start anew in another output folder"
         case .folderInUse(let folder):
-            "\(folder) already holds a training run; continue it with --resume, or choose another output folder"
+            "\(folder) already holds a training run; continue it, or choose another output folder"
         case .exampleTooLong(let example, let tokens, let limit):
             "example \(example) has \(tokens) tokens, but \(limit) fit into the model beside the prefix; "
                 + "shorten or leave out such examples"

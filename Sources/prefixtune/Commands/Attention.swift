@@ -6,7 +6,7 @@ import Reports
 import Tensors
 
 /// Shows how much attention a prefix gets.
-struct Attention: AsyncParsableCommand {
+struct Attention: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "How much attention each position of a prefix gets.",
         discussion: """
@@ -19,12 +19,8 @@ struct Attention: AsyncParsableCommand {
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions
-    @Option(help: "A text to read; - reads it from standard input.") var prompt: String?
+    @OptionGroup var source: PromptSource
     @Option(help: "What follows the prompt.") var completion: String?
-    @Option(help: "A file of prompts, with or without completions, plain or gzip-compressed; - for standard input.")
-    var input: InputFile?
-    @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
-        .jsonl
     @Option(help: "Only so many examples, from the first on.") var limit: Int?
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @Flag(help: "Only tokens from which a token of the completion is predicted count.") var completionOnly = false
@@ -34,11 +30,8 @@ struct Attention: AsyncParsableCommand {
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {
-        guard (prompt == nil) != (input == nil) else {
-            throw ValidationError("Give either --prompt TEXT or --input FILE.")
-        }
         if model.prefix == nil { throw ValidationError("Give a prefix to look at: --prefix.") }
-        if completion != nil, prompt == nil {
+        if completion != nil, source.prompt == nil {
             throw ValidationError("--completion has no meaning without --prompt; add it or leave it out.")
         }
         for (name, value) in [("top", top), ("limit", limit ?? 1)] where value < 1 {
@@ -46,28 +39,17 @@ struct Attention: AsyncParsableCommand {
         }
     }
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() async throws {
-        common.apply()
+    @Compute func compute() async throws {
         try ResultOutput.check(
-            ["--report": report], against: ["--input": [input?.url], "the model": model.inputs.map(\.value)])
-        var examples = [
-            Example(
-                prompt: try PromptText.read(prompt ?? ""), completion: completion,
-                location: DataLocation(file: "--prompt", line: 1))
-        ]
-        if let input { examples = try task.read(input.url) }
+            ["--report": report], against: ["--input": [source.input?.url], "the model": model.inputs.map(\.value)])
+        var examples = try source.examples(completion: completion)
         if let limit { examples = Array(examples.prefix(limit)) }
-        let loaded = try await model.load(common), network = loaded.model.network
-        guard let prefix = loaded.prefix else { return }
-        let tokenizer = ExampleTokenizer(
-            loaded.model, format: limits.format(of: task),
-            reservedPositions: network.shape.positionCount - loaded.positions)
+        let loaded = try await model.load(common), meter = try AttentionMeter(loaded)
         let texts = try AttentionMeter.texts(
-            of: examples, model: network, tokenizer: tokenizer, predictingOnly: completionOnly)
+            of: examples, model: loaded.model.network, tokenizer: loaded.tokenizer(limits.format(of: source.task)),
+            predictingOnly: completionOnly)
         func writeAll(_ writeReport: (String) throws -> Void) throws {
-            let masses = try measure(texts, AttentionMeter(network, prefix: prefix))
+            let masses = try measure(texts, meter)
             let text = json ? try JSONText.document(masses.map(AttentionFacts.init)) : table(masses)
             try ResultOutput.write(to: nil) { try $0(text) }
             let page = masses.reportPage(
@@ -82,13 +64,7 @@ struct Attention: AsyncParsableCommand {
 
     @Compute private func measure(_ texts: [AttentionMeter.Text], _ meter: AttentionMeter) throws -> [AttentionMass] {
         var display = ProgressDisplay(quiet: common.quiet || texts.count < 2, unit: "text")
-        let begin = Date()
-        return try meter.measure(texts) { done in
-            let seconds = Date().timeIntervalSince(begin)
-            display.update(
-                done, of: texts.count, facts: "read",
-                secondsLeft: seconds / Double(done) * Double(texts.count - done))
-        }
+        return try meter.measure(texts) { display.update($0, of: texts.count, facts: "read") }
     }
 
     private func table(_ masses: [AttentionMass]) -> String {

@@ -1,12 +1,13 @@
 import ArgumentParser
 import Foundation
+import Hub
 import LanguageModels
 import PrefixExperiments
 import PrefixTuning
 import Tensors
 
 /// Measures training, reading and generating on this machine.
-struct Benchmark: AsyncParsableCommand {
+struct Benchmark: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure training, reading and generating on this machine, by operation.",
         discussion: """
@@ -50,10 +51,7 @@ struct Benchmark: AsyncParsableCommand {
         }
     }
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() async throws {
-        common.apply()
+    @Compute func compute() async throws {
         if profile { Compute.startProfiling() }
         let rates = profile ? try MachineRates.measured() : nil
         let works = work.isEmpty ? SpeedBenchmark.Work.allCases : work

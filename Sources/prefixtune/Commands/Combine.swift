@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
+import Hub
 import LanguageModels
 import PrefixTuning
 import Tensors
 
 /// Makes one prefix of two.
-struct Combine: AsyncParsableCommand {
+struct Combine: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make one prefix of two: in a row, or a mixture.",
         discussion: """
@@ -29,10 +30,7 @@ struct Combine: AsyncParsableCommand {
         if let weight, !weight.isFinite { throw ValidationError("--weight is \(weight), but a number is needed.") }
     }
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() async throws {
-        common.apply()
+    @Compute func compute() async throws {
         let folder = try await model?.folder(quiet: common.quiet), known = try model?.resolved(folder)
         var prefixes: [Prefix] = []
         for input in [first, second] {

@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
+import Hub
 import LanguageModels
 import PrefixTuning
 import Tensors
 
 /// Shows the answers of several prefixes beside each other.
-struct Compare: AsyncParsableCommand {
+struct Compare: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "Answer the same prompts with several prefixes, side by side.",
         discussion: """
@@ -22,11 +23,7 @@ struct Compare: AsyncParsableCommand {
     var prefixes: [ModelReference]
     @Flag(help: "Answer without a prefix, too.") var base = false
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
-    @Option(help: "The text to continue; - reads it from standard input.") var prompt: String?
-    @Option(help: "A file of prompts, plain or gzip-compressed; - for standard input.")
-    var input: InputFile?
-    @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
-        .jsonl
+    @OptionGroup var source: PromptSource
     @Option(help: "Only so many prompts, from the first on.") var limit: Int?
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @OptionGroup(title: "Decoding") var decoding: DecodingFlags
@@ -56,59 +53,45 @@ struct Compare: AsyncParsableCommand {
     }
 
     func validate() throws {
-        guard (prompt == nil) != (input == nil) else {
-            throw ValidationError("Give either --prompt TEXT or --input FILE.")
-        }
         for (name, value) in [("batch-size", batchSize), ("limit", limit)] {
             guard let value, value < 1 else { continue }
             throw ValidationError("--\(name) is \(value), but at least 1 is needed.")
         }
     }
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() async throws {
-        common.apply()
+    @Compute func compute() async throws {
         try ResultOutput.check(
             ["--output": output, "--report": report],
-            against: ["--input": [input?.url], "--model": [self.model.file], "--prefixes": prefixes.map(\.file)])
+            against: ["--input": [source.input?.url], "--model": [self.model.file], "--prefixes": prefixes.map(\.file)])
         let model = try LanguageModel.load(
             await self.model.located(quiet: common.quiet), precision: precision, name: self.model.description)
-        let shape = model.network.shape
-        var starts: [InitialKeyValues?] = base ? [nil] : [], positions = shape.positionCount
+        var loaded: [ResidentPrefix] = []
         for reference in prefixes {
-            let file = try PrefixFile(await reference.located(quiet: common.quiet)),
-                prefix = try file.prefix(for: model)
-            common.warn((file.url.path, file.baseDigest), on: model.name, model.digest)
-            starts.append(try prefix.keyValues(for: shape))
-            // All answer the same prompts: as long as fit after the longest prefix.
-            if prefix.textPosition == .afterPrefix { positions = min(positions, shape.positionCount - prefix.length) }
+            let prefix = try ResidentPrefix(contentsOf: await reference.located(quiet: common.quiet), for: model)
+            common.warn([prefix.mismatch(with: model)])
+            loaded.append(prefix)
         }
-        let examples = try examples(), count = starts.count
+        let examples = try examples()
+        try decoding.check(fits: model)
+        // All answer the same prompts: as long as fit after the longest prefix.
         let run = try AnswerRun(
-            examples, task: task, format: limits.format(of: task),
-            loaded: LoadedModel(model: model, start: nil, positions: positions), flags: decoding, batchSize: nil,
-            fits: input == nil)
+            examples, by: AdaptedModel(model, after: loaded.max { $0.positions < $1.positions }),
+            format: limits.format(of: source.task),
+            options: AnswerOptions(source.task, for: model, changes: decoding.changes), isFitting: source.input == nil)
         if let note = run.note { common.note(note) }
+        let starts = (base ? [nil] : []) + loaded.map(\.start)
         var size = GenerationRun.Limits()
         if let batchSize {
-            size = GenerationRun.Limits(prompts: batchSize, rowsEach: run.options.width, count)
+            size = GenerationRun.Limits(prompts: batchSize, rowsEach: run.options.decoding.width, starts.count)
         }
         let comparison = SideBySide(
-            model.network, after: starts, prompts: run.prompts, options: run.options, limits: size,
+            model.network, after: starts, prompts: run.prompts, options: run.options.decoding, limits: size,
             tokenizer: model.tokenizer)
         try write(comparison, run, examples)
     }
 
     private func examples() throws -> [Example] {
-        guard let input else {
-            return [
-                Example(
-                    prompt: try PromptText.read(prompt ?? ""), location: DataLocation(file: "--prompt", line: 1))
-            ]
-        }
-        // As for generate: a table has one line per reference in its file.
-        let all = try task.read(input.url), examples = task == .jsonl ? all : all.groupedBySource().examples
+        let examples = try source.promptsToAnswer()
         return limit.map { Array(examples.prefix($0)) } ?? examples
     }
 
@@ -118,17 +101,13 @@ struct Compare: AsyncParsableCommand {
             systems: names, subtitle: "\(counted(examples.count, "input")) answered by \(model)",
             byline: ["prefixtune compare", Date().formatted(.iso8601.year().month().day())])
         var display = ProgressDisplay(quiet: common.quiet || output == nil, unit: "prompt")
-        let begin = Date(), isTable = [.e2e, .webnlg, .dart].contains(task)
         func writeAll(_ writeReport: (String) throws -> Void) throws {
             try ResultOutput.write(to: output) { write in
                 try comparison.run { index, generations in
-                    let answers = generations.map { run.line(index, [$0]) }
+                    let answers = generations.map { run.line(index, [run.answer($0)]) }
                     try write(json ? try JSONText.line(line(names, answers)) : table(index, names, answers))
-                    page.add(examples[index], outputs: answers.map(\.text), isTable: isTable)
-                    let done = index + 1, seconds = Date().timeIntervalSince(begin)
-                    display.update(
-                        done, of: examples.count, facts: "\(counted(names.count, "answer")) each",
-                        secondsLeft: seconds / Double(done) * Double(examples.count - done))
+                    page.add(examples[index], outputs: answers.map(\.text), isTable: source.task.isTableToText)
+                    display.update(index + 1, of: examples.count, facts: "\(counted(names.count, "answer")) each")
                 }
             }
             try writeReport(page.html)

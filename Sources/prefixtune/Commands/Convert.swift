@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
+import Hub
 import LanguageModels
 import PrefixTuning
 import Tensors
 
 /// Writes a prefix in the form of another program.
-struct Convert: AsyncParsableCommand {
+struct Convert: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a prefix in the form that another program reads.",
         discussion: """
@@ -32,10 +33,7 @@ struct Convert: AsyncParsableCommand {
     @Option(help: "The model's folder or name on the hub, or its sizes.") var model: ModelSizes?
     @OptionGroup(title: "General") var common: CommonOptions
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() async throws {
-        common.apply()
+    @Compute func compute() async throws {
         let input = try await input.located(quiet: common.quiet)
         try Self.check(output, against: ["the prefix": [input], "--model": [model?.file]])
         let folder = try await model?.folder(quiet: common.quiet)

@@ -6,7 +6,7 @@ import PrefixTuning
 import Tensors
 
 /// Shows what prefix-tuning does, on the embedded model and data.
-struct DemoCommand: AsyncParsableCommand {
+struct DemoCommand: ComputeCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
         abstract: "Tune the embedded model in a few minutes and compare it with fine-tuning.",
@@ -23,11 +23,8 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "Fixes everything random.") var seed: UInt64 = 101
     @OptionGroup(title: "General") var common: CommonOptions
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() throws {
+    @Compute func compute() async throws {
         Interrupt.outliveReaders()
-        common.apply()
         var settings = Demo.Settings()
         settings.seed = seed
         settings.precision = precision == .float32 ? nil : precision

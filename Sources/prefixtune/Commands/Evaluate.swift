@@ -43,7 +43,7 @@ struct Evaluate: AsyncParsableCommand {
     func run() async throws {
         let outputs = try PredictionFile(contentsOf: predictions.url)
         let count = outputs.predictions.count
-        let right = try ReferenceSource(references.url, task: task, expecting: count)
+        let right = try TaskReferences(references.url, for: task, expecting: count)
         guard count == right.references.count else {
             throw CommandError.countMismatch(
                 predictions: count, file: outputs.path, sources: right.references.count, entries: right.entries,
@@ -64,60 +64,6 @@ struct Evaluate: AsyncParsableCommand {
             bootstrap: resampling, common)
         let text = json ? try JSONText.document(report) : "\(report)\n"
         try ResultOutput.write(to: nil) { write in try write(text) }
-    }
-}
-
-/// References in any layout: those of the metrics, or those of the task.
-struct ReferenceSource {
-    /// Texts per prediction.
-    let references: [[String]]
-    /// Entries of the file, before those of equal source were put together.
-    let entries: Int
-    /// What the file was taken for.
-    let layout: String
-
-    /// - Parameter count: How many predictions there are.
-    init(_ file: URL, task: EvaluationSuite, expecting count: Int) throws {
-        let opened: DataFile
-        do {
-            opened = try DataFile(file)
-        } catch DataError.empty {
-            // No texts: not an error of its own here.
-            (references, entries, layout) = ([], 0, "no references")
-            return
-        }
-        if let kind = try Self.layout(opened, task) {
-            let examples = try kind.read(opened), groups = examples.groupedBySource().examples
-            references = groups.map(\.references)
-            entries = examples.count
-            layout = "\(kind.rawValue) data, grouped by source"
-        } else {
-            let file = try ReferenceFile(reading: opened.reader, expecting: count)
-            entries = file.references.count
-            // Of prompts of one's own, generate answers each different one once, as it does with the task's files.
-            if task != .plain, entries != count, let groups = file.groupedByPrompt(), groups.count == count {
-                references = groups
-                layout = "references, grouped by prompt"
-            } else {
-                references = file.references
-                layout = "references in order"
-            }
-        }
-    }
-
-    /// The task whose own layout the file has, judged by how it begins.
-    private static func layout(_ file: DataFile, _ task: EvaluationSuite) throws -> TaskKind? {
-        let line = try file.reader.upcomingLine()
-        let start = String(decoding: line.prefix(4096), as: UTF8.self)
-        let compact = String(decoding: file.beginning.prefix(200).filter { $0 > 0x20 }, as: UTF8.self)
-        let keys = Set(((try? JSONSerialization.jsonObject(with: Data(line))) as? [String: Any] ?? [:]).keys)
-        switch task {
-        case .plain: return nil
-        case .e2e: return start.contains("||") || start.hasPrefix("mr,ref") || keys.contains("mr") ? .e2e : nil
-        case .webnlg: return compact.hasPrefix("{\"entries\"") || keys.contains("triples") ? .webnlg : nil
-        case .xsum: return TaskKind.isSummarization(path: file.path, keys: keys) ? .xsum : nil
-        case .dart: return compact.hasPrefix("[") || keys.contains("tripleset") ? .dart : nil
-        }
     }
 }
 

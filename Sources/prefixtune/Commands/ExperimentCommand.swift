@@ -1,12 +1,13 @@
 import ArgumentParser
 import Foundation
+import Hub
 import LanguageModels
 import PrefixExperiments
 import PrefixTuning
 import Tensors
 
 /// Runs one of the paper's comparisons.
-struct ExperimentCommand: AsyncParsableCommand {
+struct ExperimentCommand: ComputeCommand {
     static let configuration = CommandConfiguration(
         commandName: "experiment",
         abstract: "Run one of the paper's comparisons and write its table beside the paper's.",
@@ -58,11 +59,8 @@ struct ExperimentCommand: AsyncParsableCommand {
         var defaultValueDescription: String { number.map(String.init) ?? "auto" }
     }
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() async throws {
+    @Compute func compute() async throws {
         Interrupt.outliveReaders()
-        common.apply()
         let folder = output ?? URL(fileURLWithPath: "experiment-\(name)")
         let lock = dryRun ? nil : try FolderLock(folder)
         let experiment = try await prepared(folder)

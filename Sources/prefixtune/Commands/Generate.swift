@@ -5,7 +5,7 @@ import PrefixTuning
 import Tensors
 
 /// Continues prompts.
-struct Generate: AsyncParsableCommand {
+struct Generate: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "Continue a prompt, or all prompts of a file.",
         discussion: """
@@ -29,11 +29,7 @@ struct Generate: AsyncParsableCommand {
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions
-    @Option(help: "The text to continue, used as given; - reads it from standard input, the last line's end included.")
-    var prompt: String?
-    @Option(help: "A file of prompts, plain or gzip-compressed; - for standard input.") var input: InputFile?
-    @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
-        .jsonl
+    @OptionGroup var source: PromptSource
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @OptionGroup(title: "Decoding") var decoding: DecodingFlags
     @Option(help: ArgumentHelp("Answers to each prompt: drawn with --sample, or the best beams.", valueName: "n"))
@@ -51,58 +47,42 @@ struct Generate: AsyncParsableCommand {
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {
-        guard (prompt == nil) != (input == nil) else {
-            throw ValidationError("Give either --prompt TEXT or --input FILE.")
-        }
         if let batchSize, batchSize < 1 {
             throw ValidationError("--batch-size is \(batchSize), but at least 1 is needed.")
         }
-        if logprobs != nil, input == nil, !json {
+        if logprobs != nil, source.input == nil, !json {
             throw ValidationError("--logprobs are written as JSON; add --json.")
         }
-        if resume, input == nil || output == nil {
+        if resume, source.input == nil || output == nil {
             throw ValidationError("--resume goes on in a file; give --input FILE and --output FILE.")
         }
-        let options = counted(decoding.options(for: task, conventions: .init(endTokens: [0]), lineBreaks: []))
-        if let problem = DecodingFlags.problem(of: options) { throw ValidationError(problem) }
+        try DecodingFlags.validate(changes, for: source.task)
     }
 
-    /// Options with the number of answers, and what is told of them.
-    private func counted(_ options: DecodingOptions) -> DecodingOptions {
-        var options = options
-        options.answerCount = answers
-        options.logProbabilities = logprobs
-        return options
+    /// What was asked for, and what is told of it.
+    private var changes: DecodingChanges {
+        var changes = decoding.changes
+        changes.answerCount = answers
+        changes.logProbabilities = logprobs
+        return changes
     }
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() async throws {
-        common.apply()
+    @Compute func compute() async throws {
         try ResultOutput.check(
-            ["--output": output], against: ["--input": [input?.url], "the model": model.inputs.map(\.value)])
-        let examples: [Example]
-        if let input {
-            // JSON lines may repeat a prompt on purpose; a table has one line per reference in its file.
-            let all = try task.read(input.url)
-            examples = task == .jsonl ? all : all.groupedBySource().examples
-        } else {
-            examples = [
-                Example(
-                    prompt: try PromptText.read(prompt ?? ""), location: DataLocation(file: "--prompt", line: 1))
-            ]
-        }
-        let loaded = try await model.load(common)
-        var run = try AnswerRun(
-            examples, task: task, format: limits.format(of: task), loaded: loaded, flags: decoding,
-            batchSize: batchSize, fits: input == nil)
+            ["--output": output], against: ["--input": [source.input?.url], "the model": model.inputs.map(\.value)])
+        let examples = try source.promptsToAnswer()
+        let files = try await model.files(quiet: common.quiet), loaded = try model.load(files, common)
+        try decoding.check(fits: loaded.model)
+        let run = try AnswerRun(
+            examples, by: loaded, format: limits.format(of: source.task),
+            options: AnswerOptions(source.task, for: loaded.model, changes: changes), batchSize: batchSize,
+            isFitting: source.input == nil)
         if let note = run.note { common.note(note) }
-        run.options = counted(run.options)
-        if input == nil { return try answerPrompt(run) }
+        if source.input == nil { return try answerPrompt(run) }
         guard let output, !AtomicFile.isDevice(output) else {
             return try ResultOutput.write(to: output) { write in try answerFile(run) { try write($0) } }
         }
-        let settings = try run.settings().merging(model.settings(loaded)) { $1 }
+        let settings = try run.settings().merging(model.settings(files)) { $1 }
             .merging(["version of prefixtune": PrefixTune.configuration.version]) { $1 }
         var lines = try PartialOutput(
             output, settings: settings, isResumed: resume, isWhole: { try run.isWhole($0, $1) })
@@ -131,29 +111,27 @@ struct Generate: AsyncParsableCommand {
         try ResultOutput.write(to: output) { write in
             func show(_ text: String) throws { try write(isWatched ? TerminalText.withoutControls(text) : text) }
             if json {
-                try run.answers { try write(try JSONText.line($0)) }
-            } else if isWatched, task == .jsonl, !run.options.isBeamSearch, answers == 1 {
+                try run.lines { try write(try JSONText.line($0)) }
+            } else if isWatched, source.task.keepsAnswers, !run.options.decoding.isBeamSearch, answers == 1 {
                 try run.stream(piece: show)
                 try show("\n")
             } else {
                 // An empty line between answers.
-                try run.answers { try show($0.texts.joined(separator: "\n\n") + "\n") }
+                try run.lines { try show($0.texts.joined(separator: "\n\n") + "\n") }
             }
         }
     }
 
     /// Lines for the prompts from `first` on.
     @Compute private func answerFile(_ run: AnswerRun, from first: Int = 0, write: (String) throws -> Void) throws {
-        var display = ProgressDisplay(quiet: common.quiet || output == nil, unit: "prompt"), done = 0, tokens = 0
-        let begin = Date()
-        try run.answers(from: first) { answer in
+        var display = ProgressDisplay(quiet: common.quiet || output == nil, unit: "prompt", from: first)
+        var done = first, tokens = 0
+        try run.lines(from: first) { answer in
             try write(try JSONText.line(answer))
             done += 1
             tokens += answer.answers?.reduce(0) { $0 + $1.token_ids.count } ?? answer.token_ids.count
-            let seconds = Date().timeIntervalSince(begin)
             display.update(
-                first + done, of: run.count, facts: String(format: "%.0f tokens/s", Double(tokens) / seconds),
-                secondsLeft: seconds / Double(done) * Double(run.count - first - done))
+                done, of: run.count, facts: String(format: "%.0f tokens/s", Double(tokens) / display.seconds))
         }
     }
 }

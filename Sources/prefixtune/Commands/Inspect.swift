@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
+import Hub
 import LanguageModels
 import PrefixTuning
 import Tensors
 
 /// Says what a folder holds.
-struct Inspect: AsyncParsableCommand {
+struct Inspect: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say what a model, an adapter or a training run is.",
         discussion: """
@@ -23,9 +24,7 @@ struct Inspect: AsyncParsableCommand {
     @Flag(help: "Print JSON.") var json = false
     @OptionGroup(title: "General") var common: CommonOptions
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() async throws {
+    @Compute func compute() async throws {
         let report = try FolderReport(await folder.located(quiet: common.quiet))
         let text = json ? try JSONText.document(report) : report.description + "\n"
         try ResultOutput.write(to: nil) { write in try write(text) }

@@ -6,7 +6,7 @@ import Tensors
 import Tokenizers
 
 /// Tells how probable a model finds given completions.
-struct Score: AsyncParsableCommand {
+struct Score: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "Log-probabilities of given completions, and their perplexity.",
         discussion: """
@@ -26,30 +26,23 @@ struct Score: AsyncParsableCommand {
     @Option(help: "The file to write the lines to; standard output by default.") var output: URL?
     @OptionGroup(title: "General") var common: CommonOptions
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() async throws {
-        common.apply()
+    @Compute func compute() async throws {
         try ResultOutput.check(
             ["--output": output], against: ["--data": [data.url], "the model": model.inputs.map(\.value)])
         let examples = try task.readForTraining([data.url])
         let loaded = try await model.load(common)
-        let reserved = loaded.model.network.shape.positionCount - loaded.positions
-        let tokenizer = ExampleTokenizer(loaded.model, format: limits.format(of: task), reservedPositions: reserved)
+        let tokenizer = loaded.tokenizer(limits.format(of: task))
         let tokenized = try examples.compactMap { try tokenizer.example($0) }
-        let scorer = Scorer(loaded.model.network, after: loaded.start)
+        let scorer = loaded.scorer()
         var perplexity = Perplexity(), display = ProgressDisplay(quiet: common.quiet, unit: "example"), done = 0
-        let begin = Date()
         try ResultOutput.write(to: output) { write in
             try scorer.score(tokenized) { score in
                 try write(try JSONText.line(score))
                 perplexity.add(score)
                 done += 1
                 guard output != nil else { return }
-                let seconds = Date().timeIntervalSince(begin)
                 display.update(
-                    done, of: tokenized.count, facts: String(format: "perplexity %.2f", perplexity.value),
-                    secondsLeft: seconds / Double(done) * Double(tokenized.count - done))
+                    done, of: tokenized.count, facts: String(format: "perplexity %.2f", perplexity.value))
             }
         }
         let summary = String(

@@ -1,12 +1,13 @@
 import ArgumentParser
 import Foundation
+import Hub
 import LanguageModels
 import PrefixExperiments
 import PrefixTuning
 import Tensors
 
 /// Trains a prefix, or what it is compared with, on a task.
-struct Train: AsyncParsableCommand {
+struct Train: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "Train a prefix, or by another method, on a task.",
         discussion: """
@@ -42,11 +43,8 @@ struct Train: AsyncParsableCommand {
         try InputFile.validate(inputs)
     }
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() async throws {
+    @Compute func compute() async throws {
         Interrupt.outliveReaders()
-        common.apply()
         try ResultOutput.check(
             ["--output": output], against: ["--model": [model.file], "--init": [prefix.initialization?.file]])
         let (paper, length) = TrainingSettings.paper(task, others.known(method))
@@ -77,7 +75,7 @@ struct Train: AsyncParsableCommand {
                 "data": data.map(\.path).joined(separator: " "),
                 "validation": validation.map(\.path).joined(separator: " "),
                 "version": Version.number,
-            ])
+            ], advice: "continue with --resume")
         common.note(
             "\(counted(examples.count, "example")), \(counted(trainer.totalSteps, "step")); \(tuned.trainableParameterCount) trainable "
                 + "parameters, \(tuned.storedParameterCount) stored, of "

@@ -1,12 +1,13 @@
 import ArgumentParser
 import Foundation
+import Hub
 import LanguageModels
 import PrefixTuning
 import Tensors
 import Tokenizers
 
 /// Shows the words that a prefix is near to.
-struct Words: AsyncParsableCommand {
+struct Words: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "The words of the vocabulary that a prefix is nearest to.",
         discussion: """
@@ -35,14 +36,15 @@ struct Words: AsyncParsableCommand {
         if top < 1 { throw ValidationError("--top is \(top), but at least 1 is needed.") }
     }
 
-    func run() async throws { try await runOnComputeThread() }
-
-    @Compute private func runOnComputeThread() async throws {
-        common.apply()
+    @Compute func compute() async throws {
         let loaded = try LanguageModel.load(
             await model.located(quiet: common.quiet), precision: precision, name: model.description)
         let file = try PrefixFile(await prefix.located(quiet: common.quiet))
-        common.warn((file.url.path, file.baseDigest), on: loaded.name, loaded.digest)
+        common.warn(
+            [
+                BaseMismatch(
+                    adapter: file.url.path, trainedOn: file.baseDigest, model: loaded.name, digest: loaded.digest)
+            ])
         let found = try nearest(to: file.contents(for: loaded.network.shape), loaded)
         let text = json ? try JSONText.document(found.map { WordFacts($0, loaded) }) : table(found, loaded)
         try ResultOutput.write(to: nil) { try $0(text) }
@@ -57,16 +59,10 @@ struct Words: AsyncParsableCommand {
             return try model.nearestWords(to: prompt, count: top)
         case .prefix(let prefix):
             var display = ProgressDisplay(quiet: common.quiet, unit: "percent")
-            let begin = Date()
             return try model.nearestWords(
                 to: prefix, before: attentions.isEmpty ? nil : attentions, layers: layers.isEmpty ? [0] : layers,
                 count: top
-            ) { share in
-                let seconds = Date().timeIntervalSince(begin)
-                display.update(
-                    Int(100 * share), of: 100, facts: "of the vocabulary read",
-                    secondsLeft: seconds / share * (1 - share))
-            }
+            ) { display.update(Int(100 * $0), of: 100, facts: "of the vocabulary read") }
         }
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Hub
 import PrefixTuning
 import Tensors
 import TextMetrics
@@ -45,14 +46,11 @@ struct BERTScoreOptions: ParsableArguments {
         let scorer = try BERTScore.load(
             folder, layer: bertScoreLayer, usesIDF: bertScoreIdf, baseline: rescaleBaseline?.url, name: name)
         var display = ProgressDisplay(quiet: common.quiet, unit: "text"), before = 0
-        let begin = Date(), total = systems.count * references.count
+        let total = systems.count * references.count
         let found = try systems.map { texts in
             defer { before += texts.count }
             return try scorer.scores(of: texts, against: references) { count in
-                let done = before + count
-                let seconds = Date().timeIntervalSince(begin)
-                display.update(
-                    done, of: total, facts: "BERTScore", secondsLeft: seconds / Double(done) * Double(total - done))
+                display.update(before + count, of: total, facts: "BERTScore")
             }
         }
         return (found[0], found.count > 1 ? found[1] : nil, scorer.signature)

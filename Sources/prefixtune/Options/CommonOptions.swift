@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
-import LanguageModels
+import Hub
+import PrefixTuning
 import Tensors
 
 /// Options that every command has.
@@ -28,16 +29,9 @@ struct CommonOptions: ParsableArguments {
 }
 
 extension CommonOptions {
-    /// Warns where an adapter was trained on other weights than those in use.
-    ///
-    /// - Parameters:
-    ///   - adapter: The adapter's place, and what it records; nil where it records nothing.
-    ///   - digest: Of the weights in use.
-    func warn(_ adapter: (name: String, digest: Digest?), on model: String, _ digest: Digest?) {
-        guard let recorded = adapter.digest, let digest, recorded != digest else { return }
-        note(
-            "Warning: \(adapter.name) was trained on other weights (digest \(recorded)) than those of \(model) (\(digest)); "
-                + "what it does to them is not what it was trained for")
+    /// Warns where adapters were trained on other weights than those in use.
+    func warn(_ mismatches: [BaseMismatch?]) {
+        for mismatch in mismatches.compactMap(\.self) { note("Warning: \(mismatch)") }
     }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import LanguageModels
 import PrefixTuning
+import Tensors
 
 /// How answers are chosen. What is not given has the paper's value for the task, or changes nothing.
 struct DecodingFlags: ParsableArguments {
@@ -68,58 +69,57 @@ struct DecodingFlags: ParsableArguments {
         if badWords.contains(where: \.isEmpty) {
             throw ValidationError("--bad-words is empty, but a text is needed.")
         }
-        if let problem = Self.problem(of: options(for: .jsonl, conventions: .init(endTokens: [0]), lineBreaks: [])) {
-            throw ValidationError(problem)
+        try Self.validate(changes, for: .jsonl)
+    }
+
+    /// What was asked for.
+    var changes: DecodingChanges {
+        var changes = DecodingChanges()
+        if let beams { changes.strategy = beams == 1 ? .greedy : .beam(width: beams) }
+        if sample { changes.strategy = .sample }
+        changes.maxNewTokens = maxNewTokens ?? maxLength.map { $0 - 1 }
+        changes.minNewTokens = minNewTokens ?? minLength.map { $0 - 1 }
+        changes.lengthPenalty = lengthPenalty
+        changes.earlyStopping = earlyStopping
+        changes.noRepeatNGramSize = noRepeatNgramSize
+        changes.repetitionPenalty = repetitionPenalty
+        changes.presencePenalty = presencePenalty
+        changes.frequencyPenalty = frequencyPenalty
+        changes.forbiddenTokens = forbidIds
+        changes.forbiddenWords = badWords
+        changes.stopTexts = stop
+        changes.temperature = temperature
+        changes.topK = topK
+        changes.topP = topP
+        changes.minP = minP
+        changes.seed = seed
+        return changes
+    }
+
+    /// Refuses what has no meaning for a model.
+    ///
+    /// - Throws: ``CommandError/lengthWithPrompt(architecture:)``, `GenerationError` for a token that it does not have.
+    @Compute func check(fits model: LanguageModel) throws {
+        if model.network.startToken == nil, maxLength != nil || minLength != nil {
+            throw CommandError.lengthWithPrompt(architecture: model.configuration.architecture)
+        }
+        let vocabulary = model.network.shape.vocabularySize
+        for token in forbidIds where !(0..<vocabulary).contains(Int(token)) {
+            throw GenerationError.unknownToken(token, place: "--forbid-ids", vocabularySize: vocabulary)
         }
     }
 
-    /// The options for a task.
+    /// Refuses options that are out of their range.
     ///
-    /// - Parameters:
-    ///   - conventions: What ends an answer, and what the model's makers force.
-    ///   - lineBreaks: Never chosen where tables are described, as in the authors' code.
-    func options(
-        for task: TaskKind, conventions: GenerationConventions, lineBreaks: [Int32]
-    ) -> DecodingOptions {
-        let ends = conventions.endTokens
-        var options: DecodingOptions =
-            switch task {
-            case .jsonl: DecodingOptions(endTokens: ends)
-            case .e2e, .webnlg, .dart: DecodingOptions.tableToText(forbidding: lineBreaks, endTokens: ends)
-            case .xsum: DecodingOptions.summarization(endToken: ends.first ?? 0)
-            }
-        options.endTokens = ends
-        options.forcedFirstToken = conventions.forcedFirstToken
-        options.forcedLastToken = conventions.forcedLastToken ?? options.forcedLastToken
-        if let beams { options.strategy = beams == 1 ? .greedy : .beam(width: beams) }
-        if sample { options.strategy = .sample }
-        options.maxNewTokens = maxNewTokens ?? maxLength.map { $0 - 1 } ?? options.maxNewTokens
-        let least = minNewTokens ?? minLength.map { $0 - 1 }
-        options.minNewTokens = least ?? min(options.minNewTokens, options.maxNewTokens)
-        options.lengthPenalty = lengthPenalty ?? options.lengthPenalty
-        options.earlyStopping = earlyStopping ?? options.earlyStopping
-        options.noRepeatNGramSize = noRepeatNgramSize ?? options.noRepeatNGramSize
-        options.repetitionPenalty = repetitionPenalty ?? options.repetitionPenalty
-        options.forbiddenTokens += forbidIds
-        options.stopTexts = stop
-        options.presencePenalty = presencePenalty ?? options.presencePenalty
-        options.frequencyPenalty = frequencyPenalty ?? options.frequencyPenalty
-        options.temperature = temperature ?? options.temperature
-        options.topK = topK ?? options.topK
-        options.topP = topP ?? options.topP
-        options.minP = minP ?? options.minP
-        options.seed = seed ?? options.seed
-        return options
-    }
-
-    /// What is wrong with options, in the words of the command line.
-    static func problem(of options: DecodingOptions) -> String? {
+    /// - Throws: `ValidationError`, in the words of the command line.
+    static func validate(_ changes: DecodingChanges, for task: TaskKind) throws {
         do {
-            try options.validate()
-            return nil
+            try AnswerOptions(task, conventions: .init(endTokens: [0]), changes: changes).decoding.validate()
         } catch {
-            guard case .invalidOption(let name, let value, let requirement) = error else { return "\(error)" }
-            return "\(flag(name)) is \(value), but must be \(requirement)."
+            guard case .invalidOption(let name, let value, let requirement) = error else {
+                throw ValidationError("\(error)")
+            }
+            throw ValidationError("\(flag(name)) is \(value), but must be \(requirement).")
         }
     }
 

@@ -23,13 +23,3 @@ struct InputFile: ExpressibleByArgument {
         }
     }
 }
-
-/// Paths of the command line.
-enum UserPath {
-    /// `~` is the folder that `HOME` names, as shells and Python have it, and the account's where it names none.
-    static func expanded(_ path: String) -> String {
-        guard path == "~" || path.hasPrefix("~/"), let home = ProcessInfo.processInfo.environment["HOME"], !home.isEmpty
-        else { return (path as NSString).expandingTildeInPath }
-        return home + path.dropFirst()
-    }
-}

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Hub
 import LanguageModels
 import PrefixTuning
 import Tensors
@@ -26,52 +27,41 @@ struct ModelOptions: ParsableArguments {
         }
     }
 
-    /// Loads all of them, fetched where they are not here yet.
-    @Compute func load(_ common: CommonOptions) async throws -> LoadedModel {
-        let folder = try await model.located(quiet: common.quiet)
-        let prefix = try await prefix?.located(quiet: common.quiet)
-        let lora = try await lora?.located(quiet: common.quiet)
-        let lowRank = try lora.map { try LowRankFile($0) }
-        let adapters = try lowRank?.updates(merging: mergeLora, alpha: loraAlpha)
-        let adapterFolder = try await adapter?.located(quiet: common.quiet)
-        let bottleneckFile = try adapterFolder.map { try BottleneckFile($0) }
-        let bottleneck = try bottleneckFile?.adapters()
-        let model = try LanguageModel.load(
-            folder, precision: precision, adapters: adapters,
-            trained: bottleneck.map { TrainedAdapters(bottleneck: $0) }, name: model.description)
-        for (place, digest) in [(lora, lowRank?.baseDigest), (adapterFolder, bottleneckFile?.baseDigest)] {
-            common.warn((place?.path ?? "", digest), on: model.name, model.weightsDigest)
+    /// Where all of them lie, fetched where they are not here yet.
+    func files(quiet: Bool) async throws -> AdaptedModel.Files {
+        var files = AdaptedModel.Files(
+            model: try await model.located(quiet: quiet), name: model.description, precision: precision)
+        files.prefix = try await prefix?.located(quiet: quiet)
+        if let lora = try await lora?.located(quiet: quiet) {
+            files.lora = .init(lora, alpha: loraAlpha, merges: mergeLora)
         }
-        let sources = ["model": folder, "prefix": prefix, "lora": lora, "adapter": adapterFolder].compactMapValues(
-            \.self)
-        let positions = model.network.shape.positionCount
-        guard let prefix else {
-            return LoadedModel(model: model, start: nil, positions: positions, sources: sources)
-        }
-        if InfixFile.isInfix(prefix) {
-            let file = try InfixFile(prefix)
-            common.warn((prefix.path, file.baseDigest), on: model.name, model.digest)
-            let start = InitialKeyValues(afterPrompt: try file.infix(for: model))
-            return LoadedModel(
-                model: model, start: start, positions: positions - start.decoderPositions, sources: sources)
-        }
-        let file = try PrefixFile(prefix), loaded = try file.prefix(for: model)
-        common.warn((prefix.path, file.baseDigest), on: model.name, model.digest)
-        if common.verbose {
+        files.adapter = try await adapter?.located(quiet: quiet)
+        return files
+    }
+
+    /// Loads them, and says what there is to be said of them.
+    @Compute func load(_ files: AdaptedModel.Files, _ common: CommonOptions) throws -> AdaptedModel {
+        let loaded = try AdaptedModel.load(files)
+        common.warn(loaded.mismatches)
+        if common.verbose, let prefix = loaded.prefix {
             common.note(
-                "prefix of \(counted(loaded.length, "position")) (\(file.dialect.title)), trained on "
-                    + (loaded.baseModel ?? "a model that is not recorded"))
+                "prefix of \(counted(prefix.length, "position")) (\(prefix.source.title)), trained on "
+                    + (prefix.source.baseModel ?? "a model that is not recorded"))
         }
-        let taken = loaded.textPosition == .afterPrefix ? loaded.length : 0
-        return LoadedModel(
-            model: model, start: try loaded.keyValues(for: model.network.shape), positions: positions - taken,
-            prefix: loaded, sources: sources)
+        return loaded
+    }
+
+    /// The same, of the files that ``files(quiet:)`` gives.
+    @Compute func load(_ common: CommonOptions) async throws -> AdaptedModel {
+        try load(await files(quiet: common.quiet), common)
     }
 
     /// What is loaded, as text by name: its fingerprints, and how it is used.
-    @Compute func settings(_ loaded: LoadedModel) -> [String: String] {
+    func settings(_ files: AdaptedModel.Files) -> [String: String] {
         var settings: [String: String] = [:]
-        for (name, url) in loaded.sources {
+        let sources = ["model": files.model, "prefix": files.prefix, "lora": files.lora?.url, "adapter": files.adapter]
+        for (name, url) in sources {
+            guard let url else { continue }
             var fingerprint = Fingerprint()
             fingerprint.add(url)
             settings["fingerprint of the \(name)"] = fingerprint.text
@@ -86,17 +76,4 @@ struct ModelOptions: ParsableArguments {
         let references = ["--model": model, "--prefix": prefix, "--lora": lora, "--adapter": adapter]
         return references.compactMapValues { $0?.file }
     }
-}
-
-/// A model ready to generate and to score.
-@Compute struct LoadedModel {
-    let model: LanguageModel
-    /// What every text comes after, or has behind its prompt.
-    let start: InitialKeyValues?
-    /// How many positions are left for text.
-    let positions: Int
-    /// The prefix that ``start`` is made of.
-    var prefix: Prefix?
-    /// Where its parts were read from: model, prefix, lora, adapter.
-    var sources: [String: URL] = [:]
 }

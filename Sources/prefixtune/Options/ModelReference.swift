@@ -3,75 +3,21 @@ import Foundation
 import Hub
 import Synchronization
 
-/// A model or an adapter, as an argument names it: a folder or file, or a repository of the hub.
-enum ModelReference: ExpressibleByArgument, CustomStringConvertible {
-    case local(URL)
-    case hub(HubReference)
-    /// An address that names no repository.
-    case web(String)
-
-    /// `/…`, `./…`, `../…`, `~…` and what exists are local; other texts are names of the hub where they can be.
-    init?(argument: String) {
+extension ModelReference: ExpressibleByArgument {
+    /// Reads a name that is not empty.
+    public init?(argument: String) {
         guard !argument.isEmpty else { return nil }
-        if argument.hasPrefix("https://") || argument.hasPrefix("http://") {
-            self = Self.reference(ofAddress: argument).map { .hub($0) } ?? .web(argument)
-        } else if !HubReference.isLocal(argument), let reference = try? HubReference(argument) {
-            self = .hub(reference)
-        } else {
-            self = .local(URL(fileURLWithPath: UserPath.expanded(argument)))
-        }
+        self.init(argument)
     }
 
-    /// The repository of a page of the hub, as it is pasted from a browser: `https://huggingface.co/org/name`, with
-    /// `/tree/revision` or without.
-    private static func reference(ofAddress address: String) -> HubReference? {
-        guard let url = URL(string: address),
-            ["huggingface.co", "www.huggingface.co", "hf.co"].contains(url.host ?? "")
-        else { return nil }
-        var parts = url.path.split(separator: "/").map(String.init)
-        var revision: String?
-        if let tree = parts.firstIndex(where: { ["tree", "blob", "resolve"].contains($0) }), tree > 0 {
-            revision = parts.count > tree + 1 ? parts[tree + 1] : nil
-            parts.removeSubrange(tree...)
-        }
-        guard (1...2).contains(parts.count), !["datasets", "spaces"].contains(parts[0]) else { return nil }
-        return try? HubReference(parts.joined(separator: "/") + (revision.map { "@\($0)" } ?? ""))
-    }
-
-    /// The folder or file, fetched where it is not here yet. Ctrl-C ends fetching; what has arrived is kept.
+    /// The folder or file, fetched where it is not here yet, with a bar. Ctrl-C ends fetching; what has arrived is kept.
     ///
     /// - Parameter quiet: Show nothing but errors.
-    /// - Throws: `HubError`, `CommandError`.
+    /// - Throws: `HubError`.
     func located(quiet: Bool) async throws -> URL {
-        switch self {
-        case .local(let url): return url
-        case .web(let address): throw CommandError.webAddress(address)
-        case .hub(let reference):
-            let hub = try HubDisplay.hub(quiet: quiet)
-            let display = HubDisplay(hub.environment, quiet: quiet)
-            do {
-                return try await hub.snapshot(of: reference) { display.show($0) }
-            } catch HubError.unreachable(let host, let reason) {
-                throw CommandError.unreachableModel(name: reference.description, host: host, reason: reason)
-            }
-        }
-    }
-
-    /// The folder or file, where it is local.
-    var file: URL? { if case .local(let url) = self { url } else { nil } }
-
-    /// What is recorded as the model's name: the hub's name, or the folder's path.
-    var description: String {
-        switch self {
-        case .local(let url): url.path
-        case .web(let address): address
-        case .hub(let reference): reference.description
-        }
-    }
-
-    /// What reports call it: they are read on other machines.
-    var title: String {
-        if case .local(let url) = self { url.lastPathComponent } else { description }
+        guard case .hub = self else { return try await located() }
+        let hub = try HubDisplay.hub(quiet: quiet), display = HubDisplay(hub.environment, quiet: quiet)
+        return try await located(from: hub) { display.show($0) }
     }
 }
 

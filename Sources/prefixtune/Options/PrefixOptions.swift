@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Hub
 import LanguageModels
 import PrefixTuning
 

@@ -22,8 +22,9 @@ struct AnswerLine: Codable {
         let logprobs: [Float]?
         let top_logprobs: [[Token]]?
 
-        init(_ generation: Generation, task: TaskKind, tokenizer: Tokenizer, options: DecodingOptions) {
-            text = task.text(ofAnswer: AnswerText.text(of: generation.tokenIds, tokenizer, options: options))
+        init(_ answer: PrefixTuning.Answer, _ options: DecodingOptions, tokenizer: Tokenizer) {
+            let generation = answer.generation
+            text = answer.text
             token_ids = generation.tokenIds
             logprobs = generation.logProbabilities?.map(\.logProbability)
             guard let known = generation.logProbabilities, options.logProbabilities ?? 0 > 0 else {

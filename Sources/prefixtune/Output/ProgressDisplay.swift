@@ -5,13 +5,21 @@ struct ProgressDisplay {
     private let isTerminal = isatty(STDERR_FILENO) != 0
     private let isQuiet: Bool
     private let unit: String
+    private let first: Int
+    private let begin = ProcessInfo.processInfo.systemUptime
     private var lastShown = -Double.infinity
 
-    /// - Parameter unit: What is counted.
-    init(quiet: Bool, unit: String = "step") {
+    /// - Parameters:
+    ///   - unit: What is counted.
+    ///   - first: How many were done before this run.
+    init(quiet: Bool, unit: String = "step", from first: Int = 0) {
         isQuiet = quiet
         self.unit = unit
+        self.first = first
     }
+
+    /// Seconds since it was made.
+    var seconds: Double { ProcessInfo.processInfo.systemUptime - begin }
 
     /// Shows how far the work is.
     ///
@@ -19,12 +27,13 @@ struct ProgressDisplay {
     ///   - done: Steps done.
     ///   - total: Steps in all.
     ///   - facts: Loss, speed and so on.
-    ///   - secondsLeft: An estimate.
-    mutating func update(_ done: Int, of total: Int, facts: String, secondsLeft: Double) {
+    ///   - secondsLeft: An estimate; by default what is left takes as long each as what this run did.
+    mutating func update(_ done: Int, of total: Int, facts: String, secondsLeft: Double? = nil) {
         guard !isQuiet else { return }
         let now = ProcessInfo.processInfo.systemUptime, isLast = done == total
         guard isLast || now - lastShown >= (isTerminal ? 0.1 : 10) else { return }
         lastShown = now
+        let secondsLeft = secondsLeft ?? seconds / Double(done - first) * Double(total - done)
         let left = isLast ? "done" : "\(Self.time(secondsLeft)) left"
         guard isTerminal else { return write("\(unit) \(done)/\(total)  \(facts)  \(left)\n") }
         let text = " \(done)/\(total)  \(facts)  \(left)"

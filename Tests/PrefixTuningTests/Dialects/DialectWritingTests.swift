@@ -101,7 +101,7 @@ import Testing
             Refusal(
                 target: .authors, shape: DialectGolden.bart(encoder: 3, decoder: 2), kinds: all, position: .zero,
                 says: "as many layers in the encoder as in the decoder"),
-            Refusal(target: .adapterhub, position: .zero, says: "--model"),
+            Refusal(target: .adapterhub, position: .zero, says: "name the model's folder"),
             Refusal(target: .adapterhub, position: .zero, modelType: "opt", says: "no prefixes for models of type opt"),
         ]
     }()

@@ -212,7 +212,8 @@ import Testing
             try Data("{\"peft_type\": \"INFIX_TUNING\"}".utf8).write(
                 to: saved.appendingPathComponent("adapter_config.json"))
             #expect(
-                failure(PrefixError.self) { _ = try InfixFile(saved) }?.description.contains("--method infix") == true)
+                failure(PrefixError.self) { _ = try InfixFile(saved) }?.description.hasSuffix(
+                    ": it does not describe an infix") == true)
         }
     }
 }

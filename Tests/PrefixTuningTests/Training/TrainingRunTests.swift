@@ -272,7 +272,7 @@ import Testing
             (settings.duration, settings.learningRate) = (.steps(50), 1e38)
             let run = try TrainingRun(Self.trainer(model, settings), validation: [], folder: folder, resumes: false)
             let error = try #require(failure(TrainingError.self) { _ = try run.run() })
-            #expect(error.description.hasSuffix("; start again with a lower --learning-rate or a --warmup"))
+            #expect(error.description.hasSuffix("; start again with a lower learning rate or a warm-up"))
         }
     }
 

@@ -9,7 +9,7 @@ extension TrainingRun {
     /// - Returns: What is to be said.
     func saveLastStep() -> String {
         let state = folder.appendingPathComponent("training-state")
-        let stands = "the state that was saved last stands in \(state.path); continue with --resume"
+        let stands = "the state that was saved last stands in \(state.path); \(advice)"
         guard isBetweenSteps, !trainer.isUpdating else { return stands }
         trainer.forgetStep()
         do {
@@ -17,7 +17,7 @@ extension TrainingRun {
             try metrics.synchronize()
             try validations.synchronize()
             try trainer.saveState(to: state)
-            return "step \(trainer.stepCount) is saved in \(state.path); continue with --resume"
+            return "step \(trainer.stepCount) is saved in \(state.path); \(advice)"
         } catch {
             return "step \(trainer.stepCount) cannot be saved (\(error)); " + stands
         }

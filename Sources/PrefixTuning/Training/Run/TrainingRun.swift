@@ -29,6 +29,8 @@ import Tensors
     private let validation: [TokenizedExample]
     let folder: URL
     private let details: [String: String]
+    /// How the run is continued, for the last words.
+    let advice: String
     var metrics: MetricsFile
     var validations: MetricsFile
     private let lock: FolderLock
@@ -51,13 +53,15 @@ import Tensors
     ///   - resumes: Whether to continue the run in the folder.
     ///   - lock: What ``claim(_:resumes:)`` gave; by default it is called here.
     ///   - details: Facts for the summary that the trainer does not know: data files, command.
+    ///   - advice: What to do after memory ran out and the last step was saved, for people.
     /// - Throws: ``TrainingError`` where a run is there already and `resumes` is false or where validation data does not
     ///   fit the model, and `CheckpointError` where the folder cannot be written to or another process is at work there.
     public init(
         _ trainer: Trainer, validation: [TokenizedExample], folder: URL, resumes: Bool, lock: FolderLock? = nil,
-        details: [String: String] = [:]
+        details: [String: String] = [:], advice: String = "continue the run"
     ) throws {
         self.trainer = trainer
+        self.advice = advice
         self.validation = validation
         self.folder = folder
         self.details = details

@@ -1,0 +1,54 @@
+import PrefixExperiments
+import PrefixTuning
+import Tensors
+
+/// The library's errors in the words of the command line: the library says what is wrong and what helps, and the commands
+/// by which option.
+extension CommandError {
+    /// The sentence for an error.
+    static func sentence(for error: any Error) -> String {
+        let sentence = "\(error)"
+        if case ExperimentError.badAssignment = error { return "--set " + sentence }
+        guard let (general, own) = advice(for: error), sentence.hasSuffix(general) else { return sentence }
+        return sentence.dropLast(general.count) + own
+    }
+
+    /// What a sentence of the library ends with, and what it ends with here.
+    private static func advice(for error: any Error) -> (general: String, own: String)? {
+        switch error {
+        case AnsweringError.promptTooLong(_, let tokens, _, let positions) where tokens <= positions:
+            (
+                "ask for at most \(positions - tokens + 1) new tokens",
+                "give --max-new-tokens \(positions - tokens + 1) or less"
+            )
+        case TrainingError.diverged:
+            (
+                "start again with a lower learning rate or a warm-up",
+                "start again with a lower --learning-rate or a --warmup"
+            )
+        case TrainingError.nothingToResume: ("start a new run", "leave out --resume to start a new run")
+        case TrainingError.otherRun:
+            ("or start a new run in another output folder", "or leave out --resume and choose another output folder")
+        case TrainingError.folderInUse:
+            (
+                "continue it, or choose another output folder",
+                "continue it with --resume, or choose another output folder"
+            )
+        case PrefixError.notAPrefix:
+            ("", " (a LoRA adapter is given with --lora, a bottleneck adapter with --adapter)")
+        case PrefixError.notAnInfix: ("", "; train one with --method infix")
+        case PrefixError.notBottleneckAdapters: ("", "; train them with --method adapter")
+        case PrefixError.architectureNeeded: ("", " with --model")
+        case ExperimentError.notOurFolder: ("", " with --output")
+        case ExperimentError.otherExperiment:
+            ("choose another folder, or remove it", "choose another folder with --output, or remove it")
+        case is TensorError:
+            (
+                TensorError.remedies,
+                "give a smaller --batch-size or --tokens-per-pass, --recompute layer or --precision int8, or make more memory "
+                    + "free"
+            )
+        default: nil
+        }
+    }
+}
