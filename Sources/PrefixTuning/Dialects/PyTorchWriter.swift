@@ -32,7 +32,7 @@ struct PyTorchWriter {
         guard size < limit else {
             throw CheckpointError.cannotWrite(
                 file: url.path,
-                reason: "\(size) bytes are more than such an archive holds; write --to prefixtune instead")
+                reason: "\(size) bytes are more than such an archive holds; choose another form")
         }
         var entries: [(name: String, bytes: [UInt8])] = [
             ("data.pkl", writer.pickle), ("byteorder", Array("little".utf8)),

@@ -112,7 +112,7 @@ import Testing
             let url = folder.appendingPathComponent("large.pt")
             let error = failure(CheckpointError.self) { try PyTorchWriter.write(value, to: url, limit: 1_600) }
             #expect(
-                error?.description.contains(" bytes are more than such an archive holds; write --to prefixtune") == true
+                error?.description.contains(" bytes are more than such an archive holds; choose another form") == true
             )
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
             try PyTorchWriter.write(value, to: url, limit: 3_000)
