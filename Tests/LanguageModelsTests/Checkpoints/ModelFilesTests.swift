@@ -71,7 +71,9 @@ import Tokenizers
         let settings = try files.settings
         let again = try ModelConfigurationFile.read(ConfigurationReader(settings.contents, file: "again"))
         #expect(try again.fileContents == files.configuration.fileContents)
-        #expect(throws: CheckpointError.self) { _ = try inMemory { $0["n_head"] = .number(0) }.configuration }
+        #expect(throws: CheckpointError.self) {
+            _ = try inMemory { $0["num_attention_heads"] = .number(0) }.configuration
+        }
         let error = #expect(throws: CheckpointError.self) {
             _ = try inMemory { $0["model_type"] = .text("mamba") }.configuration
         }
