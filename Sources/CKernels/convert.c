@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-// The loader picks one of the versions: glibc's can.
-#if defined(__x86_64__) && defined(__GLIBC__)
+// The loader picks one of the versions: glibc's can, but not under the thread sanitizer (see vector.h).
+#if defined(__x86_64__) && defined(__GLIBC__) && !__has_feature(thread_sanitizer)
 #define PTK_CLONES __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
 #else
 #define PTK_CLONES

@@ -15,12 +15,7 @@ int ptk_threads(void) { return omp_get_max_threads(); }
 
 // The thread sanitizer does not see what libgomp orders, as libgomp is not built with it: what the calling thread wrote
 // before a region is there for all, and what all wrote is there for the calling thread after it.
-#if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define IS_RACE_CHECKED 1
-#endif
-#endif
-#ifdef IS_RACE_CHECKED
 extern void __tsan_acquire(void *address);
 extern void __tsan_release(void *address);
 #else

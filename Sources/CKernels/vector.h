@@ -8,8 +8,9 @@
 
 #include "include/parallel.h"
 
-/// Compiles a function once per instruction set and picks at load time. Only where the loader can do so: glibc's.
-#if defined(__x86_64__) && defined(__GLIBC__)
+/// Compiles a function once per instruction set and picks at load time. Only where the loader can do so: glibc's; and not under
+/// the thread sanitizer, which is called by what picks before it is ready.
+#if defined(__x86_64__) && defined(__GLIBC__) && !__has_feature(thread_sanitizer)
 #define DISPATCHED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define DISPATCHED
