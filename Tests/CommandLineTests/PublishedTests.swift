@@ -99,7 +99,8 @@ import Tokenizers
             (expected.without, []), (try #require(expected.with_prefix ?? expected.with_adapter), ["--prefix", place]),
         ] {
             scored += try await check(
-                answer, prompt: prompt, end: end, ["--model", "published"] + options, tokenizer: tokenizer, in: workspace)
+                answer, prompt: prompt, end: end, ["--model", "published"] + options, tokenizer: tokenizer,
+                in: workspace)
         }
         #expect(scored >= 6, "most tokens of an answer can be scored")
     }
@@ -120,7 +121,8 @@ import Tokenizers
         for prefix in [prefix, "run"] {
             let score = try line(
                 Score.self,
-                await run(["score", "--model", "published", "--prefix", prefix, "--data", "texts.jsonl"], in: workspace))
+                await run(
+                    ["score", "--model", "published", "--prefix", prefix, "--data", "texts.jsonl"], in: workspace))
             losses.append(-score.logprobs.reduce(0, +))
         }
         #expect(losses[1] < 0.8 * losses[0], "\(losses)")
