@@ -33,12 +33,12 @@ import Testing
     @Test("without rates of its own a row has the paper's for the task")
     func paper() throws {
         let settings = try Self.settings("table1")
-        let (prefix, length) = try settings.method("prefix").training(.e2e)
-        #expect(prefix == TrainingSettings.paper(.e2e).0 && length == 5)
+        let row = try settings.method("prefix"), prefix = row.training(.e2e)
+        #expect(prefix == TrainingSettings.paper(.e2e).0 && row.prefix(.e2e).length == 5)
         #expect(prefix.learningRate == 8e-5 && prefix.duration == .epochs(5) && prefix.batchSize == 10)
-        #expect(try settings.method("fine-tune").training(.webnlg).0.learningRate == 1e-5)
-        #expect(try settings.method("adapter-0.1%").training(.webnlg).0.duration == .epochs(10))
-        #expect(try settings.method("adapter-3%").training(.webnlg).0.duration == .epochs(5))
+        #expect(try settings.method("fine-tune").training(.webnlg).learningRate == 1e-5)
+        #expect(try settings.method("adapter-0.1%").training(.webnlg).duration == .epochs(10))
+        #expect(try settings.method("adapter-3%").training(.webnlg).duration == .epochs(5))
     }
 
     @Test("later layers lie over earlier ones, key by key")
@@ -49,7 +49,7 @@ import Testing
         let settings = try Self.settings(
             "table1", files: [file], "methods.prefix.steps=9", "methods.adapter-0.1%.steps=8", "rows=[\"prefix\"]")
         #expect(settings.seeds == [1, 2] && settings.rows == ["prefix"])
-        var expected = MethodRow(.prefix)
+        var expected = MethodSettings(.prefix)
         (expected.steps, expected.learningRate) = (9, 0.5)
         #expect(try settings.method("prefix") == expected)
         #expect(try settings.method("top-2").layers == 2 && settings.method("adapter-0.1%").steps == 8)
@@ -65,11 +65,57 @@ import Testing
             ("rows=[\"best\"]", "the row \"best\" is not among the methods"),
             ("methods.mine.steps=3", "methods.mine.method: it is missing"),
             ("methods.prefix.method=magic", "methods.prefix.method"),
+            (
+                "methods.prefix.rank=2",
+                "methods.prefix: the setting rank has no meaning with the method prefix; leave it out"
+            ),
+            ("methods.prefix.initialization=magic", "methods.prefix.initialization: it is \"magic\", but random, "),
             ("stepsBySize.prefix=[1]", "stepsBySize.prefix: one number of steps for each of sizes is needed"),
         ])
     func refusals(assignment: String, message: String) throws {
         let error = failure(ExperimentError.self) { _ = try Self.settings("table1", assignment) }
         #expect(error?.description.contains(message) == true, "\(error?.description ?? "no error")")
+    }
+
+    @Test("a row has every setting that training has")
+    func everySetting() throws {
+        let settings = try Self.settings(
+            "table1", "methods.prefix.schedule=cosine", "methods.prefix.clip=0",
+            "methods.prefix.attentions=[\"cross\"]",
+            "methods.prefix.initialization=words:table: to text", "tooLong=fail", "methods.lora.dora=true",
+            "methods.adapter-3%.placement=sublayers")
+        let prefix = try settings.method("prefix")
+        #expect(prefix.training(.e2e).schedule == .cosine && prefix.training(.e2e).optimizer.clip == 0)
+        #expect(prefix.prefix(.e2e).initialization == .words("table: to text"))
+        #expect(prefix.prefix(.e2e).attentions == [.cross])
+        #expect(settings.format(of: .e2e).overflow == .fail)
+        #expect(try settings.method("lora").dora == true && settings.method("adapter-3%").placement == .sublayers)
+        #expect(try Self.settings("table1").format(of: .e2e).overflow == .skip)
+    }
+
+    @Test("settings and results written before there were more keys are read, and mean the same")
+    func recorded() throws {
+        let results = Fixtures.goldens.deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("Experiments/results")
+        func same(_ value: some Encodable, _ data: Data, at path: [String]) throws -> Bool {
+            let object = { (data: Data) in try JSONSerialization.jsonObject(with: data) as? NSDictionary }
+            let recorded = path.reduce(try object(data)) { $0?[$1] as? NSDictionary }
+            return try object(JSONEncoder().encode(value)) == recorded
+        }
+        let folders = try FileManager.default.contentsOfDirectory(at: results, includingPropertiesForKeys: nil)
+            .map { $0.appendingPathComponent("experiment.json") }
+            .filter { FileManager.default.fileExists(atPath: $0.path) }
+        #expect(folders.count > 5)
+        for file in folders {
+            let data = try Data(contentsOf: file)
+            let identity = try JSONDecoder().decode(ExperimentFolder.Identity.self, from: data)
+            #expect(try same(identity.settings, data, at: ["settings"]), "\(file.path)")
+            try identity.settings.validate()
+            let file = file.deletingLastPathComponent().appendingPathComponent("results.json")
+            for result in try JSONDecoder().decode([RunResult].self, from: Data(contentsOf: file)) {
+                try result.plan.method.validate()
+            }
+        }
     }
 
     @Test("adapters by share: at GPT-2 medium 0.1% give the paper's width")
@@ -80,7 +126,7 @@ import Testing
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         try medium.fileContents.write(to: folder.appendingPathComponent("config.json"))
-        let base = try ExperimentBase(folder: folder)
+        let base = try BaseModel(folder: folder)
         #expect(base.bottleneck(share: 0.001) == 6 && base.bottleneck(share: 0.0313) == 224)
     }
 }

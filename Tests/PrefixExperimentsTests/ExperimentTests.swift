@@ -23,7 +23,7 @@ import Testing
         let settings = try ExperimentSettings.settings(
             for: name, suitsEmbeddedModel: true, assignments: small + rows + assignments)
         return try Experiment(
-            name, base: ExperimentBase(folder: EmbeddedModel.folder(), name: "embedded"), data: [.embedded()],
+            name, base: BaseModel(folder: EmbeddedModel.folder(), name: "embedded"), data: [.embedded()],
             settings: settings, output: folder, jobs: jobs)
     }
 

@@ -25,7 +25,7 @@ extension Experiment {
         var rates: [String: (step: Double, answer: Double)] = [:]
         return try runs.map { plan in
             let data = try dataSet(plan)
-            if !plan.method.leavesModel { base.release() }
+            if !plan.method.method.leavesModel { base.release() }
             let run = try RunTraining(plan, data: data, base: base, settings: settings, passTape: Tape())
             let key = "\(plan.dataSet) \(plan.row)"
             let rate = try rates[key] ?? measure(run, data)

@@ -10,7 +10,7 @@ import Tensors
 /// killed goes on where it was.
 ///
 /// ```swift
-/// let base = try await ExperimentBase(folder: EmbeddedModel.folder(), name: "embedded")
+/// let base = try await BaseModel(folder: EmbeddedModel.folder(), name: "embedded")
 /// let settings = try ExperimentSettings.settings(for: "table1", suitsEmbeddedModel: true)
 /// let experiment = try await Experiment("table1", base: base, data: [.embedded()], settings: settings, output: folder)
 /// try await experiment.run()
@@ -36,7 +36,7 @@ import Tensors
     /// All runs, in order.
     public let runs: [RunPlan]
     let study: any Study
-    let base: ExperimentBase
+    let base: BaseModel
     let data: [ExperimentDataSet]
     let settings: ExperimentSettings
     private let jobs: Int
@@ -51,7 +51,7 @@ import Tensors
     ///     half of the free memory.
     /// - Throws: ``ExperimentError``.
     public init(
-        _ name: String, base: ExperimentBase, data: [ExperimentDataSet], settings: ExperimentSettings, output: URL,
+        _ name: String, base: BaseModel, data: [ExperimentDataSet], settings: ExperimentSettings, output: URL,
         jobs: Int? = 1
     ) throws {
         study = try Studies.named(name)
@@ -122,7 +122,7 @@ import Tensors
     private func train(
         _ plans: [RunPlan], _ clock: inout ExperimentClock, _ report: (Event) -> Void, _ shouldStop: () -> Bool
     ) throws -> [RunTraining]? {
-        if study.measuresMemory || plans.contains(where: { !$0.method.leavesModel }) { base.release() }
+        if study.measuresMemory || plans.contains(where: { !$0.method.method.leavesModel }) { base.release() }
         if study.measuresMemory { ProcessMemory.resetPeak() }
         let tape = Tape()
         let runs = try plans.map { plan in
@@ -220,10 +220,10 @@ import Tensors
     }
 }
 
-extension ExperimentBase {
+extension BaseModel {
     /// What training a run needs beside the model and the activations, in bytes: values, gradients, two moments and the
     /// best values, four bytes each.
-    nonisolated func trainingMemory(of row: MethodRow) -> Int {
+    nonisolated func trainingMemory(of row: MethodSettings) -> Int {
         let shape = configuration.shape, length = row.length ?? 10
         let width = row.method == .prefix ? shape.prefixRowWidth : shape.width
         let hidden = row.hiddenWidth ?? 512

@@ -21,7 +21,7 @@ struct ExperimentClock {
     /// Examples read in training, and sources answered (an answer takes about as long as three examples).
     private static func work(_ plan: RunPlan, settings: ExperimentSettings, data: [ExperimentDataSet]) -> Double {
         guard let data = data.first(where: { $0.name == plan.dataSet }) else { return 0 }
-        let (training, _) = plan.method.training(data.task)
+        let training = plan.method.training(data.task)
         let examples = plan.subset?.size ?? data.train.count
         let read =
             switch training.duration {

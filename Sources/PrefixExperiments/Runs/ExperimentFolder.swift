@@ -93,7 +93,7 @@ struct ExperimentFolder {
         let lines = try texts.flatMap { try encoder.encode(Line(text: $0)) + [UInt8(ascii: "\n")] }
         try AtomicFile.write(lines, to: folder.appendingPathComponent("texts.jsonl"))
         // Whole models would fill the disk.
-        if result.failure == nil, result.plan.method.method != .fineTune, result.plan.method.method != .topLayers {
+        if result.failure == nil, !result.plan.method.method.trainsWeights {
             try method.write(to: folder.appendingPathComponent("adapter"))
         }
         try AtomicFile.write(Self.encoded(result), to: folder.appendingPathComponent("result.json"))

@@ -90,7 +90,7 @@ extension ExperimentSettings {
         try check(object.keys.sorted(), CodingKeys.allCases.map(\.stringValue), "")
         for (name, row) in object["methods"] as? [String: Any] ?? [:] {
             let keys = (row as? [String: Any] ?? [:]).keys.sorted()
-            try check(keys, MethodRow.CodingKeys.allCases.map(\.stringValue), "methods.\(name).")
+            try check(keys, MethodSettings.CodingKeys.allCases.map(\.stringValue), "methods.\(name).")
         }
         do {
             return try JSONDecoder().decode(Self.self, from: JSONSerialization.data(withJSONObject: object))
@@ -110,16 +110,9 @@ extension ExperimentSettings {
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case methods, rows, data, seeds, beams, maxNewTokens, maxSourceTokens, maxTargetTokens, testsValidation,
-            testSources,
-            trainExamples, validationExamples, validations, keepsBest, bootstrap, tokensPerPass, lengths, sizes,
+        case methods, rows, data, seeds, beams, maxNewTokens, maxSourceTokens, maxTargetTokens, tooLong,
+            testsValidation, testSources, trainExamples, validationExamples, validations, keepsBest, bootstrap,
+            tokensPerPass, lengths, sizes,
             subsets, validationShare, stepsBySize, shares, initializations
-    }
-}
-
-extension MethodRow {
-    enum CodingKeys: String, CodingKey, CaseIterable {
-        case method, length, hiddenWidth, words, wordsBeforeSource, layers, embeddings, bottleneck, share, rank, alpha,
-            modelDropout, learningRate, epochs, steps, batchSize, warmup, layerDecay, reduction
     }
 }

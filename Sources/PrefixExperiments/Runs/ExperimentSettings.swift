@@ -8,7 +8,7 @@ import TextMetrics
 /// over each other, key by key; what an experiment was run with stands whole in its `experiment.json`.
 public struct ExperimentSettings: Codable, Equatable, Sendable {
     /// The methods by the names of their rows.
-    public var methods: [String: MethodRow]
+    public var methods: [String: MethodSettings]
     /// The rows of the table, in order: names in ``methods``.
     public var rows: [String]
     /// The data sets.
@@ -23,6 +23,8 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
     public var maxSourceTokens: Int
     /// The most tokens of a target that are trained on; what is longer is cut, as with ``maxSourceTokens``.
     public var maxTargetTokens: Int
+    /// What becomes of training examples that do not fit the model: they are left out unless it says otherwise.
+    public var tooLong: TaskFormat.Overflow?
     /// Whether the validation set is answered in place of the test set: to choose rates and lengths by.
     public var testsValidation: Bool
     /// About how many sources of a test set are answered; 0 for all.
@@ -57,11 +59,11 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
     /// The rows with their methods.
     ///
     /// - Throws: ``ExperimentError/unknownRow(name:known:)``.
-    func rowsWithMethods() throws -> [(name: String, row: MethodRow)] {
+    func rowsWithMethods() throws -> [(name: String, row: MethodSettings)] {
         try rows.map { ($0, try method($0)) }
     }
 
-    func method(_ name: String) throws -> MethodRow {
+    func method(_ name: String) throws -> MethodSettings {
         guard let row = methods[name] else {
             throw ExperimentError.unknownRow(name: name, known: methods.keys.sorted())
         }
@@ -91,6 +93,9 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
         try check(
             lengths.allSatisfy { (1...1 << 20).contains($0) }, "lengths", "a list of numbers from 1 to \(1 << 20)")
         for (name, row) in methods {
+            do { try row.validate() } catch let error as TrainingError {
+                throw ExperimentError.badSettings(source: "methods.\(name)", problem: error.description)
+            }
             try check(
                 row.share.map { $0 > 0 && $0 <= 1 } ?? true, "methods.\(name).share", "a number above 0, up to 1")
             for (key, value) in [

@@ -19,7 +19,7 @@ public struct RunPlan: Codable, Equatable, Sendable {
     /// The data set's name.
     public var dataSet: String
     /// The method.
-    public var method: MethodRow
+    public var method: MethodSettings
     /// Which examples; nil for all.
     public var subset: Subset?
     /// What varies within a row: a length, a size, a part of the data.

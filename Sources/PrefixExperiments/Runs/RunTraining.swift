@@ -23,14 +23,13 @@ import Tensors
     ///
     /// - Throws: What the method, the tokenizing or the trainer throws.
     init(
-        _ plan: RunPlan, data: ExperimentDataSet, base: ExperimentBase, settings: ExperimentSettings, passTape: Tape
+        _ plan: RunPlan, data: ExperimentDataSet, base: BaseModel, settings: ExperimentSettings, passTape: Tape
     ) throws {
         self.plan = plan
-        var (training, length) = plan.method.training(data.task)
+        var training = plan.method.training(data.task)
         training.seed = plan.seed
-        training.tokensPerPass = settings.tokensPerPass
-        let method = try plan.method.method(
-            base, task: data.task, defaultLength: length, seed: plan.seed, passTape: passTape)
+        training.tokensPerPass = plan.method.tokensPerPass ?? settings.tokensPerPass
+        let method = try plan.method.method(on: base, task: data.task, seed: plan.seed, passTape: passTape)
         self.method = method
         let chosen = try data.training(plan.subset)
         let format = settings.format(of: data.task)
@@ -108,17 +107,26 @@ extension ExperimentDataSet {
 }
 
 extension ExperimentSettings {
-    /// A task's format, with the limits of the settings; examples that do not fit are left out of training.
+    /// A task's format, with the limits of the settings; examples that do not fit are left out of training unless they say
+    /// otherwise.
     func format(of task: TaskKind) -> TaskFormat {
         var format = task.format
         if maxSourceTokens > 0 { format.sourceLimit = maxSourceTokens }
         if maxTargetTokens > 0 { format.targetLimit = maxTargetTokens }
-        format.overflow = .skip
+        format.overflow = tooLong ?? .skip
         return format
     }
 }
 
-extension MethodRow {
+extension MethodSettings {
+    /// Whether many runs can be trained in the same passes: masks of dropout inside the model are of a whole pass.
+    func joins(on task: TaskKind) -> Bool {
+        guard method.leavesModel else { return false }
+        guard method == .prefix else { return true }
+        let prefix = prefix(task)
+        return prefix.modelDropout == 0 && prefix.attentionDropout == 0
+    }
+
     /// What stands before every source as text.
     var textBeforeSource: String? { wordsBeforeSource == true ? words : nil }
 }

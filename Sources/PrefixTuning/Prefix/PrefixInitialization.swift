@@ -4,7 +4,7 @@ import Tensors
 import Tokenizers
 
 /// Where the values of a prefix come from before training.
-public enum PrefixInitialization: Codable, Equatable, Sendable {
+public enum PrefixInitialization: Equatable, Sendable {
     /// Random, in the authors' distributions.
     case random
     /// The activations of the frozen model on some words, tokenized with a leading space as in the authors' code.
@@ -51,5 +51,44 @@ public enum PrefixInitialization: Codable, Equatable, Sendable {
         }
         try PrefixError.requireRows(of: model, for: tokens)
         return model.keyValues(of: tokens)
+    }
+}
+
+extension PrefixInitialization: Codable {
+    /// Of `random`, `words:TEXT`, `file:TEXTFILE` or `adapter:FOLDER`, as on the command line.
+    package init?(_ text: String) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        // Absolute, and without a look at the disk: what is read from a file equals what was written into it.
+        func path(_ text: String) -> URL { URL(filePath: text, directoryHint: .notDirectory).absoluteURL }
+        switch (parts[0], parts.count == 2 && parts[1] != "" ? parts[1] : nil) {
+        case ("random", nil) where parts.count == 1: self = .random
+        case ("words", let words?): self = .words(words)
+        case ("file", let file?): self = .file(path(file))
+        case ("adapter", let folder?): self = .adapter(path(folder))
+        default: return nil
+        }
+    }
+
+    /// From a text of the same forms.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer(), text = try container.decode(String.self)
+        guard let value = Self(text) else {
+            throw DecodingError.dataCorruptedError(
+                in: container,
+                debugDescription: "it is \"\(text)\", but random, words:TEXT, file:TEXTFILE or adapter:FOLDER is needed"
+            )
+        }
+        self = value
+    }
+
+    /// As such a text.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .random: try container.encode("random")
+        case .words(let words): try container.encode("words:" + words)
+        case .file(let file): try container.encode("file:" + file.path)
+        case .adapter(let folder): try container.encode("adapter:" + folder.path)
+        }
     }
 }

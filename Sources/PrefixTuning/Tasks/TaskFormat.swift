@@ -16,7 +16,7 @@ public struct TaskFormat: Equatable, Sendable {
     }
 
     /// What to do with an example that is longer than the limit.
-    public enum Overflow: String, CaseIterable, Sendable {
+    public enum Overflow: String, CaseIterable, Codable, Sendable {
         /// Throw ``DataError/tooLong(_:tokens:limit:)``.
         case fail
         /// Leave the example out.

@@ -9,6 +9,10 @@ public enum TrainingError: Error, Equatable {
         step: Int, loss: Double, gradientNorm: Double, learningRate: Double, hasCheckpoint: Bool = false)
     /// A setting has no meaning.
     case badSetting(name: String, value: String, needed: String)
+    /// A setting, by its key, means nothing to the method.
+    case meaningless(setting: String, method: String)
+    /// The method starts from random values, or from words where it can, and something else was asked for.
+    case randomStart(method: String, orWords: Bool)
     /// There is nothing to resume from.
     case nothingToResume(folder: String)
     /// The saved state belongs to another run.
@@ -43,6 +47,10 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
                 + "start again with a lower learning rate or a warm-up"
         case .badSetting(let name, let value, let needed):
             "\(name) is \(value), but \(needed) is needed"
+        case .meaningless(let setting, let method):
+            "the setting \(setting) has no meaning with the method \(method); leave it out"
+        case .randomStart(let method, let orWords):
+            "the method \(method) starts from random values\(orWords ? " or words:TEXT" : ""); leave the initialization out"
         case .nothingToResume(let folder):
             "there is no training state in \(folder); start a new run"
         case .otherRun(let folder, let difference):

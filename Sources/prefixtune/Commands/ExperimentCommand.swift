@@ -106,7 +106,7 @@ struct ExperimentCommand: ComputeCommand {
 
     @Compute private func prepared(_ output: URL) async throws -> Experiment {
         let folder = try await model?.located(quiet: common.quiet)
-        let base = try ExperimentBase(
+        let base = try BaseModel(
             folder: folder ?? EmbeddedModel.folder(), name: model?.title ?? "the embedded model",
             precision: precision)
         var chosen = try ExperimentSettings.settings(

@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import Hub
 import LanguageModels
-import PrefixExperiments
 import PrefixTuning
 import Tensors
 
@@ -27,7 +26,7 @@ struct Train: ComputeCommand {
     @Option(help: "Format and defaults: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
         .jsonl
     @Option(help: "The folder to write to.") var output: URL
-    @Option(help: "What is trained.") var method = MethodOptions.Method.prefix
+    @Option(help: "What is trained.") var method = MethodSettings.Kind.prefix
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @OptionGroup(title: "Prefix") var prefix: PrefixOptions
     @OptionGroup(title: "Other methods") var others: MethodOptions
@@ -37,32 +36,33 @@ struct Train: ComputeCommand {
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {
-        try others.validate(method, prefix, precision)
+        try MethodOptions.validate(settings(startingFrom: prefix.initialization?.named), precision)
         var inputs = (data + validation).map(Optional.some)
         if case .value(.file(let text))? = prefix.initialization { inputs.append(InputFile(argument: text.path)) }
         try InputFile.validate(inputs)
+    }
+
+    /// What is trained, and how.
+    private func settings(startingFrom initialization: PrefixInitialization?) -> MethodSettings {
+        var settings = MethodSettings(method)
+        prefix.fill(&settings)
+        others.fill(&settings)
+        training.fill(&settings)
+        settings.initialization = initialization
+        return settings
     }
 
     @Compute func compute() async throws {
         Interrupt.outliveReaders()
         try ResultOutput.check(
             ["--output": output], against: ["--model": [model.file], "--init": [prefix.initialization?.file]])
-        let (paper, length) = TrainingSettings.paper(task, others.known(method))
-        let settings = training.settings(over: paper)
         let lock = try TrainingRun.claim(output, resumes: resume)
         let folder = try await model.located(quiet: common.quiet)
-        let initialization = try await prefix.initialization?.located(quiet: common.quiet)
-        let tuned: any TuningMethod
-        if method == .prefix {
-            tuned = try PrefixMethod(
-                model: LanguageModel.load(folder, for: .tuning, precision: precision, name: model.description),
-                settings: prefix.settings(task: task, defaultLength: length, initialization: initialization),
-                seed: settings.seed)
-        } else {
-            tuned = try others.method(
-                method, folder: folder, name: model.description, precision: precision, prefix: prefix,
-                defaultLength: length, seed: settings.seed)
-        }
+        let method = settings(startingFrom: try await prefix.initialization?.located(quiet: common.quiet))
+        let settings = training.training(method, task)
+        let tuned = try method.method(
+            on: BaseModel(folder: folder, name: model.description, precision: precision), task: task,
+            seed: settings.seed)
         let examples = try training.tokenize(
             task.readForTraining(data.map(\.url)), format: limits.format(of: task), for: tuned)
         let held = try training.tokenize(

@@ -54,20 +54,28 @@ struct PrefixOptions: ParsableArguments {
         init?(argument: String) {
             let parts = argument.split(separator: ":", maxSplits: 1).map(String.init)
             switch (parts.first, parts.count == 2 ? parts[1] : nil) {
-            case ("random", nil): self = .value(.random)
-            case ("words", let text?): self = .value(.words(text))
             case ("file", let path?):
                 guard let file = InputFile(argument: path) else { return nil }
                 self = .value(.file(file.url))
             case ("adapter", let path?):
                 guard let reference = ModelReference(argument: path) else { return nil }
                 self = .adapter(reference)
-            default: return nil
+            default:
+                guard let value = PrefixInitialization(argument) else { return nil }
+                self = .value(value)
             }
         }
 
         /// The adapter's folder, where it is local.
         var file: URL? { if case .adapter(let reference) = self { reference.file } else { nil } }
+
+        /// With the adapter's folder as it is named: to be looked at, not to be read.
+        var named: PrefixInitialization {
+            switch self {
+            case .value(let value): value
+            case .adapter(let reference): .adapter(URL(fileURLWithPath: reference.description))
+            }
+        }
 
         /// With the adapter's folder, fetched where it is not here yet.
         func located(quiet: Bool) async throws -> PrefixInitialization {
@@ -76,12 +84,6 @@ struct PrefixOptions: ParsableArguments {
             case .adapter(let reference): .adapter(try await reference.located(quiet: quiet))
             }
         }
-    }
-
-    /// Whether any of these options was given that say what a prefix is.
-    var isSet: Bool {
-        prefixLength != nil || reparametrization != nil || initialization != nil || prefixDropout != nil
-            || !attentions.isEmpty || textAtZero || textAfterPrefix
     }
 
     func validate() throws {
@@ -99,22 +101,15 @@ struct PrefixOptions: ParsableArguments {
         }
     }
 
-    func settings(
-        task: TaskKind, defaultLength: Int, initialization: PrefixInitialization?
-    ) -> PrefixMethod.Settings {
-        var settings = PrefixMethod.Settings()
-        if let initialization { settings.initialization = initialization }
-        settings.length = prefixLength ?? (settings.initialization == .random ? defaultLength : nil)
-        if task == .xsum { settings.hiddenWidth = 800 }
-        if let reparametrization { settings.hiddenWidth = reparametrization.value }
-        settings.dropout = prefixDropout ?? 0
-        // The authors' BART code trains with the model's own dropout, their GPT-2 code without.
-        settings.modelDropout = modelDropout ?? (task == .xsum ? 0.1 : 0)
-        settings.attentionDropout = attentionDropout ?? 0
-        if !attentions.isEmpty { settings.attentions = AttentionKind.allCases.filter(attentions.contains) }
-        if textAtZero { settings.textPosition = .zero }
-        if textAfterPrefix { settings.textPosition = .afterPrefix }
-        return settings
+    /// Puts what was given into a method's settings, but for the initialization.
+    func fill(_ settings: inout MethodSettings) {
+        settings.length = prefixLength
+        settings.hiddenWidth = reparametrization.map { $0.value ?? 0 }
+        settings.prefixDropout = prefixDropout
+        settings.modelDropout = modelDropout
+        settings.attentionDropout = attentionDropout
+        settings.attentions = attentions.isEmpty ? nil : attentions
+        settings.textPosition = textAtZero ? .zero : textAfterPrefix ? .afterPrefix : nil
     }
 }
 

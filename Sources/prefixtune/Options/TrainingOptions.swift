@@ -41,22 +41,27 @@ struct TrainingOptions: ParsableArguments {
         }
     }
 
-    func settings(over paper: TrainingSettings) -> TrainingSettings {
-        var settings = paper
-        if let epochs { settings.duration = .epochs(epochs) }
-        if let steps { settings.duration = .steps(steps) }
-        settings.batchSize = batchSize ?? settings.batchSize
-        settings.learningRate = learningRate ?? settings.learningRate
-        settings.layerDecay = layerDecay ?? settings.layerDecay
-        settings.schedule = schedule ?? settings.schedule
-        settings.warmupSteps = warmup ?? settings.warmupSteps
-        settings.optimizer.weightDecay = weightDecay ?? settings.optimizer.weightDecay
-        settings.optimizer.clip = clip ?? settings.optimizer.clip
-        settings.reduction = lossReduction ?? settings.reduction
+    /// Puts what was given into a method's settings.
+    func fill(_ settings: inout MethodSettings) {
+        settings.epochs = epochs
+        settings.steps = steps
+        settings.batchSize = batchSize
+        settings.learningRate = learningRate
+        settings.layerDecay = layerDecay
+        settings.schedule = schedule
+        settings.warmup = warmup
+        settings.weightDecay = weightDecay
+        settings.clip = clip
+        settings.reduction = lossReduction
+        settings.shuffles = noShuffle ? false : nil
+        settings.recompute = recompute
+        settings.tokensPerPass = tokensPerPass
+    }
+
+    /// Training by a method, with what is of the run rather than of the method: its seed, and how often it saves and validates.
+    func training(_ method: MethodSettings, _ task: TaskKind) -> TrainingSettings {
+        var settings = method.training(task)
         settings.seed = seed ?? settings.seed
-        settings.shuffles = !noShuffle
-        settings.recomputation = recompute ?? settings.recomputation
-        settings.tokensPerPass = tokensPerPass ?? settings.tokensPerPass
         settings.saveEvery = saveEvery ?? settings.saveEvery
         settings.validateEvery = validateEvery ?? settings.validateEvery
         return settings

@@ -1,11 +1,10 @@
 import Foundation
 import LanguageModels
-import PrefixTuning
 import Tensors
 
-/// The base model of an experiment: a folder, and the model itself once a run asks for it.
-@Compute public final class ExperimentBase {
-    /// The model's folder.
+/// The model that methods adapt: a folder, and the frozen model itself once a method asks for it.
+@Compute public final class BaseModel {
+    /// The folder of the model.
     public let folder: URL
     /// What the model is called.
     public nonisolated let name: String
@@ -27,7 +26,7 @@ import Tensors
         configuration = try modelFiles(at: folder).configuration
     }
 
-    /// The frozen model, the same one for all runs.
+    /// The frozen model, the same one for all methods.
     public func model() throws -> LanguageModel {
         if let loaded { return loaded }
         let model = try LanguageModel.load(folder, for: .tuning, precision: precision, name: name)
@@ -36,21 +35,21 @@ import Tensors
     }
 
     /// Of the weights; loads the model the first time.
-    func digest() throws -> Digest? {
+    package func digest() throws -> Digest? {
         if let known { return known }
         known = try model().digest
         return known
     }
 
     /// Lets the frozen model go: the next run measures memory, or trains weights of its own.
-    func release() {
+    package func release() {
         loaded = nil
         Compute.releaseFreeMemory()
     }
 
     /// The width b that makes one adapter per block a share of the model's parameters: L (2db + b + 3d) values in all
     /// (Lin et al. 2020). With GPT-2 medium, 0.1% give the paper's 6.
-    nonisolated func bottleneck(share: Double) -> Int {
+    package nonisolated func bottleneck(share: Double) -> Int {
         let width = Double(configuration.shape.width), layers = Double(configuration.shape.layerCount)
         let perLayer = share * Double(configuration.parameterCount) / layers
         return max(1, Int(((perLayer - 3 * width) / (2 * width + 1)).rounded()))

@@ -1,0 +1,96 @@
+import LanguageModels
+import Tensors
+
+extension MethodSettings {
+    /// The method, ready to be trained.
+    ///
+    /// - Parameters:
+    ///   - base: The model that it adapts; many methods that leave it as it is share the one that it loads.
+    ///   - task: What it is trained on: the authors' prefixes for summaries are longer, wider inside, and trained with dropout.
+    ///   - seed: Fixes random initial values.
+    ///   - passTape: What runs that are trained together record on.
+    /// - Throws: What the method throws for settings that do not fit the model.
+    @Compute public func method(
+        on base: BaseModel, task: TaskKind, seed: UInt64, passTape: Tape = Tape()
+    ) throws -> any TuningMethod {
+        switch method {
+        case .prefix:
+            return try PrefixMethod(model: base.model(), settings: prefix(task), seed: seed, passTape: passTape)
+        case .promptTuning: return try softPrompt(.prompt, base, task, seed, passTape)
+        case .pTuning: return try softPrompt(.encoder, base, task, seed, passTape)
+        case .embeddingOnly: return try softPrompt(.embeddingOnly, base, task, seed, passTape)
+        case .infix:
+            var settings = InfixMethod.Settings()
+            settings.length = length(task) ?? settings.length
+            if let hiddenWidth { settings.hiddenWidth = hiddenWidth == 0 ? nil : hiddenWidth }
+            settings.dropout = prefixDropout ?? settings.dropout
+            return try InfixMethod(model: base.model(), settings: settings, seed: seed, passTape: passTape)
+        case .fineTune: return try fineTuning(.all, base)
+        case .topLayers: return try fineTuning(.topLayers(layers ?? 2, embeddings: embeddings ?? false), base)
+        case .adapter:
+            var settings = BottleneckMethod.Settings()
+            settings.bottleneck = bottleneck ?? share.map { base.bottleneck(share: $0) } ?? settings.bottleneck
+            settings.placement = placement ?? settings.placement
+            settings.modelDropout = modelDropout
+            settings.attentionDropout = attentionDropout
+            return try BottleneckMethod(
+                folder: base.folder, settings: settings, precision: base.precision, modelName: base.name, seed: seed)
+        case .lora:
+            return try LowRankMethod(
+                folder: base.folder, settings: lowRank, precision: base.precision, modelName: base.name, seed: seed)
+        }
+    }
+
+    /// What a prefix is; of any other method nothing is said.
+    package func prefix(_ task: TaskKind) -> PrefixMethod.Settings {
+        var settings = PrefixMethod.Settings()
+        settings.initialization = start
+        settings.length = length(task)
+        if task == .xsum { settings.hiddenWidth = 800 }
+        if let hiddenWidth { settings.hiddenWidth = hiddenWidth == 0 ? nil : hiddenWidth }
+        settings.dropout = prefixDropout ?? settings.dropout
+        // The authors' BART code trains with the model's own dropout, their GPT-2 code without.
+        settings.modelDropout = modelDropout ?? (task == .xsum ? 0.1 : 0)
+        settings.attentionDropout = attentionDropout ?? settings.attentionDropout
+        settings.attentions = attentions.map { given in AttentionKind.allCases.filter(given.contains) }
+        settings.textPosition = textPosition
+        return settings
+    }
+
+    private var start: PrefixInitialization { initialization ?? words.map { .words($0) } ?? .random }
+
+    /// Positions; nil where what they start from says how many.
+    private func length(_ task: TaskKind) -> Int? {
+        length ?? (start == .random ? TrainingSettings.paper(task).prefixLength : nil)
+    }
+
+    @Compute private func softPrompt(
+        _ form: SoftPromptMethod.Form, _ base: BaseModel, _ task: TaskKind, _ seed: UInt64, _ passTape: Tape
+    ) throws -> SoftPromptMethod {
+        var settings = SoftPromptMethod.Settings(form)
+        if case .words(let words) = start { settings.words = words }
+        settings.length = length(task)
+        settings.hiddenWidth = hiddenWidth
+        return try SoftPromptMethod(model: base.model(), settings: settings, seed: seed, passTape: passTape)
+    }
+
+    @Compute private func fineTuning(_ part: FineTuning.Part, _ base: BaseModel) throws -> FineTuning {
+        try FineTuning(
+            folder: base.folder, part: part, dropout: modelDropout, attentionDropout: attentionDropout,
+            modelName: base.name)
+    }
+
+    private var lowRank: LowRankMethod.Settings {
+        var settings = LowRankMethod.Settings()
+        settings.rank = rank ?? settings.rank
+        settings.alpha = alpha ?? settings.alpha
+        settings.targets = targets ?? settings.targets
+        settings.dropout = loraDropout ?? settings.dropout
+        settings.biases = bias ?? settings.biases
+        settings.trainsMagnitudes = dora ?? settings.trainsMagnitudes
+        settings.modules = modules ?? settings.modules
+        settings.modelDropout = modelDropout
+        settings.attentionDropout = attentionDropout
+        return settings
+    }
+}

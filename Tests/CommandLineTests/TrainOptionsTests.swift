@@ -1,0 +1,45 @@
+import Foundation
+import PrefixTuning
+import Testing
+
+@testable import PrefixExperiments
+
+/// What can be said to `train` can be said in a row of an experiment.
+@Suite struct TrainOptionsTests {
+    /// The keys of a row that say what options say under other names.
+    private static let row = [
+        "prefix-length": "length", "reparametrization": "hiddenWidth", "init": "initialization",
+        "text-at-zero": "textPosition", "text-after-prefix": "textPosition", "top-layers": "layers",
+        "train-embeddings": "embeddings", "lora-rank": "rank", "lora-alpha": "alpha", "lora-targets": "targets",
+        "lora-bias": "bias", "modules-to-save": "modules", "loss-reduction": "reduction", "no-shuffle": "shuffles",
+    ]
+    /// Those of the whole experiment.
+    private static let experiment = ["seed": "seeds", "validate-every": "validations"]
+    /// What an experiment has options of its own for, or does by itself: it keeps no state of a run.
+    private static let others: Set = [
+        "model", "validation", "task", "output", "precision", "save-every", "resume", "threads", "quiet", "verbose",
+        "version", "h",
+    ]
+
+    @Test func everyOptionIsAKeyOfAnExperiment() async throws {
+        struct Help: Decodable {
+            struct Command: Decodable { var arguments: [Argument] }
+            struct Argument: Decodable { var names: [Name] }
+            struct Name: Decodable { var name: String }
+            var command: Command
+        }
+        let result = try await Tool.run(["train", "--experimental-dump-help"], in: Workspace())
+        let names = try JSONDecoder().decode(Help.self, from: Data(result.output.utf8)).command.arguments
+            .compactMap(\.names.first?.name)
+        #expect(names.count > 40)
+        let rows = Set(MethodSettings.CodingKeys.allCases.map(\.rawValue))
+        let settings = Set(ExperimentSettings.CodingKeys.allCases.map(\.rawValue))
+        for name in names where !Self.others.contains(name) {
+            let words = name.split(separator: "-").map(String.init)
+            let key = words[0] + words.dropFirst().map(\.capitalized).joined()
+            #expect(
+                rows.contains(Self.row[name] ?? key) || settings.contains(Self.experiment[name] ?? key),
+                "--\(name) is not a key of an experiment")
+        }
+    }
+}
