@@ -5,7 +5,8 @@
 //   Methods/    TuningMethod: what is trained and how it enters the frozen model. PrefixMethod is the paper's; the others
 //               are what the paper compares it with.
 //   Training/   Trainer: a step of AdamW over a TuningMethod. Run/ adds the folder: checkpoints, metrics, resuming.
-//   Tasks/      From data files to token sequences: E2E, WebNLG, DART, XSUM, and JSON lines of one's own.
+//   Tasks/      From data files to token sequences: E2E, WebNLG, DART, XSUM, and JSON lines of one's own; each a TuningTask, as a
+//               program's own ones are.
 //   Dialects/   Prefixes and adapters as other programs write them: PEFT, the authors, AdapterHub, rinna, Cartridges.
 //   Answering/  AdaptedModel: a model with its adapters, ready to answer. AnswerOptions and AnswerRun answer a task's prompts
 //               with it; a PrefixStore keeps the prefixes of many users over it. Names become folders in Hub

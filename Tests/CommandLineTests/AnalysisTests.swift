@@ -136,7 +136,7 @@ import Tokenizers
         let prefix = try Prefix(folder: workspace["prefix"], model: model.network.shape)
         let tokenizer = ExampleTokenizer(model, format: .plain, reservedPositions: prefix.length)
         let texts = try AttentionMeter.texts(
-            of: TaskKind.jsonl.read(workspace["data.jsonl"]), model: model.network, tokenizer: tokenizer,
+            of: TuningTask.jsonl.read(workspace["data.jsonl"]), model: model.network, tokenizer: tokenizer,
             predictingOnly: false)
         return try #require(try AttentionMeter(model.network, prefix: prefix).measure(texts).first)
     }

@@ -34,7 +34,7 @@ import Testing
     func paper() throws {
         let settings = try Self.settings("table1")
         let row = try settings.method("prefix"), prefix = row.training(.e2e)
-        #expect(prefix == TrainingSettings.paper(.e2e).0 && row.prefix(.e2e).length == 5)
+        #expect(prefix == TuningTask.e2e.training.prefix && row.prefix(.e2e).length == 5)
         #expect(prefix.learningRate == 8e-5 && prefix.duration == .epochs(5) && prefix.batchSize == 10)
         #expect(try settings.method("fine-tune").training(.webnlg).learningRate == 1e-5)
         #expect(try settings.method("adapter-0.1%").training(.webnlg).duration == .epochs(10))

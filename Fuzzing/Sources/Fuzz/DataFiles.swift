@@ -3,7 +3,7 @@ import Foundation
 
 func readData(_ bytes: UnsafeRawBufferPointer) throws {
     guard let first = bytes.first else { return }
-    let task = TaskKind.allCases[Int(first) % TaskKind.allCases.count]
+    let task = TuningTask.all[Int(first) % TuningTask.all.count]
     let url = fuzzFolder.appendingPathComponent("data")
     try Data(bytes.dropFirst()).write(to: url)
     for example in try task.read(url).forTraining() { precondition(example.location.line > 0) }

@@ -75,8 +75,8 @@ import TextMetrics
         defer { withExtendedLifetime(lock) {} }
         try prepareFolder()
         let model = try LanguageModel.load(base, for: .tuning, precision: settings.precision ?? .float32)
-        let train = try TaskKind.jsonl.readForTraining([EmbeddedModel.tables(.train)])
-        let validation = try TaskKind.jsonl.readForTraining([EmbeddedModel.tables(.validation)])
+        let train = try TuningTask.embedded.readForTraining([EmbeddedModel.tables(.train)])
+        let validation = try TuningTask.embedded.readForTraining([EmbeddedModel.tables(.validation)])
         var systems = [try evaluate("base model, no prefix", model, after: nil, summary: nil, fileBytes: 0)]
 
         report(.stage("prefix-tuning"))
@@ -147,11 +147,11 @@ import TextMetrics
         var options = DecodingOptions(.beam(width: settings.beams), maxNewTokens: 90)
         options.endTokens = [model.endOfText]
         func score(_ split: EmbeddedTables.Split) throws -> DemoResults.Scores {
-            let tables = try TaskKind.jsonl.read(EmbeddedModel.tables(split))
+            let tables = try TuningTask.embedded.read(EmbeddedModel.tables(split))
             let texts = try model.answers(to: tables.map(\.prompt), after: start, options: options)
-                .map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+                .map { TuningTask.embedded.text(ofAnswer: $0) }
             let scores = try EvaluationReport.evaluate(
-                predictions: texts, references: tables.map(\.references), suite: .e2e)
+                predictions: texts, references: tables.map(\.references), suite: TuningTask.embedded.suite)
             return DemoResults.Scores(
                 bleu: scores["BLEU"] ?? .nan, rougeL: scores["ROUGE-L"] ?? .nan, texts: texts)
         }

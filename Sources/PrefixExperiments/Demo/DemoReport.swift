@@ -112,8 +112,8 @@ struct DemoReport {
     /// Two tables of seen topics and one of an unseen topic, with all outputs.
     private var samples: [ReportPage.Block] {
         get throws {
-            let seen = try TaskKind.jsonl.read(EmbeddedModel.tables(.testSeen))
-            let unseen = try TaskKind.jsonl.read(EmbeddedModel.tables(.testUnseen))
+            let seen = try TuningTask.embedded.read(EmbeddedModel.tables(.testSeen))
+            let unseen = try TuningTask.embedded.read(EmbeddedModel.tables(.testUnseen))
             func card(_ title: String, _ table: Example, _ texts: [String]) -> ReportPage.Block {
                 let tones: [ReportPage.Tone] = [.gray, .blue, .vermilion]
                 return .example(

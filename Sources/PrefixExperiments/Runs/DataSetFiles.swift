@@ -1,6 +1,5 @@
 import Foundation
 import PrefixTuning
-import TextMetrics
 
 /// Where the files of a task lie in a folder of data sets.
 enum DataSetFiles {
@@ -23,28 +22,27 @@ enum DataSetFiles {
     }
 
     struct Kind: Sendable {
-        var task: TaskKind
-        var suite: EvaluationSuite
+        var task: TuningTask
         /// Names of its folder.
         var folders: [String]
         var topics: Topics?
     }
 
     private static let kinds: [(name: String, kind: Kind)] = [
-        ("e2e", Kind(task: .e2e, suite: .e2e, folders: ["e2e"])),
-        ("webnlg", Kind(task: .webnlg, suite: .webnlg, folders: ["webnlg", "webnlg2017"])),
-        ("dart", Kind(task: .dart, suite: .dart, folders: ["dart"])),
-        ("xsum", Kind(task: .xsum, suite: .xsum, folders: ["xsum", "wikinews", "summarization/wikinews"])),
+        ("e2e", Kind(task: .e2e, folders: ["e2e"])),
+        ("webnlg", Kind(task: .webnlg, folders: ["webnlg", "webnlg2017"])),
+        ("dart", Kind(task: .dart, folders: ["dart"])),
+        ("xsum", Kind(task: .xsum, folders: ["xsum", "wikinews", "summarization/wikinews"])),
         (
             "news-to-sports",
             Kind(
-                task: .xsum, suite: .xsum, folders: ["xsum", "wikinews", "summarization/wikinews"],
+                task: .xsum, folders: ["xsum", "wikinews", "summarization/wikinews"],
                 topics: .newsToSports)
         ),
         (
             "within-news",
             Kind(
-                task: .xsum, suite: .xsum, folders: ["xsum", "wikinews", "summarization/wikinews"],
+                task: .xsum, folders: ["xsum", "wikinews", "summarization/wikinews"],
                 topics: .withinNews)
         ),
     ]

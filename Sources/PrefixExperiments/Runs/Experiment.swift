@@ -213,7 +213,7 @@ import Tensors
         let report = ExperimentReport(
             study: study, identity: try identity(), planned: runs.count,
             results: StudyResults(
-                settings: settings, dataSets: data.map { ($0.name, $0.suite) }, runs: ordered,
+                settings: settings, dataSets: data.map { ($0.name, $0.task.suite) }, runs: ordered,
                 modelParameters: base.configuration.parameterCount),
             data: data, threads: Compute.threads)
         try folder.write(report.page(texts: { try folder.texts(of: $0) }))

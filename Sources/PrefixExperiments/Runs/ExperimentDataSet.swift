@@ -1,4 +1,5 @@
 import Foundation
+import LanguageModels
 import PrefixTuning
 import TextMetrics
 
@@ -6,16 +7,23 @@ import TextMetrics
 public struct ExperimentDataSet: Sendable {
     /// Its name in tables: "embedded", "e2e", …
     public var name: String
-    /// How prompts and completions are joined.
-    public var task: TaskKind
-    /// Which scores, and how texts are made comparable.
-    public var suite: EvaluationSuite
+    /// How prompts and completions are joined, how sources are answered, and how answers are scored.
+    public var task: TuningTask
     /// One example per text to learn.
     public var train: [Example]
     /// The same, to compare rates and checkpoints by.
     public var validation: [Example]
     /// One example per source, with all its references.
     public var test: [Example]
+
+    /// A data set; see the properties.
+    public init(name: String, task: TuningTask, train: [Example], validation: [Example], test: [Example]) {
+        self.name = name
+        self.task = task
+        self.train = train
+        self.validation = validation
+        self.test = test
+    }
 
     /// A part of the test set that is scored by itself.
     public struct Split: Sendable, Equatable {
@@ -79,20 +87,32 @@ extension ExperimentDataSet {
     /// - Throws: ``EmbeddedModel/InstallationError`` where they are missing.
     public static func embedded() throws -> ExperimentDataSet {
         func test(_ split: EmbeddedTables.Split, isSeen: Bool) throws -> [Example] {
-            try TaskKind.jsonl.read(EmbeddedModel.tables(split)).map { example in
+            try TuningTask.embedded.read(EmbeddedModel.tables(split)).map { example in
                 var example = example
                 example.isSeen = isSeen
                 return example
             }
         }
         return ExperimentDataSet(
-            name: "embedded", task: .jsonl, suite: .e2e,
-            train: try TaskKind.jsonl.readForTraining([EmbeddedModel.tables(.train)]),
-            validation: try TaskKind.jsonl.readForTraining([EmbeddedModel.tables(.validation)]),
+            name: "embedded", task: .embedded,
+            train: try TuningTask.embedded.readForTraining([EmbeddedModel.tables(.train)]),
+            validation: try TuningTask.embedded.readForTraining([EmbeddedModel.tables(.validation)]),
             test: try test(.testSeen, isSeen: true) + test(.testUnseen, isSeen: false))
     }
 
-    /// Reads the files of a task.
+    /// Reads files of any task.
+    ///
+    /// - Parameters:
+    ///   - name: What it is called in tables.
+    ///   - test: Sources that it has several times are answered once and compared with all their references.
+    /// - Throws: ``DataError`` with file and line.
+    public init(_ name: String, task: TuningTask, train: [URL], validation: [URL], test: URL) throws {
+        self.init(
+            name: name, task: task, train: try task.readForTraining(train),
+            validation: try task.readForTraining(validation), test: try task.read(test).groupedBySource().examples)
+    }
+
+    /// Reads the files of one of the paper's data sets.
     ///
     /// - Parameters:
     ///   - name: What the data set is called; files are looked for under `folder/name*`, or in the folder itself.
@@ -103,10 +123,8 @@ extension ExperimentDataSet {
             throw ExperimentError.unknownDataSet(name: name, known: DataSetFiles.names + ["embedded"])
         }
         let files = try DataSetFiles.find(name, in: folder)
-        var data = ExperimentDataSet(
-            name: name, task: kind.task, suite: kind.suite, train: try kind.task.readForTraining([files.train]),
-            validation: try kind.task.readForTraining([files.validation]),
-            test: try kind.task.read(files.test).groupedBySource().examples)
+        var data = try ExperimentDataSet(
+            name, task: kind.task, train: [files.train], validation: [files.validation], test: files.test)
         if files.train == files.validation { data.holdOutTenth() }
         if let topics = kind.topics { data.divide(by: topics) }
         return data
@@ -130,4 +148,16 @@ extension ExperimentDataSet {
             return example
         }
     }
+}
+
+extension TuningTask {
+    /// The tables that come with the package: JSON lines that are answered and scored as the paper does it with E2E's.
+    static let embedded: TuningTask = {
+        var task = jsonl
+        task.name = "embedded"
+        task.decoding = { conventions, _ in .tableToText(forbidding: [], endTokens: conventions.endTokens) }
+        task.cleaning = { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+        task.suite = .e2e
+        return task
+    }()
 }

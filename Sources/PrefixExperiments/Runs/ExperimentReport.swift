@@ -60,7 +60,7 @@ struct ExperimentReport {
                 for split in data.splits {
                     let report = try EvaluationReport.evaluate(
                         predictions: split.indices.map { mine[$0] },
-                        references: split.indices.map { data.test[$0].references }, suite: data.suite,
+                        references: split.indices.map { data.test[$0].references }, suite: data.task.suite,
                         bootstrap: bootstrap, baseline: split.indices.map { others[$0] })
                     guard let found = report.scores.first(where: { $0.name == score }), let p = found.pValue,
                         let other = found.baseline

@@ -46,16 +46,12 @@ import Tokenizers
         let generations = try method.passTape.withoutRecording {
             try Generator(model.network).generate(prompts, after: method.start(), options: options.decoding)
         }
-        let texts = generations.map {
-            options.text(of: $0, model.tokenizer).trimmingCharacters(in: .whitespacesAndNewlines)
-        }
-        return Answers(texts: texts, cut: cut)
+        return Answers(texts: generations.map { options.text(of: $0, model.tokenizer) }, cut: cut)
     }
 
-    /// What the experiment asks for; its data of JSON lines are descriptions of tables, and searched as those are.
+    /// What the experiment asks for.
     private var changes: DecodingChanges {
         var changes = DecodingChanges()
-        if data.task == .jsonl { changes.strategy = .beam(width: 5) }
         if settings.beams > 0 { changes.strategy = settings.beams == 1 ? .greedy : .beam(width: settings.beams) }
         if settings.maxNewTokens > 0 { changes.maxNewTokens = settings.maxNewTokens }
         return changes
@@ -68,7 +64,7 @@ import Tokenizers
         try data.splits.map { split in
             let report = try EvaluationReport.evaluate(
                 predictions: split.indices.map { texts[$0] },
-                references: split.indices.map { data.test[$0].references }, suite: data.suite,
+                references: split.indices.map { data.test[$0].references }, suite: data.task.suite,
                 bootstrap: settings.bootstrap > 0 ? Bootstrap(samples: settings.bootstrap) : nil)
             return RunResult.Test(
                 split: split.name, instances: split.indices.count,

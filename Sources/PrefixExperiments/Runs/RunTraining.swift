@@ -109,7 +109,7 @@ extension ExperimentDataSet {
 extension ExperimentSettings {
     /// A task's format, with the limits of the settings; examples that do not fit are left out of training unless they say
     /// otherwise.
-    func format(of task: TaskKind) -> TaskFormat {
+    func format(of task: TuningTask) -> TaskFormat {
         var format = task.format
         if maxSourceTokens > 0 { format.sourceLimit = maxSourceTokens }
         if maxTargetTokens > 0 { format.targetLimit = maxTargetTokens }
@@ -120,7 +120,7 @@ extension ExperimentSettings {
 
 extension MethodSettings {
     /// Whether many runs can be trained in the same passes: masks of dropout inside the model are of a whole pass.
-    func joins(on task: TaskKind) -> Bool {
+    func joins(on task: TuningTask) -> Bool {
         guard method.leavesModel else { return false }
         guard method == .prefix else { return true }
         let prefix = prefix(task)

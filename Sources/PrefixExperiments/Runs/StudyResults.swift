@@ -56,7 +56,7 @@ struct StudyResults: Sendable {
 
     /// The score that the paper's figures show of a data set.
     func mainScore(of dataSet: String) -> String {
-        dataSets.first { $0.name == dataSet }?.suite == .xsum ? "ROUGE-2" : "BLEU"
+        dataSets.first { $0.name == dataSet }?.suite.mainScore ?? "BLEU"
     }
 
     /// Distinct values in order of first appearance.

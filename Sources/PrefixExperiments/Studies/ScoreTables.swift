@@ -78,9 +78,9 @@ extension StudyResults {
 
     /// As many decimals as the paper prints.
     func decimals(_ score: String, _ dataSet: String) -> Int {
-        switch score {
-        // The E2E script gives it up to 100, the others up to 1.
-        case "METEOR": dataSets.first { $0.name == dataSet }?.suite == .e2e ? 1 : 3
+        let suite = dataSets.first { $0.name == dataSet }?.suite
+        return switch score {
+        case "METEOR": suite?.givesMETEORInPercent ?? false ? 1 : 3
         case "NIST", "CIDEr": 2
         case "distinct-1", "distinct-2": 3
         case "ROUGE-1", "ROUGE-2": 2

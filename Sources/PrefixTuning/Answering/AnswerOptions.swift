@@ -9,9 +9,9 @@ import Tokenizers
 /// changes.maxNewTokens = 40
 /// let options = try AnswerOptions(.e2e, for: model, changes: changes)
 /// ```
-public struct AnswerOptions: Equatable, Sendable {
+public struct AnswerOptions: Sendable {
     /// What the prompts are of.
-    public let task: TaskKind
+    public let task: TuningTask
     /// How tokens are chosen.
     public var decoding: DecodingOptions
     /// Whether the greatest length is the task's own, and may be lowered where the model has too few positions for it.
@@ -20,10 +20,9 @@ public struct AnswerOptions: Equatable, Sendable {
     /// Options for a model.
     ///
     /// - Throws: `TokenizerError` where words that are forbidden cannot be spelt.
-    public init(_ task: TaskKind, for model: LanguageModel, changes: DecodingChanges = DecodingChanges()) throws {
-        // GPT-2 has these as tokens 198 and 628.
-        let lineBreaks = ["Ċ", "ĊĊ"].compactMap { model.tokenizer.id(of: $0) }
-        self.init(task, conventions: model.conventions, lineBreaks: lineBreaks, changes: changes)
+    public init(_ task: TuningTask, for model: LanguageModel, changes: DecodingChanges = DecodingChanges()) throws {
+        self.init(
+            task, conventions: model.conventions, lineBreaks: model.tokenizer.lineBreaks, changes: changes)
         decoding.forbiddenSequences += try model.sequences(ofWords: changes.forbiddenWords)
     }
 
@@ -33,12 +32,12 @@ public struct AnswerOptions: Equatable, Sendable {
     ///   - conventions: What ends an answer, and what the model's makers force.
     ///   - lineBreaks: The tokens of line breaks.
     public init(
-        _ task: TaskKind, conventions: GenerationConventions, lineBreaks: [Int32] = [],
+        _ task: TuningTask, conventions: GenerationConventions, lineBreaks: [Int32] = [],
         changes: DecodingChanges = DecodingChanges()
     ) {
         self.task = task
         hasDefaultLength = changes.maxNewTokens == nil
-        decoding = task.decoding(endTokens: conventions.endTokens, lineBreaks: lineBreaks)
+        decoding = task.decoding(conventions, lineBreaks)
         decoding.endTokens = conventions.endTokens
         decoding.forcedFirstToken = conventions.forcedFirstToken
         decoding.forcedLastToken = conventions.forcedLastToken ?? decoding.forcedLastToken

@@ -18,7 +18,7 @@ public struct Answer: Equatable, Sendable {
 /// Answers prompts of a task with an adapted model, in common batches and in their order.
 ///
 /// ```swift
-/// let run = try AnswerRun(TaskKind.e2e.readPrompts(file), by: model, options: AnswerOptions(.e2e, for: model.model))
+/// let run = try AnswerRun(TuningTask.e2e.readPrompts(file), by: model, options: AnswerOptions(.e2e, for: model.model))
 /// try run.answers { index, answers in print(answers[0].text) }
 /// ```
 @Compute public struct AnswerRun {

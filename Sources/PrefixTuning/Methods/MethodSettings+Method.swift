@@ -11,7 +11,7 @@ extension MethodSettings {
     ///   - passTape: What runs that are trained together record on.
     /// - Throws: What the method throws for settings that do not fit the model.
     @Compute public func method(
-        on base: BaseModel, task: TaskKind, seed: UInt64, passTape: Tape = Tape()
+        on base: BaseModel, task: TuningTask, seed: UInt64, passTape: Tape = Tape()
     ) throws -> any TuningMethod {
         switch method {
         case .prefix:
@@ -42,33 +42,33 @@ extension MethodSettings {
     }
 
     /// What a prefix is; of any other method nothing is said.
-    package func prefix(_ task: TaskKind) -> PrefixMethod.Settings {
-        var settings = PrefixMethod.Settings()
-        settings.initialization = start
+    package func prefix(_ task: TuningTask) -> PrefixMethod.Settings {
+        var settings = task.prefix
+        settings.initialization = start(task)
         settings.length = length(task)
-        if task == .xsum { settings.hiddenWidth = 800 }
         if let hiddenWidth { settings.hiddenWidth = hiddenWidth == 0 ? nil : hiddenWidth }
         settings.dropout = prefixDropout ?? settings.dropout
-        // The authors' BART code trains with the model's own dropout, their GPT-2 code without.
-        settings.modelDropout = modelDropout ?? (task == .xsum ? 0.1 : 0)
+        settings.modelDropout = modelDropout ?? settings.modelDropout
         settings.attentionDropout = attentionDropout ?? settings.attentionDropout
-        settings.attentions = attentions.map { given in AttentionKind.allCases.filter(given.contains) }
-        settings.textPosition = textPosition
+        if let attentions { settings.attentions = AttentionKind.allCases.filter(attentions.contains) }
+        settings.textPosition = textPosition ?? settings.textPosition
         return settings
     }
 
-    private var start: PrefixInitialization { initialization ?? words.map { .words($0) } ?? .random }
+    private func start(_ task: TuningTask) -> PrefixInitialization {
+        initialization ?? words.map { .words($0) } ?? task.prefix.initialization
+    }
 
     /// Positions; nil where what they start from says how many.
-    private func length(_ task: TaskKind) -> Int? {
-        length ?? (start == .random ? TrainingSettings.paper(task).prefixLength : nil)
+    private func length(_ task: TuningTask) -> Int? {
+        length ?? (start(task) == .random ? task.prefix.length : nil)
     }
 
     @Compute private func softPrompt(
-        _ form: SoftPromptMethod.Form, _ base: BaseModel, _ task: TaskKind, _ seed: UInt64, _ passTape: Tape
+        _ form: SoftPromptMethod.Form, _ base: BaseModel, _ task: TuningTask, _ seed: UInt64, _ passTape: Tape
     ) throws -> SoftPromptMethod {
         var settings = SoftPromptMethod.Settings(form)
-        if case .words(let words) = start { settings.words = words }
+        if case .words(let words) = start(task) { settings.words = words }
         settings.length = length(task)
         settings.hiddenWidth = hiddenWidth
         return try SoftPromptMethod(model: base.model(), settings: settings, seed: seed, passTape: passTape)

@@ -1,7 +1,7 @@
 extension MethodSettings {
     /// How the method is trained on a task: as the paper says, or else the method's own authors, but for what is set here.
-    public func training(_ task: TaskKind) -> TrainingSettings {
-        var settings = TrainingSettings.paper(task, known).0
+    public func training(_ task: TuningTask) -> TrainingSettings {
+        var settings = task.training.settings(for: self)
         if let epochs { settings.duration = .epochs(epochs) }
         if let steps { settings.duration = .steps(steps) }
         settings.learningRate = learningRate ?? settings.learningRate
@@ -18,15 +18,7 @@ extension MethodSettings {
         return settings
     }
 
-    private var known: TrainingSettings.KnownMethod {
-        switch method {
-        case .prefix, .embeddingOnly, .infix: .prefix
-        case .fineTune: .fineTuning
-        case .topLayers: .topLayers
-        case .adapter: .adapter(isSmall: bottleneck.map { $0 < 32 } ?? ((share ?? 0) < 0.01))
-        case .lora: .lowRank
-        case .promptTuning: .promptTuning
-        case .pTuning: .pTuning
-        }
-    }
+    /// Whether bottleneck adapters are small as the paper has it, which trains those of 0.1% and of 3% of the parameters
+    /// differently.
+    var hasSmallAdapters: Bool { bottleneck.map { $0 < 32 } ?? ((share ?? 0) < 0.01) }
 }

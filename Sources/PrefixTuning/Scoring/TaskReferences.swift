@@ -26,11 +26,11 @@ public struct TaskReferences: Equatable, Sendable {
             (references, entries, layout) = ([], 0, "no references")
             return
         }
-        if let task = try TaskKind.recognized(opened, suite) {
+        if let task = try TuningTask.recognized(opened, suite) {
             let examples = try task.read(opened), groups = examples.groupedBySource().examples
             references = groups.map(\.references)
             entries = examples.count
-            layout = "\(task.rawValue) data, grouped by source"
+            layout = "\(task.name) data, grouped by source"
         } else {
             let file = try ReferenceFile(reading: opened.reader, expecting: count)
             entries = file.references.count
@@ -46,19 +46,10 @@ public struct TaskReferences: Equatable, Sendable {
     }
 }
 
-extension TaskKind {
+extension TuningTask {
     /// The task of a suite, where a file has the task's own layout, judged by how it begins.
-    fileprivate static func recognized(_ file: DataFile, _ suite: EvaluationSuite) throws -> TaskKind? {
-        let line = try file.reader.upcomingLine()
-        let start = String(decoding: line.prefix(4096), as: UTF8.self)
-        let compact = String(decoding: file.beginning.prefix(200).filter { $0 > 0x20 }, as: UTF8.self)
-        let keys = Set(((try? JSONSerialization.jsonObject(with: Data(line))) as? [String: Any] ?? [:]).keys)
-        switch suite {
-        case .plain: return nil
-        case .e2e: return start.contains("||") || start.hasPrefix("mr,ref") || keys.contains("mr") ? .e2e : nil
-        case .webnlg: return compact.hasPrefix("{\"entries\"") || keys.contains("triples") ? .webnlg : nil
-        case .xsum: return isSummarization(path: file.path, keys: keys) ? .xsum : nil
-        case .dart: return compact.hasPrefix("[") || keys.contains("tripleset") ? .dart : nil
-        }
+    fileprivate static func recognized(_ file: DataFile, _ suite: EvaluationSuite) throws -> TuningTask? {
+        let beginning = try FileBeginning(file)
+        return all.first { $0.suite == suite && $0.recognizes(beginning) }
     }
 }

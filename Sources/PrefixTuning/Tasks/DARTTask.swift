@@ -1,3 +1,15 @@
+import TextMetrics
+
+extension TuningTask {
+    /// DART: open-domain triples to text.
+    public static let dart: TuningTask = {
+        var task = tableToText("dart", suite: .dart, reading: DARTTask.read)
+        task.training.smallAdapters = .paper(8e-5, epochs: 5, batch: 5)
+        task.recognizes = { $0.compact.hasPrefix("[") || $0.keys.contains("tripleset") }
+        return task
+    }()
+}
+
 /// DART, in any of three layouts:
 ///
 /// - the official JSON list `[{"tripleset": [[s, r, o], …], "annotations": [{"source": …, "text": …}, …]}, …]`;

@@ -1,3 +1,19 @@
+import TextMetrics
+
+extension TuningTask {
+    /// E2E: restaurant tables to descriptions.
+    public static let e2e: TuningTask = {
+        var task = tableToText("e2e", suite: .e2e, reading: E2ETask.read)
+        task.prefix.length = 5
+        task.training.prefix = .paper(8e-5, epochs: 5, batch: 10, .sum)
+        task.training.fineTuning = .paper(5e-5, epochs: 5, batch: 10)
+        task.training.topLayers = .paper(5e-5, epochs: 5, batch: 10)
+        task.training.smallAdapters = .paper(8e-5, epochs: 10, batch: 5)
+        task.recognizes = { $0.line.contains("||") || $0.line.hasPrefix("mr,ref") || $0.keys.contains("mr") }
+        return task
+    }()
+}
+
 /// The E2E restaurant descriptions, in any of four layouts:
 ///
 /// - the authors' `src1_*.txt`: `name : X | Type : pub||The X pub . ` per line, already linearised and tokenised;

@@ -1,3 +1,18 @@
+import TextMetrics
+
+extension TuningTask {
+    /// WebNLG 2017: DBpedia triples to text.
+    public static let webnlg: TuningTask = {
+        var task = tableToText("webnlg", suite: .webnlg, reading: WebNLGTask.read)
+        task.prefix.length = 5
+        task.training.prefix = .paper(5e-5, epochs: 5, batch: 5, .sum)
+        task.training.topLayers = .paper(5e-5, epochs: 10, batch: 9)
+        task.training.smallAdapters = .paper(5e-5, epochs: 10, batch: 5)
+        task.recognizes = { $0.compact.hasPrefix("{\"entries\"") || $0.keys.contains("triples") }
+        return task
+    }()
+}
+
 /// WebNLG 2017, in any of three layouts:
 ///
 /// - the challenge's JSON document `{"entries": [{"1": {"modifiedtripleset": …, "lexicalisations": …}}, …]}`, of which

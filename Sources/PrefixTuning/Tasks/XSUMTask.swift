@@ -1,4 +1,28 @@
 import Foundation
+import LanguageModels
+import TextMetrics
+
+extension TuningTask {
+    /// XSUM and its like: documents to summaries, with BART.
+    public static let xsum: TuningTask = {
+        var task = TuningTask("xsum", format: .summarization, suite: .xsum, reading: XSUMTask.read)
+        task.answersSourcesOnce = true
+        task.prefix.length = 100
+        task.prefix.hiddenWidth = 800
+        // The authors' BART code trains with the model's own dropout, their GPT-2 code without.
+        task.prefix.modelDropout = 0.1
+        task.training.prefix = .paper(5e-5, epochs: 30, batch: 14)
+        task.training.fineTuning = .paper(3e-5, epochs: 5, batch: 18)
+        task.decoding = { conventions, _ in
+            var options = DecodingOptions.summarization(endToken: conventions.endTokens.first ?? 0)
+            if conventions.endTokens.isEmpty { options.forcedLastToken = nil }
+            return options
+        }
+        task.cleaning = { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+        task.recognizes = XSUMTask.recognizes
+        return task
+    }()
+}
 
 /// Summarisation, in any of two layouts:
 ///
@@ -15,7 +39,7 @@ enum XSUMTask {
     }
 
     /// Keys of JSON lines that only this layout has: not those of generated texts or of bare references.
-    static let keys: Set = ["document", "article", "dialogue", "summary", "summaries"]
+    private static let keys: Set = ["document", "article", "dialogue", "summary", "summaries"]
 
     private static let expected = "{\"document\": \"…\", \"summary\": \"…\"}"
 
@@ -69,8 +93,11 @@ enum XSUMTask {
         }
     }
 
-    /// Whether a file is one of a pair of which the other exists.
-    static func hasPair(_ path: String) -> Bool { (try? pair(of: path))?.target != nil }
+    /// Whether a file of references for summaries is a data set of the task, with documents, rather than bare references: by
+    /// the keys of its first line, or as one of a pair of which the other exists.
+    static func recognizes(_ file: FileBeginning) -> Bool {
+        !file.keys.isDisjoint(with: keys) || (try? pair(of: file.path))?.target != nil
+    }
 
     /// `x.source` and `x.target`; the latter nil where there is none.
     private static func pair(of path: String) throws -> (source: String, target: String?) {
@@ -108,15 +135,4 @@ enum XSUMTask {
     }
 
     private static func isBlank(_ text: String) -> Bool { text.allSatisfy(\.isWhitespace) }
-}
-
-extension TaskKind {
-    /// Whether a file of references for summaries is a data set of the task, with documents, rather than bare references.
-    ///
-    /// - Parameters:
-    ///   - path: The file's, which tells one of a pair of files.
-    ///   - keys: Those of the first line, where it is JSON.
-    public static func isSummarization(path: String, keys: Set<String>) -> Bool {
-        !keys.isDisjoint(with: XSUMTask.keys) || XSUMTask.hasPair(path)
-    }
 }

@@ -96,7 +96,7 @@ import Tensors
     ///   - data: Plain or gzip-compressed files.
     /// - Throws: ``DataError`` with file and line, or ``TrainingError``.
     public convenience init(
-        _ method: any TuningMethod, task: TaskKind, data: [URL], settings: TrainingSettings
+        _ method: any TuningMethod, task: TuningTask, data: [URL], settings: TrainingSettings
     ) throws {
         let examples = try method.tokenize(task.readForTraining(data), format: task.format)
         try self.init(method, examples: examples, settings: settings)

@@ -26,6 +26,12 @@ public enum EvaluationSuite: String, Sendable, Codable, CaseIterable {
         }
     }
 
+    /// The score that the paper's figures show.
+    package var mainScore: String { self == .xsum ? "ROUGE-2" : "BLEU" }
+
+    /// Whether METEOR goes up to 100, as the E2E script prints it, and not up to 1.
+    package var givesMETEORInPercent: Bool { self == .e2e }
+
     /// What ``EvaluationReport`` says about normalisation.
     var normalization: String {
         switch self {

@@ -36,7 +36,7 @@ struct Benchmark: ComputeCommand {
     @Option(help: "Tokens of an answer.") var newTokens = 64
     @Option(help: "Timed rounds: training steps, or answers to the whole batch.") var rounds = 5
     @Option(parsing: .upToNextOption, help: "Train on these examples instead.") var data: [InputFile] = []
-    @Option(help: "Format of the data: e2e, webnlg, dart, xsum or jsonl.") var task = TaskKind.jsonl
+    @Option(help: "Format of the data: \(TuningTask.choices).") var task = TuningTask.jsonl
     @Flag(help: "Show every operation beside its floor.") var profile = false
     @Flag(help: "Print JSON, one line per kind of work.") var json = false
     @OptionGroup(title: "General") var common: CommonOptions

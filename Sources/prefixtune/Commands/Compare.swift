@@ -106,7 +106,7 @@ struct Compare: ComputeCommand {
                 try comparison.run { index, generations in
                     let answers = generations.map { run.line(index, [run.answer($0)]) }
                     try write(json ? try JSONText.line(line(names, answers)) : table(index, names, answers))
-                    page.add(examples[index], outputs: answers.map(\.text), isTable: source.task.isTableToText)
+                    page.add(examples[index], outputs: answers.map(\.text), isTable: source.task.hasTables)
                     display.update(index + 1, of: examples.count, facts: "\(counted(names.count, "answer")) each")
                 }
             }

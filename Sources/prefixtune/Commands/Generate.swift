@@ -112,7 +112,7 @@ struct Generate: ComputeCommand {
             func show(_ text: String) throws { try write(isWatched ? TerminalText.withoutControls(text) : text) }
             if json {
                 try run.lines { try write(try JSONText.line($0)) }
-            } else if isWatched, source.task.keepsAnswers, !run.options.decoding.isBeamSearch, answers == 1 {
+            } else if isWatched, source.task.cleaning == nil, !run.options.decoding.isBeamSearch, answers == 1 {
                 try run.stream(piece: show)
                 try show("\n")
             } else {

@@ -20,8 +20,7 @@ struct Score: ComputeCommand {
 
     @OptionGroup(title: "Model") var model: ModelOptions
     @Option(help: "Examples with completions, plain or gzip-compressed; - for standard input.") var data: InputFile
-    @Option(help: "Format of the data: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
-        .jsonl
+    @Option(help: "Format of the data: \(TuningTask.choices). \(TuningTask.promptHelp)") var task = TuningTask.jsonl
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @Option(help: "The file to write the lines to; standard output by default.") var output: URL?
     @OptionGroup(title: "General") var common: CommonOptions

@@ -23,8 +23,7 @@ struct Train: ComputeCommand {
     @Option(parsing: .upToNextOption, help: "Training data, plain or gzip-compressed; - for standard input.")
     var data: [InputFile]
     @Option(parsing: .upToNextOption, help: "Validation data.") var validation: [InputFile] = []
-    @Option(help: "Format and defaults: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
-        .jsonl
+    @Option(help: "Format and defaults: \(TuningTask.choices). \(TuningTask.promptHelp)") var task = TuningTask.jsonl
     @Option(help: "The folder to write to.") var output: URL
     @Option(help: "What is trained.") var method = MethodSettings.Kind.prefix
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
@@ -71,7 +70,7 @@ struct Train: ComputeCommand {
         let run = try TrainingRun(
             trainer, validation: held, folder: output, resumes: resume, lock: lock,
             details: [
-                "command": CommandLine.arguments.joined(separator: " "), "task": task.rawValue,
+                "command": CommandLine.arguments.joined(separator: " "), "task": task.name,
                 "data": data.map(\.path).joined(separator: " "),
                 "validation": validation.map(\.path).joined(separator: " "),
                 "version": Version.number,
@@ -113,11 +112,6 @@ struct Train: ComputeCommand {
     }
 }
 
-extension TaskKind: ExpressibleByArgument {
-    /// What every command says of its option.
-    static let promptHelp =
-        "Each also reads JSON lines with \"prompt\" and \"completion\" or \"references\", in the task's own template."
-}
 extension WeightPrecision: ExpressibleByArgument {
     /// What every command says of its option.
     static var help: ArgumentHelp {

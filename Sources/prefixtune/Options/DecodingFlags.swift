@@ -112,7 +112,7 @@ struct DecodingFlags: ParsableArguments {
     /// Refuses options that are out of their range.
     ///
     /// - Throws: `ValidationError`, in the words of the command line.
-    static func validate(_ changes: DecodingChanges, for task: TaskKind) throws {
+    static func validate(_ changes: DecodingChanges, for task: TuningTask) throws {
         do {
             try AnswerOptions(task, conventions: .init(endTokens: [0]), changes: changes).decoding.validate()
         } catch {

@@ -7,8 +7,7 @@ struct PromptSource: ParsableArguments {
     @Option(help: "A text, used as given; - reads it from standard input, the last line's end included.")
     var prompt: String?
     @Option(help: "A file of prompts, plain or gzip-compressed; - for standard input.") var input: InputFile?
-    @Option(help: "Format of the input: e2e, webnlg, dart, xsum or jsonl. \(TaskKind.promptHelp)") var task = TaskKind
-        .jsonl
+    @Option(help: "Format of the input: \(TuningTask.choices). \(TuningTask.promptHelp)") var task = TuningTask.jsonl
 
     func validate() throws {
         guard (prompt == nil) != (input == nil) else {

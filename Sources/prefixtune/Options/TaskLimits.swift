@@ -17,7 +17,7 @@ struct TaskLimits: ParsableArguments {
     }
 
     /// The task's format with these limits.
-    func format(of task: TaskKind) -> TaskFormat {
+    func format(of task: TuningTask) -> TaskFormat {
         var format = task.format
         format.sourceLimit = maxSourceTokens ?? format.sourceLimit
         format.targetLimit = maxTargetTokens ?? format.targetLimit

@@ -59,7 +59,7 @@ struct TrainingOptions: ParsableArguments {
     }
 
     /// Training by a method, with what is of the run rather than of the method: its seed, and how often it saves and validates.
-    func training(_ method: MethodSettings, _ task: TaskKind) -> TrainingSettings {
+    func training(_ method: MethodSettings, _ task: TuningTask) -> TrainingSettings {
         var settings = method.training(task)
         settings.seed = seed ?? settings.seed
         settings.saveEvery = saveEvery ?? settings.saveEvery

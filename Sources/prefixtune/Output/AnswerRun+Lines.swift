@@ -33,7 +33,7 @@ extension AnswerRun {
             prompts.add(example.prompt)
             prompts.add("\(tokens)")
         }
-        settings["task"] = options.task.rawValue
+        settings["task"] = options.task.name
         settings["fingerprint of the prompts"] = prompts.text
         return settings
     }

@@ -13,7 +13,7 @@ import Tokenizers
         let tables = AnswerOptions(.e2e, conventions: Self.conventions, lineBreaks: [198, 628]).decoding
         #expect(tables == .tableToText(forbidding: [198, 628], endTokens: [7, 8]))
         #expect(tables.strategy == .beam(width: 5) && tables.maxNewTokens == 100)
-        for task in [TaskKind.webnlg, .dart] {
+        for task in [TuningTask.webnlg, .dart] {
             #expect(AnswerOptions(task, conventions: Self.conventions, lineBreaks: [198, 628]).decoding == tables)
         }
         let summaries = AnswerOptions(.xsum, conventions: Self.conventions, lineBreaks: [198, 628]).decoding
@@ -85,7 +85,7 @@ import Tokenizers
         let model = try await TinyModel.worded()
         let generation = Generation(
             tokenIds: try model.tokenizer.encode(" the text , near the table \n") + [0], finishReason: .endToken)
-        func text(_ task: TaskKind) throws -> String {
+        func text(_ task: TuningTask) throws -> String {
             try AnswerOptions(task, for: model).text(of: generation, model.tokenizer)
         }
         #expect(try text(.jsonl) == " the text , near the table \n")

@@ -55,7 +55,7 @@ import Testing
 
     @Test("all that is set of training arrives, and nothing else changes")
     func training() throws {
-        let task = TaskKind.e2e
+        let task = TuningTask.e2e
         let given = try Self.settings(
             """
             {"method": "lora", "learningRate": 0.5, "steps": 7, "batchSize": 3, "schedule": "cosine", "warmup": 2,

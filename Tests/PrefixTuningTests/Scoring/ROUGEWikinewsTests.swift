@@ -26,7 +26,7 @@ struct ROUGEWikinewsTests {
         golden = try JSONDecoder().decode(
             Golden.self, from: Data(contentsOf: Fixtures.goldens.appendingPathComponent("rouge/wikinews.json")))
         let folder = try #require(Fixtures.sharedData)
-        examples = try TaskKind.xsum.read(folder.appendingPathComponent("summarization/wikinews/test.jsonl.gz"))
+        examples = try TuningTask.xsum.read(folder.appendingPathComponent("summarization/wikinews/test.jsonl.gz"))
     }
 
     @Test("the first 30 words of 1,000 articles as their summaries")

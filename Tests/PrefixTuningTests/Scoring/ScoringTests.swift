@@ -67,7 +67,7 @@ import Testing
             (" the ' old ' inn", "the'old'inn"), ("", "Error"), (" \n ", "Error"),
         ])
     func answers(answer: String, text: String) {
-        for task in [TaskKind.e2e, .webnlg, .dart] { #expect(task.text(ofAnswer: answer) == text) }
-        #expect(TaskKind.jsonl.text(ofAnswer: answer) == answer)
+        for task in [TuningTask.e2e, .webnlg, .dart] { #expect(task.text(ofAnswer: answer) == text) }
+        #expect(TuningTask.jsonl.text(ofAnswer: answer) == answer)
     }
 }

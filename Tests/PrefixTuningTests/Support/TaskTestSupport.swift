@@ -13,12 +13,12 @@ func withTaskFile<Result>(_ contents: Data, name: String = "data.txt", _ body: (
 }
 
 /// The examples of a text in a task's layout.
-func readTask(_ kind: TaskKind, _ text: String) throws -> [Example] {
+func readTask(_ kind: TuningTask, _ text: String) throws -> [Example] {
     try withTaskFile(Data(text.utf8)) { try kind.read($0) }
 }
 
 /// The error that reading a text throws.
-func taskFailure(_ kind: TaskKind, _ contents: Data) throws -> DataError? {
+func taskFailure(_ kind: TuningTask, _ contents: Data) throws -> DataError? {
     try withTaskFile(contents) { url in
         do {
             _ = try kind.read(url)

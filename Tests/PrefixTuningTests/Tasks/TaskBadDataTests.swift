@@ -5,7 +5,7 @@ import Testing
 /// Malformed data: each error names the file, the line, what was found and what to do.
 @Suite struct TaskBadDataTests {
     @Test(arguments: [
-        (TaskKind.e2e, "a||b\n\nc||d", "line 2: the line is empty"),
+        (TuningTask.e2e, "a||b\n\nc||d", "line 2: the line is empty"),
         (.e2e, "a||b\nno separator", "line 2: found \"no separator\", but \"table||text\""),
         (.e2e, "a|| \n", "line 1: found \"a|| \""),
         (.e2e, "||b", "line 1: found \"||b\""),
@@ -47,7 +47,7 @@ import Testing
             "is a git-lfs pointer, not the data; run git lfs pull"
         ),
     ])
-    func refuses(_ kind: TaskKind, _ text: String, says: String) throws {
+    func refuses(_ kind: TuningTask, _ text: String, says: String) throws {
         let error = try #require(try taskFailure(kind, Data(text.utf8)), "accepted")
         #expect("\(error)".contains(says), "\(error)")
         #expect("\(error)".contains("data.txt"))
@@ -61,8 +61,10 @@ import Testing
     @Test func saysWhatIsNoFile() throws {
         try withTaskFile(Data([1])) { url in
             let absent = url.deletingLastPathComponent().appendingPathComponent("absent")
-            #expect { try TaskKind.e2e.read(absent) } throws: { "\($0)".contains("no such file") }
-            #expect { try TaskKind.e2e.read(url.deletingLastPathComponent()) } throws: { "\($0)".contains("a folder") }
+            #expect { try TuningTask.e2e.read(absent) } throws: { "\($0)".contains("no such file") }
+            #expect { try TuningTask.e2e.read(url.deletingLastPathComponent()) } throws: {
+                "\($0)".contains("a folder")
+            }
         }
     }
 }

@@ -11,13 +11,13 @@ import TextMetrics
 
     @Test func readsGzipWhateverTheNameIs() throws {
         for name in ["data.txt", "data.txt.gz"] {
-            let examples = try withTaskFile(Self.packed, name: name) { try TaskKind.e2e.read($0) }
+            let examples = try withTaskFile(Self.packed, name: name) { try TuningTask.e2e.read($0) }
             #expect(examples.map(\.completion) == ["It is A . "])
         }
     }
 
     @Test func readsSeveralMembersInARow() throws {
-        let examples = try withTaskFile(Self.packed + Self.packed) { try TaskKind.e2e.read($0) }
+        let examples = try withTaskFile(Self.packed + Self.packed) { try TuningTask.e2e.read($0) }
         #expect(examples.map(\.line) == [1, 2])
     }
 
@@ -47,8 +47,8 @@ import TextMetrics
     func takesZerosForPadding() throws {
         for count in [1, 2, 511, 70_000] {
             let padded = Self.packed + Data(count: count)
-            #expect(try withTaskFile(padded) { try TaskKind.e2e.read($0) }.count == 1)
-            #expect(try withTaskFile(padded + Self.packed) { try TaskKind.e2e.read($0) }.map(\.line) == [1, 2])
+            #expect(try withTaskFile(padded) { try TuningTask.e2e.read($0) }.count == 1)
+            #expect(try withTaskFile(padded + Self.packed) { try TuningTask.e2e.read($0) }.map(\.line) == [1, 2])
             #expect(try taskFailure(.e2e, padded + Data([1])) != nil)
             #expect(try taskFailure(.e2e, padded + Self.packed.prefix(20)) != nil)
         }

@@ -6,7 +6,7 @@ import Testing
 /// What files look like that other programs and other people wrote.
 @Suite("Data files of all kinds") struct TaskInputTests {
     /// A small valid file of each task's layouts.
-    static let samples: [(kind: TaskKind, text: String)] = [
+    static let samples: [(kind: TuningTask, text: String)] = [
         (.e2e, "name : A||A is . \nname : B||B is . \n"),
         (.e2e, "{\"mr\":\"name[A]\",\"ref\":\"A is.\"}\n{\"mr\":\"name[B]\",\"ref\":\"B is.\"}\n"),
         (.e2e, "mr,ref\n\"name[A], near[X]\",\"A \"\"is\"\".\"\nname[B],B.\n"),
@@ -31,7 +31,7 @@ import Testing
         (.jsonl, "{\"prompt\":\"a\",\"completion\":\"b\"}\n{\"prompt\":\"c\",\"references\":[\"d\",\"\u{e9}\"]}\n"),
     ]
 
-    private func read(_ kind: TaskKind, _ bytes: Data) throws -> [Example] {
+    private func read(_ kind: TuningTask, _ bytes: Data) throws -> [Example] {
         try kind.read(DataFile(path: "data.txt", data: bytes))
     }
 
@@ -82,8 +82,8 @@ import Testing
             try readTask(.jsonl, #"{"prompt":"prompt","a":{"prompt":3},"b":["prompt"]}"#).map(\.prompt) == ["prompt"])
     }
 
-    @Test("every task reads prompts of one's own", arguments: TaskKind.allCases)
-    func prompts(_ kind: TaskKind) throws {
+    @Test("every task reads prompts of one's own", arguments: TuningTask.all)
+    func prompts(_ kind: TuningTask) throws {
         let examples = try readTask(
             kind, #"{"prompt":" a","completion":" b","id":1}"# + "\n" + #"{"prompt":"c","references":["d","e"]}"#)
         #expect(examples.map(\.prompt) == [" a", "c"])
@@ -105,7 +105,7 @@ import Testing
     func limits() throws {
         var limits = InputLimits()
         limits.line = 40
-        func failure(_ kind: TaskKind, _ text: String) throws -> String {
+        func failure(_ kind: TuningTask, _ text: String) throws -> String {
             let file = try DataFile(path: "data.txt", data: Data(text.utf8), limits: limits)
             return "\(try #require(#expect(throws: DataError.self) { try kind.read(file) }))"
         }
@@ -126,14 +126,14 @@ import Testing
             try DataFile(path: "data.gz", data: packed, limits: limits)
         }
         // What is plain and has a size may have any.
-        #expect(try TaskKind.e2e.read(DataFile(path: "data.txt", data: Data("a||b".utf8), limits: limits)).count == 1)
+        #expect(try TuningTask.e2e.read(DataFile(path: "data.txt", data: Data("a||b".utf8), limits: limits)).count == 1)
     }
 
     @Test("what git keeps in place of a file is named")
     func gitPointer() throws {
         let pointer =
             "version https://git-lfs.github.com/spec/v1\noid sha256:\(String(repeating: "0", count: 64))\nsize 9\n"
-        for kind in TaskKind.allCases {
+        for kind in TuningTask.all {
             let error = try #require(try taskFailure(kind, Data(pointer.utf8)))
             #expect("\(error)".contains("data.txt is a git-lfs pointer, not the data; run git lfs pull"), "\(error)")
         }
@@ -142,7 +142,7 @@ import Testing
     @Test("folders, devices and what may not be read")
     func noFiles() throws {
         func failure(_ path: String) throws -> String {
-            "\(try #require(#expect(throws: DataError.self) { try TaskKind.e2e.read(URL(fileURLWithPath: path)) }))"
+            "\(try #require(#expect(throws: DataError.self) { try TuningTask.e2e.read(URL(fileURLWithPath: path)) }))"
         }
         #expect(try failure("/tmp") == "cannot read /tmp: it is a folder")
         #expect(try failure("/dev/null") == "/dev/null is empty; name a file with at least one example")

@@ -22,7 +22,7 @@ import Testing
             var bytes = Array(text.utf8)
             for _ in 0...Int.random(in: 0..<4, using: &random) { Self.change(&bytes, &random) }
             // Every third one is read by another task than its own.
-            let reader = round % 3 == 0 ? TaskKind.allCases[round % TaskKind.allCases.count] : kind
+            let reader = round % 3 == 0 ? TuningTask.all[round % TuningTask.all.count] : kind
             do {
                 accepted += try reader.read(DataFile(path: "data.txt", data: Data(bytes))).count
             } catch let error as DataError {

@@ -6,7 +6,7 @@ import Testing
 /// The published counts, on the real data sets.
 @Suite(.enabled(if: Fixtures.sharedData != nil, "needs the shared data sets: set PREFIXTUNE_DATA to their folder"))
 struct TaskRealDataTests {
-    private func read(_ kind: TaskKind, _ path: String) throws -> [Example] {
+    private func read(_ kind: TuningTask, _ path: String) throws -> [Example] {
         try kind.read(try #require(Fixtures.sharedData).appendingPathComponent(path))
     }
 

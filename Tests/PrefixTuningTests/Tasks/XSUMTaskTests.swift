@@ -21,7 +21,7 @@ import Tokenizers
     /// What reading one of some files throws.
     private func refusal(_ files: [String: String], reading name: String) throws -> String {
         try withFiles(files) { folder in
-            let error = failure(DataError.self) { _ = try TaskKind.xsum.read(folder.appendingPathComponent(name)) }
+            let error = failure(DataError.self) { _ = try TuningTask.xsum.read(folder.appendingPathComponent(name)) }
             return try #require(error, "accepted").description
                 .replacingOccurrences(of: folder.path + "/", with: "")
         }
@@ -30,7 +30,7 @@ import Tokenizers
     @Test("a pair of files, either of them named", arguments: ["train.source", "train.target"])
     func pair(named name: String) throws {
         try withFiles(["train.source": "First  document .\r\nSecond one\n", "train.target": "First.\nSecond.\n"]) {
-            let examples = try TaskKind.xsum.read($0.appendingPathComponent(name))
+            let examples = try TuningTask.xsum.read($0.appendingPathComponent(name))
             #expect(examples.map(\.prompt) == ["First  document .", "Second one"])
             #expect(examples.map(\.completion) == ["First.", "Second."])
             #expect(examples.map(\.references) == [["First."], ["Second."]])
@@ -53,7 +53,7 @@ import Tokenizers
                 try data.write(to: folder.appendingPathComponent(names[index]))
             }
             for name in names {
-                let examples = try TaskKind.xsum.read(folder.appendingPathComponent(name))
+                let examples = try TuningTask.xsum.read(folder.appendingPathComponent(name))
                 #expect(examples.map(\.prompt) == ["A document."] && examples.map(\.completion) == ["A summary."])
             }
         }
@@ -63,11 +63,11 @@ import Tokenizers
     func missingPartner() throws {
         try withFiles(["test.source": "One.\nTwo.\n"]) { folder in
             let url = folder.appendingPathComponent("test.source")
-            let examples = try TaskKind.xsum.read(url)
+            let examples = try TuningTask.xsum.read(url)
             #expect(examples.map(\.prompt) == ["One.", "Two."])
             #expect(examples.allSatisfy { $0.completion == nil && $0.references.isEmpty })
             #expect(throws: DataError.missingCompletion(examples[0].location)) {
-                try TaskKind.xsum.readForTraining([url])
+                try TuningTask.xsum.readForTraining([url])
             }
         }
         #expect(
@@ -264,7 +264,7 @@ import Tokenizers
         arguments: [("train", 9_680, 564), ("valid", 1_000, 57), ("test", 1_000, 69), ("test-2019-2020", 118, 8)])
     func wikinews(name: String, rows: Int, sports: Int) throws {
         let folder = try #require(Fixtures.sharedData).appendingPathComponent("summarization")
-        let examples = try TaskKind.xsum.read(folder.appendingPathComponent("wikinews/\(name).jsonl.gz"))
+        let examples = try TuningTask.xsum.read(folder.appendingPathComponent("wikinews/\(name).jsonl.gz"))
         #expect(examples.count == rows && examples.count { $0.topic == "Sports" } == sports)
         #expect(examples.allSatisfy { $0.references.count == 1 && $0.completion == $0.references[0] })
     }
@@ -278,7 +278,7 @@ import Tokenizers
         ])
     func others(name: String, rows: Int, summaries: Int) throws {
         let folder = try #require(Fixtures.sharedData).appendingPathComponent("summarization")
-        let examples = try TaskKind.xsum.read(folder.appendingPathComponent("\(name).jsonl.gz"))
+        let examples = try TuningTask.xsum.read(folder.appendingPathComponent("\(name).jsonl.gz"))
         #expect(examples.count == rows && examples.reduce(0) { $0 + $1.references.count } == summaries)
     }
 }
