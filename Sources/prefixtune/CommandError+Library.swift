@@ -1,3 +1,4 @@
+import LanguageModels
 import PrefixExperiments
 import PrefixTuning
 import Tensors
@@ -42,6 +43,11 @@ extension CommandError {
         case ExperimentError.notOurFolder: ("", " with --output")
         case ExperimentError.otherExperiment:
             ("choose another folder, or remove it", "choose another folder with --output, or remove it")
+        case CheckpointError.exceedsMemory:
+            (
+                "hold them in fewer bits, or take a smaller model or a larger machine",
+                "hold them in fewer bits (--precision int4), or take a smaller model or a larger machine"
+            )
         case is TensorError:
             (
                 TensorError.remedies,

@@ -88,7 +88,7 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
             "\(folder) is being written to by \(holder); wait for its end, or choose another output folder"
         case .exceedsMemory(let file, let count, let needed, let available):
             "the \(count) weights of \(file) take \(Self.size(needed)), but there are \(Self.size(available)) of memory here; "
-                + "hold them in fewer bits (--precision int4), or take a smaller model or a larger machine"
+                + "hold them in fewer bits, or take a smaller model or a larger machine"
         case .exceedsHalfPrecision(let key, let index, let value):
             "element \(index) of \"\(key)\" is \(value), beyond the largest 16-bit float (65504); save as float32"
         }

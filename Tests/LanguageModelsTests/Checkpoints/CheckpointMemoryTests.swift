@@ -32,7 +32,7 @@ import Testing
         #expect(
             "\(error)"
                 == "the 13015864320 weights of model.safetensors take 52.1 GB, but there are 16.0 GB of memory here; "
-                + "hold them in fewer bits (--precision int4), or take a smaller model or a larger machine")
+                + "hold them in fewer bits, or take a smaller model or a larger machine")
     }
 
     @Test func theMachineHasMoreThanThisProcessHasTaken() {
