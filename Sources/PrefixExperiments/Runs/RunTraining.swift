@@ -52,15 +52,15 @@ import Tensors
     /// Takes note of a step; validates when it is time.
     func record(_ step: Trainer.Step) {
         tokens += step.tokens
-        training.append(.init(step: step.step, loss: step.tokenLoss))
-        guard step.step.isMultiple(of: validateEvery) || (trainer.isFinished && validateEvery < .max),
+        training.append(.init(step: step.number, loss: step.tokenLoss))
+        guard step.number.isMultiple(of: validateEvery) || (trainer.isFinished && validateEvery < .max),
             !validation.isEmpty
         else { return }
         let loss = trainer.validationLoss(validation)
         if keepsBest, loss < validations.map(\.loss).min() ?? .infinity {
-            best = (step.step, method.parameters.map { $0.value.values })
+            best = (step.number, method.parameters.map { $0.value.values })
         }
-        validations.append(.init(step: step.step, loss: loss))
+        validations.append(.init(step: step.number, loss: loss))
     }
 
     /// Takes note of the error that ended the run.

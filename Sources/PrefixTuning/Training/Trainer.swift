@@ -8,9 +8,9 @@ import Tensors
 /// had never stopped.
 @Compute public final class Trainer {
     /// What one step did.
-    public struct Step: Codable, Sendable {
+    public struct Step: Sendable {
         /// 1 for the first.
-        public let step: Int
+        public let number: Int
         /// The reduced loss that was minimised.
         public let loss: Double
         /// Mean loss per target token, in nats.
@@ -226,7 +226,7 @@ import Tensors
         let tokens = draft.rows.reduce(0) { $0 + $1.example.length }
         tokensSeen += tokens
         return Step(
-            step: draft.number, loss: loss,
+            number: draft.number, loss: loss,
             tokenLoss: perTarget.reduce(0) { $0 + Double($1) } / Double(max(1, perTarget.count)),
             learningRate: draft.learningRate, gradientNorm: norm,
             tokens: tokens, epoch: order.epoch, endsEpoch: order.isAtEpochStart)

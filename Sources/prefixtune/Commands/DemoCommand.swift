@@ -34,7 +34,7 @@ struct DemoCommand: ComputeCommand {
             case .stage(let name): display.note(name)
             case .step(let step, let total, let rate, let left):
                 display.update(
-                    step.step, of: total, facts: String(format: "loss %.3f  %.0f tokens/s", step.tokenLoss, rate),
+                    step.number, of: total, facts: String(format: "loss %.3f  %.0f tokens/s", step.tokenLoss, rate),
                     secondsLeft: left)
             case .validation(let step, let loss):
                 if common.verbose { display.note(String(format: "step %d: validation loss %.4f", step, loss)) }

@@ -91,7 +91,7 @@ struct ExperimentCommand: ComputeCommand {
         case .step(let step, let plan, let total, let share, let left):
             display.update(
                 Int(100 * share), of: 100,
-                facts: String(format: "%@  step %d/%d  loss %.3f", plan.identifier, step.step, total, step.tokenLoss),
+                facts: String(format: "%@  step %d/%d  loss %.3f", plan.identifier, step.number, total, step.tokenLoss),
                 secondsLeft: left)
         case .answers(let plan):
             if common.verbose { display.note("\(plan.identifier): answering the test sources") }

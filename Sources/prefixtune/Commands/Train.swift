@@ -88,7 +88,7 @@ struct Train: ComputeCommand {
             switch event {
             case .step(let step, let rate, let left):
                 display.update(
-                    step.step, of: trainer.totalSteps,
+                    step.number, of: trainer.totalSteps,
                     facts: String(format: "loss %.4f  %.0f tokens/s", step.tokenLoss, rate), secondsLeft: left)
             case .validation(let step, let loss, let isBest):
                 display.note(

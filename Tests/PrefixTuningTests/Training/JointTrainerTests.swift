@@ -81,7 +81,7 @@ import Testing
             Issue.record("a divergence and a step were expected, not \(outcomes)")
             return
         }
-        #expect(step.loss.isFinite && step.step == 2)
+        #expect(step.loss.isFinite && step.number == 2)
         while !together.isFinished { #expect(together.step()[0] == nil) }
         #expect(trainers[1].isFinished && trainers[0].stepCount == 1)
         #expect(trainers[1].method.parameters.allSatisfy { $0.value.isFinite })

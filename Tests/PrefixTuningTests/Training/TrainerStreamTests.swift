@@ -20,7 +20,7 @@ import Testing
     @Test("leaving the loop stops training")
     func leaving() async throws {
         let trainer = try endless()
-        for try await step in trainer.steps() where step.step == 3 { break }
+        for try await step in trainer.steps() where step.number == 3 { break }
         try await expectRest(trainer)
     }
 

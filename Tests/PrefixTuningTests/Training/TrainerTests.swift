@@ -19,7 +19,7 @@ import Testing
         #expect(abs(step.loss - expected) < 1e-5 * expected)
         #expect(abs(step.tokenLoss - sum / Double(tokens.count)) < 1e-5 * expected)
         #expect(step.tokens == examples.reduce(0) { $0 + $1.tokens.count })
-        #expect(step.step == 1 && step.epoch == 1 && step.endsEpoch)
+        #expect(step.number == 1 && step.epoch == 1 && step.endsEpoch)
         #expect(step.learningRate == 1e-2)
     }
 

@@ -26,7 +26,7 @@ import Testing
                 }
             })
             #expect(ending == .finished)
-            #expect(steps.map(\.step) == Array(1...8))
+            #expect(steps.map(\.number) == Array(1...8))
             #expect(saved == [3, 6, 8])
             #expect(validations.map(\.step) == [3, 6, 8], "at the end of each epoch, and at the end")
 

@@ -159,14 +159,14 @@ import Tensors
         seconds += elapsed
         try metrics.append(
             MetricsLine(
-                step: step.step, loss: step.loss, token_loss: step.tokenLoss, learning_rate: step.learningRate,
+                step: step.number, loss: step.loss, token_loss: step.tokenLoss, learning_rate: step.learningRate,
                 gradient_norm: step.gradientNorm, tokens: step.tokens, seconds: seconds))
-        let isDue = trainer.settings.validateEvery.map { step.step.isMultiple(of: $0) } ?? step.endsEpoch
+        let isDue = trainer.settings.validateEvery.map { step.number.isMultiple(of: $0) } ?? step.endsEpoch
         trainer.owesValidation = !validation.isEmpty && (isDue || trainer.isFinished)
         report(
             .step(
                 step, tokensPerSecond: Double(trainer.tokensSeen) / seconds,
-                secondsLeft: seconds / Double(step.step) * Double(trainer.totalSteps - step.step)))
+                secondsLeft: seconds / Double(step.number) * Double(trainer.totalSteps - step.number)))
         isBetweenSteps = true
         try conclude(report, shouldStop)
     }
