@@ -19,7 +19,7 @@ struct ReportAxis: Equatable {
     /// An axis with equal distances for equal differences.
     ///
     /// - Parameters:
-    ///   - values: the least and the greatest value to be shown.
+    ///   - values: the smallest and the largest value to be shown.
     ///   - count: about how many marks there is room for.
     ///   - widened: whether the range extends to the next marks beyond the values.
     init(linear values: ClosedRange<Double>, count: Int, widened: Bool) {
@@ -41,7 +41,7 @@ struct ReportAxis: Equatable {
     /// An axis with equal distances for equal ratios: marks at powers of ten where the values span several, else also at
     /// their multiples by 2 and 5, else at round values as on a linear axis.
     ///
-    /// - Parameter values: the least and the greatest value to be shown, both positive.
+    /// - Parameter values: the smallest and the largest value to be shown, both positive.
     init(logarithmic values: ClosedRange<Double>, count: Int) {
         // A little room, so that lines keep clear of the frame.
         let room = max(1.02, pow(values.upperBound / values.lowerBound, 0.04))

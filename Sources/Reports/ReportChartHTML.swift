@@ -46,7 +46,7 @@ extension ReportPage.LineChart {
         }
     }
 
-    /// First, least, greatest and last value of each line.
+    /// First, smallest, largest and last value of each line.
     var summary: ReportPage.Table {
         let rows = series.map { series in
             let points = series.points.filter(canDraw).sorted { $0.x < $1.x }

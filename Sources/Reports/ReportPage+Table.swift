@@ -20,7 +20,7 @@ extension ReportPage {
     public struct Column: Sendable {
         /// Which value of a column is set in bold.
         public enum Best: Sendable {
-            /// The greatest.
+            /// The largest.
             case highest
             /// The least.
             case lowest

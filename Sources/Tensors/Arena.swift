@@ -4,7 +4,7 @@ import Foundation
 ///
 /// A training step takes and returns some hundred blocks of sizes that differ from batch to batch. Given back to the
 /// system, each would cost a page fault per 4 KiB when it is next needed (a tenth of a step was measured); kept by size,
-/// they would be kept in vain. Here a step's memory serves the next step, whatever its sizes: what is resident is what
+/// they would be kept for nothing. Here a step's memory serves the next step, whatever its sizes: what is resident is what
 /// was in use at the peak.
 struct Arena {
     /// Blocks begin at multiples of this many bytes.

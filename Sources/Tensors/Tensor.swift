@@ -102,7 +102,7 @@
     /// A copy of the elements in row-major order.
     public var values: [Float] { Array(UnsafeBufferPointer(start: floats, count: count)) }
 
-    /// Lends the elements for reading or writing.
+    /// Gives access to the elements for reading or writing.
     public func withMutableValues<Result>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Result) rethrows
         -> Result
     {

@@ -8,7 +8,7 @@ import Foundation
 /// prediction length to the mean reference length: exp(−β ln²(ratio)) below 1, with β such that 2/3 gives 1/2.
 /// Tokens are those of ``E2EBLEU``.
 public struct E2ENIST: Sendable {
-    /// The greatest n.
+    /// The largest n.
     public static let order = 5
 
     private static let beta = -log(0.5) / (log(1.5) * log(1.5))

@@ -2,7 +2,7 @@ import Foundation
 
 /// Corpus BLEU-4 as `multi-bleu.perl` computes it (Papineni et al. 2002): WebNLG and DART report it.
 ///
-/// Tokens are what ASCII white space separates; nothing else is tokenised. n-gram counts are clipped by the greatest
+/// Tokens are what ASCII white space separates; nothing else is tokenised. n-gram counts are clipped by the largest
 /// count in any one reference; the brevity penalty uses the reference length closest to the prediction's (the shorter one
 /// of two equally close); nothing is smoothed, so one precision of zero makes the score zero.
 ///

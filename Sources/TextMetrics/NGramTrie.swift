@@ -65,7 +65,7 @@ struct NodeCounts {
         }
     }
 
-    /// For each node the greatest of its counts, as multi-reference clipping asks for.
+    /// For each node the largest of its counts, as multi-reference clipping asks for.
     mutating func formMaximum(with other: NodeCounts) {
         if nodes.isEmpty {
             self = other

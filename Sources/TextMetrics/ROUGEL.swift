@@ -1,6 +1,6 @@
 /// ROUGE-L (Lin 2004) as the COCO caption scripts, and with them the E2E script, compute it.
 ///
-/// For each instance: P = the greatest LCS / prediction length, R = the greatest LCS / reference length, each taken over all
+/// For each instance: P = the largest LCS / prediction length, R = the largest LCS / reference length, each taken over all
 /// references on its own; F = (1 + β²) P R / (R + β² P) with β = 1.2. The score is the mean of F over the corpus.
 /// Tokens are those of ``PTBTokenizer``; an empty text counts as one empty token.
 public struct ROUGEL: Sendable {

@@ -4,7 +4,7 @@
 protocol TextCodec: Sendable {
     /// The kind of model, as people write it: "byte-level BPE".
     var kind: String { get }
-    /// One more than the greatest token id.
+    /// One more than the largest token id.
     var vocabularySize: Int { get }
     /// Which tokens end, begin and fill up texts.
     var roles: TokenRoles { get }

@@ -57,7 +57,7 @@ public struct Tokenizer: Sendable {
     /// The kind of model, as people write it: "byte-level BPE", "Unigram", "SentencePiece Unigram".
     public var kind: String { codec.kind }
 
-    /// One more than the greatest token id.
+    /// One more than the largest token id.
     public var vocabularySize: Int { codec.vocabularySize }
 
     /// A token as the vocabulary spells it (with "Ġ" for a blank); nil for an id that is not in use.

@@ -46,7 +46,7 @@ final class ProgressMeter: Sendable {
 
     private static let greatestSum = 1 << 60
 
-    /// Sizes are what servers say: a sum that nothing could hold stays at the greatest.
+    /// Sizes are what servers say: a sum that nothing could hold stays at the largest.
     private static func sum(_ sizes: some Sequence<Int>) -> Int {
         sizes.reduce(0) { min(greatestSum, $0 + min(greatestSum, max(0, $1))) }
     }

@@ -112,7 +112,7 @@ public struct CheckpointReader: Sendable {
         releasePages(of: key)
     }
 
-    /// Lends what copies rows of a tensor as float32, for those who need not hold all of it at once. Where
+    /// Gives what copies rows of a tensor as float32, for those who need not hold all of it at once. Where
     /// a matrix lies transposed in its file, each call reads most of its pages again.
     ///
     /// - Parameter body: Receives a function that copies the given rows, which has the errors of ``read(_:shape:)``. Each row

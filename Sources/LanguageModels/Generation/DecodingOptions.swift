@@ -20,7 +20,7 @@ public struct DecodingOptions: Equatable, Sendable {
         case no
         /// At once.
         case yes
-        /// As ``no``, but where the length penalty favours long answers, scored at the greatest length.
+        /// As ``no``, but where the length penalty favours long answers, scored at the maximum length.
         case never
     }
 
@@ -29,7 +29,7 @@ public struct DecodingOptions: Equatable, Sendable {
     /// How many answers a prompt gets (`num_return_sequences`): drawn independently, or the best of a beam search, which
     /// must be at least as wide.
     public var answerCount = 1
-    /// The greatest number of tokens of an answer, its end token included.
+    /// The largest number of tokens of an answer, its end token included.
     public var maxNewTokens: Int
     /// No end token is chosen before the answer has this many tokens.
     public var minNewTokens = 0
@@ -43,7 +43,7 @@ public struct DecodingOptions: Equatable, Sendable {
 
     /// The only token that an answer may begin with (`forced_bos_token_id`); nil for any.
     public var forcedFirstToken: Int32?
-    /// The only token that an answer of the greatest length may end with (`forced_eos_token_id`); nil for any.
+    /// The only token that an answer of the maximum length may end with (`forced_eos_token_id`); nil for any.
     public var forcedLastToken: Int32?
 
     /// Beam search: answers are compared by log-probability / length^penalty. Above 0 favours long answers.
@@ -74,7 +74,7 @@ public struct DecodingOptions: Equatable, Sendable {
     public var topK = 0
     /// Sampling: only the most probable tokens that together reach this probability (Holtzman et al. 2020).
     public var topP = 1.0
-    /// Sampling: only tokens with at least this fraction of the greatest probability.
+    /// Sampling: only tokens with at least this fraction of the largest probability.
     public var minP = 0.0
     /// Sampling: fixes the draws. The i-th prompt of a call has draws of its own for each of its answers, whatever is
     /// decoded beside it.

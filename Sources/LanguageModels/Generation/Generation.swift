@@ -6,7 +6,7 @@ public struct Generation: Equatable, Sendable, Codable {
         case endToken
         /// Its text contains a stop text.
         case stopText
-        /// It has the greatest length asked for.
+        /// It has the maximum length asked for.
         case length
         /// The options forbid every token that could follow.
         case noTokenAllowed

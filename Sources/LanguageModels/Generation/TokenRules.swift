@@ -1,5 +1,5 @@
 /// The options that change the scores of single tokens, whatever the strategy: penalties, n-grams that must not repeat,
-/// forbidden tokens and sequences, the least length, forced tokens.
+/// forbidden tokens and sequences, the minimum length, forced tokens.
 ///
 /// They are applied in the order of `transformers`: to logits in greedy search and sampling, to log-probabilities
 /// (which are not normalised again) in beam search.

@@ -68,7 +68,7 @@ final class TokenSearch: PromptSearch {
         return step
     }
 
-    /// The first of the greatest scores, unless all are −∞.
+    /// The first of the largest scores, unless all are −∞.
     private func mostProbable(_ scores: UnsafeMutablePointer<Float>) -> Int32? {
         var greatest = -Float.infinity, token: Int32?
         for candidate in 0..<vocabularySize where scores[candidate] > greatest {

@@ -6,7 +6,7 @@ public struct GenerationConventions: Equatable, Sendable {
     public var beginToken: Int32?
     /// The only token that an answer may begin with (`forced_bos_token_id`).
     public var forcedFirstToken: Int32?
-    /// The only token that an answer of the greatest length may end with (`forced_eos_token_id`).
+    /// The only token that an answer of the maximum length may end with (`forced_eos_token_id`).
     public var forcedLastToken: Int32?
 
     /// Conventions; nothing is forced unless stated.

@@ -41,7 +41,7 @@ public struct ModelShape: Equatable, Sendable, Codable {
     public var headWidth: Int
     /// Width d of the residual stream.
     public var width: Int
-    /// The greatest number of positions, a prefix included.
+    /// The largest number of positions, a prefix included.
     public var positionCount: Int
     /// Tokens in the vocabulary.
     public var vocabularySize: Int

@@ -13,7 +13,7 @@ import Foundation
 /// - **F**, free: written by layer 0.
 ///
 /// Layer 0: s/h heads (h: head width) take h/2 frequencies each. The query is the position rotated one step back, the
-/// key the position as it is, so the score is g²·Σ_k cos(ω_k(t − 1 − j)), greatest at j = t − 1. The value is a slice
+/// key the position as it is, so the score is g²·Σ_k cos(ω_k(t − 1 − j)), largest at j = t − 1. The value is a slice
 /// of T, written to the same slice of F: F then holds the *previous* token.
 ///
 /// Layer 1: as many heads compare T at the query with F at the key (the places that follow an earlier occurrence of

@@ -17,9 +17,9 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
     public var seeds: [UInt64]
     /// Width of the beam search; 0 for the paper's for the task.
     public var beams: Int
-    /// The greatest number of tokens of an answer; 0 for the paper's for the task.
+    /// The largest number of tokens of an answer; 0 for the paper's for the task.
     public var maxNewTokens: Int
-    /// The greatest number of tokens of a source and of a summary, where a model has few positions; 0 for the task's own.
+    /// The largest number of tokens of a source and of a summary, where a model has few positions; 0 for the task's own.
     public var maxSourceTokens: Int
     /// The most tokens of a target that are trained on; what is longer is cut, as with ``maxSourceTokens``.
     public var maxTargetTokens: Int

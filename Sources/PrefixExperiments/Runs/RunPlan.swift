@@ -91,7 +91,7 @@ public struct RunResult: Codable, Sendable {
     public var tokens: Int
     /// Seconds of training, without validation and tests.
     public var seconds: Double
-    /// Greatest resident memory while this run trained, in bytes; nil where others trained beside it.
+    /// Largest resident memory while this run trained, in bytes; nil where others trained beside it.
     public var peakMemory: Int?
     /// Training loss, thinned.
     public var training: [Point]

@@ -14,7 +14,7 @@ public struct AnswerOptions: Sendable {
     public let task: TuningTask
     /// How tokens are chosen.
     public var decoding: DecodingOptions
-    /// Whether the greatest length is the task's own, and may be lowered where the model has too few positions for it.
+    /// Whether the maximum length is the task's own, and may be lowered where the model has too few positions for it.
     public let hasDefaultLength: Bool
 
     /// Options for a model.

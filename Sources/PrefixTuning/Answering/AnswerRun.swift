@@ -28,7 +28,7 @@ public struct Answer: Equatable, Sendable {
     public let prompts: [[Int32]]
     /// How answers are chosen and cleaned.
     public let options: AnswerOptions
-    /// Whether the greatest length was lowered so that the longest prompt and its answer fit.
+    /// Whether the maximum length was lowered so that the longest prompt and its answer fit.
     public let isShortened: Bool
     /// What answers.
     public let model: AdaptedModel

@@ -8,9 +8,9 @@ public struct DecodingChanges: Equatable, Sendable {
     public var strategy: DecodingOptions.Strategy?
     /// How many answers a prompt gets.
     public var answerCount: Int?
-    /// The greatest number of tokens of an answer. A task's least number is lowered to it, unless one is given here.
+    /// The largest number of tokens of an answer. A task's smallest number is lowered to it, unless one is given here.
     public var maxNewTokens: Int?
-    /// The least number of tokens of an answer.
+    /// The smallest number of tokens of an answer.
     public var minNewTokens: Int?
     /// Beam search: answers are compared by log-probability / length^penalty.
     public var lengthPenalty: Double?
@@ -36,7 +36,7 @@ public struct DecodingChanges: Equatable, Sendable {
     public var topK: Int?
     /// Sampling: only the most probable tokens that together reach this probability.
     public var topP: Double?
-    /// Sampling: only tokens with this fraction of the greatest probability.
+    /// Sampling: only tokens with this fraction of the largest probability.
     public var minP: Double?
     /// Sampling: fixes the draws.
     public var seed: UInt64?

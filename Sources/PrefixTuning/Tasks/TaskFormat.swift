@@ -31,7 +31,7 @@ public struct TaskFormat: Equatable, Sendable {
     public var completionPieces: [Piece]
     /// What to do with long examples.
     public var overflow: Overflow
-    /// The greatest number of tokens of a source, with the special tokens around it, which stay; what is longer loses the
+    /// The largest number of tokens of a source, with the special tokens around it, which stay; what is longer loses the
     /// end of its text, whatever ``overflow`` says. Nil for no limit.
     public var sourceLimit: Int?
     /// The same for a target, its end mark included.

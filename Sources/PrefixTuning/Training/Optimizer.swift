@@ -13,7 +13,7 @@ import Tensors
         public var epsilon = 1e-8
         /// λ: how much a parameter shrinks per step, times the learning rate.
         public var weightDecay = 0.0
-        /// Greatest norm of all gradients together; 0 for no limit.
+        /// Largest norm of all gradients together; 0 for no limit.
         public var clip = 1.0
 
         /// PyTorch's constants, no weight decay, gradients clipped to norm 1: the paper's.

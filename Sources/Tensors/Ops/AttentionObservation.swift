@@ -78,5 +78,5 @@ extension Compute {
     }
 }
 
-/// Who is told of attention; set on the compute thread, where all attention runs.
+/// What hears of attention; set on the compute thread, where all attention runs.
 @Compute var attentionObserver: ((AttentionObservation) -> Void)?

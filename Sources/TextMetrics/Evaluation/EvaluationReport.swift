@@ -22,7 +22,7 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
         public var higherIsBetter: Bool
         /// What is measured, and after which script.
         public var description: String
-        /// Least and greatest value of the 95% interval, where it was resampled.
+        /// Least and largest value of the 95% interval, where it was resampled.
         public var interval: [Double]?
         /// The other system's value, where one was given.
         public var baseline: Double?

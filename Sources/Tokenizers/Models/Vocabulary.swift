@@ -9,7 +9,7 @@ struct Vocabulary: Sendable {
         spellings.reserveCapacity(capacity)
     }
 
-    /// One more than the greatest id.
+    /// One more than the largest id.
     var size: Int { spellings.count }
 
     func identifier(of spelling: [UInt8]) -> Int32? { identifiers[spelling] }

@@ -6,8 +6,8 @@ import Tensors
 /// How answers are chosen. What is not given has the paper's value for the task, or changes nothing.
 struct DecodingFlags: ParsableArguments {
     @Option(help: "Width of the beam search; 1 is greedy search.") var beams: Int?
-    @Option(help: "The greatest number of tokens of an answer; 100 by default.") var maxNewTokens: Int?
-    @Option(help: "The least number of tokens of an answer.") var minNewTokens: Int?
+    @Option(help: "The largest number of tokens of an answer; 100 by default.") var maxNewTokens: Int?
+    @Option(help: "The smallest number of tokens of an answer.") var minNewTokens: Int?
     @Option(help: "Encoder–decoder: --max-new-tokens as transformers counts it, with the start token.") var maxLength:
         Int?
     @Option(help: "Encoder–decoder: --min-new-tokens as transformers counts it, with the start token.") var minLength:
@@ -44,7 +44,7 @@ struct DecodingFlags: ParsableArguments {
     @Option(help: "Sampling: below 1 favours probable tokens.") var temperature: Double?
     @Option(help: "Sampling: only the k most probable tokens.") var topK: Int?
     @Option(help: "Sampling: only the most probable tokens that together reach this probability.") var topP: Double?
-    @Option(help: "Sampling: only tokens with this fraction of the greatest probability.") var minP: Double?
+    @Option(help: "Sampling: only tokens with this fraction of the largest probability.") var minP: Double?
     @Option(help: "Sampling: fixes the draws.") var seed: UInt64?
 
     func validate() throws {

@@ -19,7 +19,7 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: "linear, constant, cosine or inverse-sqrt.") var schedule: LearningRateSchedule.Shape?
     @Option(help: "Steps of rising learning rate.") var warmup: Int?
     @Option(help: "Weight decay of AdamW.") var weightDecay: Double?
-    @Option(help: "Greatest norm of the gradient; 0 for no limit.") var clip: Double?
+    @Option(help: "Largest norm of the gradient; 0 for no limit.") var clip: Double?
     @Option(help: "sum (over the tokens of an example) or mean (over all tokens).") var lossReduction:
         TrainingSettings.Reduction?
     @Option(help: "Fixes initial values, order of the data and dropout.") var seed: UInt64?

@@ -12,7 +12,7 @@ import Tokenizers
 /// R = Σ w(x)·max x·x̂ / Σ w(x), P = Σ w(x̂)·max x̂·x / Σ w(x̂), F1 = 2·P·R / (P + R).
 ///
 /// The special tokens around a text have the weight 0, but others may be matched with them. Where several references are
-/// given, the greatest P, R and F1 count, each for itself.
+/// given, the largest P, R and F1 count, each for itself.
 ///
 /// It stands here because `TextMetrics` knows no models, and `LanguageModels` no scores.
 ///
@@ -121,7 +121,7 @@ import Tokenizers
         return result
     }
 
-    /// The greatest scores that one of the references gives; nil where they are not numbers.
+    /// The largest scores that one of the references gives; nil where they are not numbers.
     private func best(
         _ text: [Int32], _ references: [[Int32]], _ vectors: [[Int32]: UnitVectors], _ weights: TokenWeights
     ) -> Scores? {

@@ -21,7 +21,7 @@ struct UnitVectors {
         count = rows.count
     }
 
-    /// For each vector its greatest dot product with one of `others`, and the same for each of those.
+    /// For each vector its largest dot product with one of `others`, and the same for each of those.
     func greatestSimilarities(to others: UnitVectors) -> (own: [Float], others: [Float]) {
         var own = [Float](repeating: -.infinity, count: count)
         var theirs = [Float](repeating: -.infinity, count: others.count)

@@ -18,7 +18,7 @@ public struct TrainingSummary: Codable, Sendable {
     public let seconds: Double
     /// Real tokens per second, the first two steps not counted (kernels are compiled then).
     public let tokens_per_second: Double
-    /// Greatest resident memory of the process.
+    /// Largest resident memory of the process.
     public let peak_memory_bytes: Int
     /// Values that training changes, the reparametrisation included.
     public let trainable_parameters: Int
