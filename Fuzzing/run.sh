@@ -41,6 +41,8 @@ seed json $goldens/*/*.json $goldens/*/*/*.json
 seed tokenizer $goldens/tokenizers/*/tokenizer.json $goldens/tokenizers/*/*/tokenizer.json
 seed sentencepiece $goldens/sentencepiece/*/*.model
 seed config $goldens/*/*/config.json
+# The runtime of Swift keeps what it allocates once: no leaks are looked for.
+export ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16
 "$binary" seed .corpora/state
 
 failed=()
@@ -52,8 +54,7 @@ for target in "${targets[@]}"; do
     pytorch | pickle | sentencepiece) longest=1048576 ;;
     *) longest=65536 ;;
     esac
-    # The runtime of Swift keeps what it allocates once: no leaks are looked for.
-    ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 "$binary" "$target" ".corpora/$target" "corpus/$target" \
+    "$binary" "$target" ".corpora/$target" "corpus/$target" \
         -max_len="$longest" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -malloc_limit_mb=1024 -print_final_stats=1 \
         -artifact_prefix=".findings/$target/" || failed+=("$target")
 done

@@ -75,8 +75,8 @@ func readState(_ bytes: UnsafeRawBufferPointer) throws {
 func readMetrics(_ bytes: UnsafeRawBufferPointer) throws {
     let url = fuzzFolder.appendingPathComponent("metrics.jsonl")
     try Data(bytes).write(to: url)
-    let metrics = try MetricsFile(url, keepingUpTo: 3)
-    _ = (metrics.sum(of: "tokens"), metrics.last("seconds"), metrics.series("loss").count)
+    let metrics = try MetricsFile(url, keeping: 3, upTo: 3)
+    _ = (metrics.count, metrics.last.count, metrics.start?.tokens)
 }
 
 /// The first two bytes are the length of `adapter_config.json`, the least significant first; then come its bytes, then the
