@@ -2,7 +2,7 @@ import Foundation
 
 /// Memory of this process.
 public enum ProcessMemory {
-    /// Largest resident set so far, or since ``resetPeak()``, in bytes.
+    /// Largest resident set so far, or since `resetPeak()`, in bytes.
     public static var peak: Int {
         #if os(Linux)
             if let peak = value(of: "VmHWM", in: "/proc/self/status") { return peak }

@@ -89,7 +89,7 @@ import Tokenizers
     ///   - configuration: Shape of the model; its vocabulary must be the tokenizer's.
     ///   - text: Documents that the model is made for.
     ///   - background: Documents of general text; may be empty.
-    /// - Throws: ``DataError`` or ``StructuredInitializationError``.
+    /// - Throws: `DataError` or ``StructuredInitializationError``.
     public init(
         configuration: GPT2Configuration, tokenizer: Tokenizer, text: [String], background: [String],
         settings: Settings
@@ -126,7 +126,7 @@ import Tokenizers
 
     /// Trains on one batch.
     ///
-    /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:hasCheckpoint:)``; the weights are then as before the step.
+    /// - Throws: `TrainingError.diverged`; the weights are then as before the step.
     public func step() throws -> Report {
         let done = optimizer.stepCount
         let share = done < settings.backgroundDelay ? settings.initialBackgroundShare : settings.backgroundShare

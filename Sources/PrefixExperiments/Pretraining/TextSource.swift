@@ -57,7 +57,7 @@ public enum TextFiles {
     /// The documents of a file, plain or gzip-compressed: the `text` of each line of JSON lines (`.jsonl`), else the
     /// blocks that blank lines separate.
     ///
-    /// - Throws: ``DataError`` with file and line.
+    /// - Throws: `DataError` with file and line.
     public static func documents(of url: URL) throws -> [String] {
         let file = try DataFile(url)
         let name = url.lastPathComponent

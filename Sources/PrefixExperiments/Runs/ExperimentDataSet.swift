@@ -105,7 +105,7 @@ extension ExperimentDataSet {
     /// - Parameters:
     ///   - name: What it is called in tables.
     ///   - test: Sources that it has several times are answered once and compared with all their references.
-    /// - Throws: ``DataError`` with file and line.
+    /// - Throws: `DataError` with file and line.
     public init(_ name: String, task: TuningTask, train: [URL], validation: [URL], test: URL) throws {
         self.init(
             name: name, task: task, train: try task.readForTraining(train),
@@ -116,8 +116,8 @@ extension ExperimentDataSet {
     ///
     /// - Parameters:
     ///   - name: What the data set is called; files are looked for under `folder/name*`, or in the folder itself.
-    ///   - folder: See ``DataSetFiles``.
-    /// - Throws: ``DataError``, or ``ExperimentError/noData(name:folder:looked:)`` where files are missing.
+    ///   - folder: See `DataSetFiles`.
+    /// - Throws: `DataError`, or ``ExperimentError/noData(name:folder:looked:)`` where files are missing.
     public static func read(_ name: String, in folder: URL) throws -> ExperimentDataSet {
         guard let kind = DataSetFiles.kind(of: name) else {
             throw ExperimentError.unknownDataSet(name: name, known: DataSetFiles.names + ["embedded"])

@@ -68,7 +68,7 @@ import Tensors
     /// - Parameters:
     ///   - texts: At least one.
     ///   - progress: Told how many texts have been read; may throw to stop.
-    /// - Returns: One for each attention that the prefix stands before, in the order of ``AttentionKind``.
+    /// - Returns: One for each attention that the prefix stands before, in the order of `AttentionKind`.
     /// - Throws: ``AnalysisError``, before anything is computed; what `progress` throws.
     public func measure(_ texts: [Text], progress: (Int) throws -> Void = { _ in }) throws -> [AttentionMass] {
         try check(texts)

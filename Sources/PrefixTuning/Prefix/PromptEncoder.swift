@@ -12,7 +12,7 @@ import Tensors
     ///
     /// - Parameters:
     ///   - hiddenWidth: m.
-    ///   - width: d, the model's width.
+    ///   - d: The model's width.
     public init(random generator: inout SeededGenerator, length: Int, hiddenWidth: Int, width d: Int, tape: Tape) {
         embedding = .filled([length, d], tape: tape) { Float(generator.normal()) }
         layers = [(d, hiddenWidth), (hiddenWidth, hiddenWidth), (hiddenWidth, d)].map { input, output in

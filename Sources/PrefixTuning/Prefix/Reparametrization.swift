@@ -41,7 +41,7 @@ import Tensors
     /// - Parameters:
     ///   - hiddenWidth: m.
     ///   - outputWidth: Width of a row of P: 2·L·keyWidth, or d where embeddings are computed instead.
-    ///   - width: d, the model's width.
+    ///   - d: The model's width.
     public init(
         random generator: inout SeededGenerator, length: Int, hiddenWidth: Int, outputWidth: Int, width d: Int,
         tape: Tape

@@ -2,7 +2,7 @@ import Foundation
 
 /// METEOR 1.5 (Denkowski & Lavie 2014) in English as its Java program computes it with `-l en -norm`.
 ///
-/// Prediction and reference are aligned word by word (``METEORAlignment``): by equal words, equal stems, common senses in WordNet
+/// Prediction and reference are aligned word by word (`METEORAlignment`): by equal words, equal stems, common senses in WordNet
 /// and listed paraphrases, as far as ``resources`` has the data. With m the words that are matched, each with the weight of its
 /// module and with δ if it is a content word, 1 − δ if it is a function word, and the lengths weighted alike:
 ///
