@@ -45,7 +45,7 @@ fuzz: dependencies  ## fuzz what reads files of strangers: 60 s for each kind of
 faults: build  ## let every write, fsync, rename of a save and a load fail or be the last; resume (Linux)
 	python3 Tests/Faults/run.py --binary .build/release/prefixtune
 
-sanitize: dependencies  ## run the tests under address, thread and undefined-behaviour sanitizers (hours; KIND=address, FILTER=…)
+sanitize: dependencies  ## run the tests under address, thread and undefined-behaviour sanitizers (address: 20 minutes; KIND=address, FILTER=…)
 	for kind in $(or $(KIND),address thread); do bash Tools/sanitize.sh $$kind '$(or $(FILTER),.)' || exit 1; done
 
 dependencies:
