@@ -13,7 +13,10 @@ import TextMetrics
 ///     var examples: [Example] = []
 ///     try file.forEachLine { line, location in
 ///         let parts = line.split(separator: "=>", maxSplits: 1).map(String.init)
-///         examples.append(Example(prompt: parts[0], completion: parts.last, location: location))
+///         guard parts.count == 2 else {
+///             throw DataError.malformed(location, found: line, expected: "\"source=>text\"")
+///         }
+///         examples.append(Example(prompt: parts[0], completion: parts[1], location: location))
 ///     }
 ///     return examples
 /// }
