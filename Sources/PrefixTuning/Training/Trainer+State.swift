@@ -21,6 +21,8 @@ extension Trainer {
         var order: BatchOrder
         var tokens: Int
         var validations: Int
+        /// Nil in states of runs that never lacked patience.
+        var validationsSinceBest: Int?
         var owesValidation: Bool
         var bestValidationLoss: Double?
         var threads: Int
@@ -29,6 +31,7 @@ extension Trainer {
         var isValid: Bool {
             order.isValid && totalSteps > 0 && (0...totalSteps).contains(stepCount) && order.batchesDrawn == stepCount
                 && tokens >= 0 && (0...stepCount).contains(validations) && threads > 0
+                && (0...validations).contains(validationsSinceBest ?? 0)
                 && bestValidationLoss?.isFinite ?? true
         }
     }
@@ -58,7 +61,8 @@ extension Trainer {
             format: Self.format, method: method.name, fingerprint: method.fingerprint, model: method.model.digest,
             data: dataDigest, validation: validationDigest, settings: settings, totalSteps: totalSteps,
             stepCount: stepCount, order: order, tokens: tokensSeen, validations: validationCount,
-            owesValidation: owesValidation, bestValidationLoss: bestValidationLoss, threads: Compute.threads)
+            validationsSinceBest: validationsSinceBest, owesValidation: owesValidation,
+            bestValidationLoss: bestValidationLoss, threads: Compute.threads)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         var writer = SafetensorsWriter(
@@ -77,13 +81,17 @@ extension Trainer {
 
     /// Continues from a saved state.
     ///
+    /// - Parameters:
+    ///   - folder: Where it was saved.
+    ///   - extends: Whether the run may have more steps than it was begun with: its learning rate then follows the schedule
+    ///     of the longer run.
     /// - Throws: ``TrainingError`` where there is none, where it belongs to another run or was written by another version,
     ///   `CheckpointError` where it is damaged.
-    public func restoreState(from folder: URL) throws {
+    public func restoreState(from folder: URL, extends: Bool = false) throws {
         guard Self.hasState(in: folder) else { throw TrainingError.nothingToResume(folder: folder.path) }
         let file = try SafetensorsFile(folder.appendingPathComponent(Self.fileName))
         let progress = try Self.progress(in: file, folder)
-        try check(progress, folder)
+        try check(progress, folder, extends: extends)
         let reader = CheckpointReader(file)
         for entry in optimizer.entries {
             for (kind, tensor) in [("value", entry.value), ("first", entry.first), ("second", entry.second)] {
@@ -97,6 +105,8 @@ extension Trainer {
         order = progress.order
         tokensSeen = progress.tokens
         validationCount = progress.validations
+        validationsSinceBest = progress.validationsSinceBest ?? 0
+        stepsBeforeExtension = progress.totalSteps < totalSteps ? progress.totalSteps : nil
         owesValidation = progress.owesValidation
         bestValidationLoss = progress.bestValidationLoss
     }
@@ -119,7 +129,7 @@ extension Trainer {
         return progress
     }
 
-    private func check(_ saved: Progress, _ folder: URL) throws {
+    private func check(_ saved: Progress, _ folder: URL, extends: Bool) throws {
         func refuse(_ difference: String) -> TrainingError { .otherRun(folder: folder.path, difference: difference) }
         func expect<Value: Equatable>(_ name: String, _ saved: Value, _ asked: Value) throws {
             guard saved == asked else { throw refuse("\(name) was \(saved), not \(asked)") }
@@ -131,7 +141,7 @@ extension Trainer {
             throw refuse(
                 "its base model had other weights (digest \(text(saved.model)), not \(text(method.model.digest)))")
         }
-        try expect("the number of steps", saved.totalSteps, totalSteps)
+        if !extends || saved.totalSteps > totalSteps { try expect("the number of steps", saved.totalSteps, totalSteps) }
         // All that has a part in the bits; how often a run saves and validates has none.
         let (old, new) = (saved.settings, settings)
         try expect("the learning rate", old.learningRate, new.learningRate)

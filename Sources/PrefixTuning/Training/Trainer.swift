@@ -43,6 +43,10 @@ import Tensors
     var validationDigest: Digest?
     /// Validations so far.
     var validationCount = 0
+    /// Validations since the one with the least loss.
+    public internal(set) var validationsSinceBest = 0
+    /// How many steps the run was begun with, where it was continued with more of them.
+    public internal(set) var stepsBeforeExtension: Int?
     /// Whether the last step is to be followed by a validation that was not done.
     var owesValidation = false
     private let examples: [TokenizedExample]
@@ -131,6 +135,12 @@ import Tensors
 
     /// How many steps have been taken.
     public var stepCount: Int { optimizer.stepCount }
+    /// How many examples it trains on.
+    public var exampleCount: Int { examples.count }
+    /// Their lengths in tokens: sources, prompts and completions.
+    public var lengths: [Int] { examples.map(\.length) }
+    /// Whether the validation loss has not fallen for as long as the settings allow.
+    public var isOutOfPatience: Bool { settings.patience.map { validationsSinceBest >= $0 } ?? false }
     /// Whether all steps are done.
     public var isFinished: Bool { stepCount >= totalSteps }
     /// How many times all examples have been seen.
@@ -296,5 +306,6 @@ extension TrainingSettings {
         try check(saveEvery > 0, "the number of steps between saved states", saveEvery, "at least 1")
         try check(
             validateEvery ?? 1 > 0, "the number of steps between validations", validateEvery ?? 0, "at least 1")
+        try check(patience ?? 1 > 0, "the patience", patience ?? 0, "at least 1 validation")
     }
 }

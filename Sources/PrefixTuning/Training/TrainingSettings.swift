@@ -49,6 +49,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     public var saveEvery = 200
     /// Steps between two validations; nil for once per epoch.
     public var validateEvery: Int?
+    /// How many validations in a row without a lower loss end a run early; nil for never.
+    public var patience: Int?
 
     /// The paper's defaults where a task has none of its own.
     public init() {}

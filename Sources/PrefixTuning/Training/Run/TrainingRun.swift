@@ -21,6 +21,8 @@ import Tensors
     public enum Ending: String, Codable, Sendable {
         /// All steps are done.
         case finished
+        /// The validation loss fell no longer; see ``TrainingSettings/patience``.
+        case stoppedEarly = "stopped_early"
         /// Asked to stop; the state is saved.
         case interrupted
     }
@@ -34,6 +36,9 @@ import Tensors
     var metrics: MetricsFile
     var validations: MetricsFile
     private let lock: FolderLock
+    /// The longest time between two saved states, besides the settings' number of steps.
+    private let saveInterval: Swift.Duration
+    private var lastSave = ContinuousClock.now
     private var seconds = 0.0
     /// Whether the folder holds what the method writes, of this run.
     private var hasCheckpoint: Bool
@@ -51,16 +56,20 @@ import Tensors
     ///   - validation: May be empty.
     ///   - folder: Made if missing.
     ///   - resumes: Whether to continue the run in the folder.
+    ///   - extends: Whether a run that is continued may have more steps than it was begun with.
     ///   - lock: What ``claim(_:resumes:)`` gave; by default it is called here.
     ///   - details: Facts for the summary that the trainer does not know: data files, command.
+    ///   - saveInterval: The longest time between two saved states, beside the number of steps that the settings name.
     ///   - advice: What to do after memory ran out and the last step was saved, for people.
     /// - Throws: ``TrainingError`` where a run is there already and `resumes` is false or where validation data does not
     ///   fit the model, and `CheckpointError` where the folder cannot be written to or another process is at work there.
     public init(
-        _ trainer: Trainer, validation: [TokenizedExample], folder: URL, resumes: Bool, lock: FolderLock? = nil,
-        details: [String: String] = [:], advice: String = "continue the run"
+        _ trainer: Trainer, validation: [TokenizedExample], folder: URL, resumes: Bool, extends: Bool = false,
+        lock: FolderLock? = nil, details: [String: String] = [:], saveInterval: Swift.Duration = .seconds(300),
+        advice: String = "continue the run"
     ) throws {
         self.trainer = trainer
+        self.saveInterval = saveInterval
         self.advice = advice
         self.validation = validation
         self.folder = folder
@@ -69,7 +78,7 @@ import Tensors
         self.lock = try lock ?? Self.claim(folder, resumes: resumes)
         trainer.validationDigest = validation.digest
         let state = Self.stateFolder(folder)
-        if resumes { try trainer.restoreState(from: state) }
+        if resumes { try trainer.restoreState(from: state, extends: extends) }
         // Of a process that was killed, before its first state perhaps.
         for part in [folder, state, folder.appendingPathComponent("best")] { AtomicFile.removeLeftovers(in: part) }
         // The state before the first step has no checkpoint beside it.
@@ -99,6 +108,9 @@ import Tensors
         return lock
     }
 
+    /// Whether a run was begun in a folder: it can be continued then.
+    public nonisolated static func isBegun(in folder: URL) -> Bool { Trainer.hasState(in: stateFolder(folder)) }
+
     private nonisolated static func stateFolder(_ folder: URL) -> URL {
         folder.appendingPathComponent("training-state")
     }
@@ -127,19 +139,21 @@ import Tensors
                     try record(step, elapsed: start.duration(to: .now).seconds, report, shouldStop)
                 }
             }
-            return (.finished, try finish(.finished, report))
+            let ending = trainer.isFinished ? Ending.finished : .stoppedEarly
+            return (ending, try finish(ending, report))
         } catch {
             throw explained(error)
         }
     }
 
     /// Whether nothing is left to do but to write the summary.
-    var isDone: Bool { trainer.isFinished && !trainer.owesValidation }
+    var isDone: Bool { (trainer.isFinished || trainer.isOutOfPatience) && !trainer.owesValidation }
 
     /// Saves the state before the first step: a run that is killed early can be resumed, too.
     func begin() throws {
         if trainer.stepCount == 0 { try trainer.saveState(to: Self.stateFolder(folder)) }
         isBetweenSteps = true
+        lastSave = .now
         rescue = Rescue { [weak self] in self?.saveLastStep() }
     }
 
@@ -180,12 +194,14 @@ import Tensors
             try note(loss, report)
         }
         isBetweenSteps = false
-        if trainer.isFinished || trainer.stepCount.isMultiple(of: trainer.settings.saveEvery) { try save(report) }
+        let isDue = trainer.stepCount.isMultiple(of: trainer.settings.saveEvery)
+        if isDue || trainer.isFinished || lastSave.duration(to: .now) >= saveInterval { try save(report) }
     }
 
     private func note(_ loss: Double, _ report: (Event) -> Void) throws {
         guard loss.isFinite else { throw divergence(loss: loss) }
         let isBest = loss < trainer.bestValidationLoss ?? .infinity
+        trainer.validationsSinceBest = isBest ? 0 : trainer.validationsSinceBest + 1
         if isBest {
             trainer.bestValidationLoss = loss
             try trainer.method.write(to: folder.appendingPathComponent("best"))
@@ -214,6 +230,7 @@ import Tensors
         hasCheckpoint = true
         try trainer.saveState(to: Self.stateFolder(folder))
         saved = (trainer.stepCount, trainer.owesValidation)
+        lastSave = .now
         report(.saved(step: trainer.stepCount))
     }
 
@@ -225,7 +242,7 @@ import Tensors
 
     func finish(_ ending: Ending, _ report: (Event) -> Void) throws -> TrainingSummary {
         rescue = nil
-        if ending == .interrupted { try save(report) }
+        if ending != .finished { try save(report) }
         let summary = TrainingSummary(
             trainer, ending: ending, seconds: seconds, metrics: metrics, details: details)
         let encoder = JSONEncoder()

@@ -37,6 +37,15 @@ public struct TrainingSummary: Codable, Sendable {
     /// Data files, command and the like.
     public let details: [String: String]
 
+    /// Reads the summary of a run.
+    ///
+    /// - Parameter folder: The run's.
+    /// - Throws: What reading and decoding `summary.json` throws.
+    public init(contentsOf folder: URL) throws {
+        self = try JSONDecoder().decode(
+            Self.self, from: Data(contentsOf: folder.appendingPathComponent("summary.json")))
+    }
+
     @Compute init(
         _ trainer: Trainer, ending: TrainingRun.Ending, seconds: Double, metrics: MetricsFile,
         details: [String: String]
