@@ -21,6 +21,14 @@ enum CommandError: Error, Equatable {
     case lengthWithPrompt(architecture: String)
     /// The folder is none that this program knows.
     case unknownFolder(path: String, reason: String)
+    /// No model is named, and no adapter that may record one.
+    case modelNeeded
+    /// An adapter does not record its model.
+    case modelNotRecorded(adapter: String)
+    /// The model that an adapter records is not here.
+    case recordedModelMissing(adapter: String, model: String)
+    /// There is no such adapter.
+    case adapterMissing(path: String)
     /// A data set's files are needed, and no folder was given.
     case dataFolderNeeded(dataSet: String)
 }
@@ -31,6 +39,14 @@ extension CommandError: CustomStringConvertible {
         switch self {
         case .dataFolderNeeded(let dataSet):
             "the data set \(dataSet) lies in files; give their folder with --data-folder, or take --data embedded"
+        case .modelNeeded:
+            "Name the model with --model, or give an adapter that records it."
+        case .modelNotRecorded(let adapter):
+            "\(adapter) does not record the model that it was trained on; name it with --model"
+        case .recordedModelMissing(let adapter, let model):
+            "\(adapter) was trained on \(model), which is not there; name the model with --model"
+        case .adapterMissing(let path):
+            "there is no \(path); name the folder or file of a trained prefix or adapter, or org/name on the hub"
         case .interrupted:
             "interrupted before the results were complete; run the command again"
         case .interruptedAnswers(let done, let count, let partial):

@@ -54,7 +54,7 @@ struct Attention: ComputeCommand {
             try ResultOutput.write(to: nil) { try $0(text) }
             let page = masses.reportPage(
                 subtitle:
-                    "\(model.prefix.map { "\($0)" } ?? "") while \(model.model) reads \(counted(texts.count, "text"))",
+                    "\(model.prefix.map { "\($0)" } ?? "") while \(loaded.model.name) reads \(counted(texts.count, "text"))",
                 byline: ["prefixtune attention", Date().formatted(.iso8601.year().month().day())])
             try writeReport(page.html)
         }

@@ -20,7 +20,7 @@ struct Benchmark: ComputeCommand {
               prefixtune benchmark --model gpt2 --work train --batch-size 10 --profile
             """)
 
-    @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
+    @Option(help: ModelName.help) var model: ModelName
     @Option(parsing: .upToNextOption, help: "train, prefill (reading prompts) or decode; all by default.") var work:
         [SpeedBenchmark.Work] = []
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32

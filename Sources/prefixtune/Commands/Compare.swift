@@ -18,7 +18,7 @@ struct Compare: ComputeCommand {
               prefixtune compare --model gpt2 --prefixes restaurants airports --base --prompt "name : The Mill"
             """)
 
-    @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
+    @Option(help: ModelName.optionalHelp) var model: ModelName?
     @Option(parsing: .upToNextOption, help: "Prefixes or soft prompts: their folders or files, or org/name.")
     var prefixes: [ModelReference]
     @Flag(help: "Answer without a prefix, too.") var base = false
@@ -62,12 +62,17 @@ struct Compare: ComputeCommand {
     @Compute func compute() async throws {
         try ResultOutput.check(
             ["--output": output, "--report": report],
-            against: ["--input": [source.input?.url], "--model": [self.model.file], "--prefixes": prefixes.map(\.file)])
+            against: [
+                "--input": [source.input?.url], "--model": [self.model?.file], "--prefixes": prefixes.map(\.file),
+            ])
+        var places: [URL] = []
+        for reference in prefixes { places.append(try await reference.located(quiet: common.quiet)) }
+        let name = try ModelName.chosen(self.model, adapters: places, common)
         let model = try LanguageModel.load(
-            await self.model.located(quiet: common.quiet), precision: precision, name: self.model.description)
+            await name.located(quiet: common.quiet), precision: precision, name: name.description)
         var loaded: [ResidentPrefix] = []
-        for reference in prefixes {
-            let prefix = try ResidentPrefix(contentsOf: await reference.located(quiet: common.quiet), for: model)
+        for place in places {
+            let prefix = try ResidentPrefix(contentsOf: place, for: model)
             common.warn([prefix.mismatch(with: model)])
             loaded.append(prefix)
         }
@@ -98,7 +103,7 @@ struct Compare: ComputeCommand {
     @Compute private func write(_ comparison: SideBySide, _ run: AnswerRun, _ examples: [Example]) throws {
         let names = (base ? [nil] : []) + Self.names(prefixes)
         var page = SideBySideReport(
-            systems: names, subtitle: "\(counted(examples.count, "input")) answered by \(model)",
+            systems: names, subtitle: "\(counted(examples.count, "input")) answered by \(run.model.model.name)",
             byline: ["prefixtune compare", Date().formatted(.iso8601.year().month().day())])
         var display = ProgressDisplay(quiet: common.quiet || output == nil, unit: "prompt")
         func writeAll(_ writeReport: (String) throws -> Void) throws {

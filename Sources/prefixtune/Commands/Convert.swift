@@ -91,7 +91,7 @@ extension ConvertError: CustomStringConvertible {
 /// The sizes of a model, from its folder or as they are given.
 struct ModelSizes: ExpressibleByArgument {
     private enum Source {
-        case model(ModelReference)
+        case model(ModelName)
         case sizes(ModelShape)
     }
 
@@ -99,7 +99,7 @@ struct ModelSizes: ExpressibleByArgument {
 
     init?(argument: String) {
         guard argument.contains("="), !FileManager.default.fileExists(atPath: argument) else {
-            guard let reference = ModelReference(argument: argument) else { return nil }
+            guard let reference = ModelName(argument: argument) else { return nil }
             source = .model(reference)
             return
         }

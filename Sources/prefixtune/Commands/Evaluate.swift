@@ -43,7 +43,7 @@ struct Evaluate: AsyncParsableCommand {
     func run() async throws {
         let outputs = try PredictionFile(contentsOf: predictions.url)
         let count = outputs.predictions.count
-        let right = try TaskReferences(references.url, for: task, expecting: count)
+        let right = try TaskReferences(references.url(.test), for: task, expecting: count)
         guard count == right.references.count else {
             throw CommandError.countMismatch(
                 predictions: count, file: outputs.path, sources: right.references.count, entries: right.entries,

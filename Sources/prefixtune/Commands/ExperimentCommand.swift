@@ -27,8 +27,8 @@ struct ExperimentCommand: ComputeCommand {
             """)
 
     @Argument(help: "Which.") var name: String
-    @Option(help: "The base model: its folder, or org/name[@revision] on the hub; the embedded one by default.")
-    var model: ModelReference?
+    @Option(help: "Its folder, org/name[@revision] on the hub, or embedded, which is the default.")
+    var model = ModelName.embedded
     @Option(parsing: .upToNextOption, help: "Data sets; the experiment's own by default.") var data: [String] = []
     @Option(help: "Where their files are: data-folder/e2e/src1_train.txt and so on.") var dataFolder: URL?
     @Option(help: "The folder to write to; experiment-NAME by default.") var output: URL?
@@ -105,12 +105,10 @@ struct ExperimentCommand: ComputeCommand {
     }
 
     @Compute private func prepared(_ output: URL) async throws -> Experiment {
-        let folder = try await model?.located(quiet: common.quiet)
         let base = try BaseModel(
-            folder: folder ?? EmbeddedModel.folder(), name: model?.title ?? "the embedded model",
-            precision: precision)
+            folder: await model.located(quiet: common.quiet), name: model.title, precision: precision)
         var chosen = try ExperimentSettings.settings(
-            for: name, suitsEmbeddedModel: model == nil, files: settings, assignments: set)
+            for: name, suitsEmbeddedModel: model.isEmbedded, files: settings, assignments: set)
         if !data.isEmpty { chosen.data = data }
         let sets = try chosen.data.map { name in
             if name == "embedded" { return try ExperimentDataSet.embedded() }

@@ -71,7 +71,7 @@ struct Generate: ComputeCommand {
         try ResultOutput.check(
             ["--output": output], against: ["--input": [source.input?.url], "the model": model.inputs.map(\.value)])
         let examples = try source.promptsToAnswer()
-        let files = try await model.files(quiet: common.quiet), loaded = try model.load(files, common)
+        let files = try await model.files(common), loaded = try model.load(files, common)
         try decoding.check(fits: loaded.model)
         let run = try AnswerRun(
             examples, by: loaded, format: limits.format(of: source.task),

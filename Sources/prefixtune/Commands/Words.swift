@@ -20,7 +20,7 @@ struct Words: ComputeCommand {
               prefixtune words --model gpt2 --prefix e2e-prefix --top 5
             """)
 
-    @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
+    @Option(help: ModelName.optionalHelp) var model: ModelName?
     @Option(help: "The prefix or soft prompt: its folder or file, or org/name.") var prefix: ModelReference
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(parsing: .upToNextOption, help: "Layers to look at, from 0; 0 by default.") var layers: [Int] = []
@@ -37,9 +37,11 @@ struct Words: ComputeCommand {
     }
 
     @Compute func compute() async throws {
+        let place = try await prefix.located(quiet: common.quiet)
+        let model = try ModelName.chosen(self.model, adapters: [place], common)
         let loaded = try LanguageModel.load(
             await model.located(quiet: common.quiet), precision: precision, name: model.description)
-        let file = try PrefixFile(await prefix.located(quiet: common.quiet))
+        let file = try PrefixFile(place)
         common.warn(
             [
                 BaseMismatch(

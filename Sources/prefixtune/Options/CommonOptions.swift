@@ -6,7 +6,7 @@ import Tensors
 
 /// Options that every command has.
 struct CommonOptions: ParsableArguments {
-    @Option(help: "Threads of tensor work; all cores by default.") var threads: Int?
+    @Option(help: "Threads of tensor work; $PREFIXTUNE_THREADS or all cores by default.") var threads: Int?
     @Flag(help: "Print results and errors only.") var quiet = false
     @Flag(help: "Print more of what happens.") var verbose = false
 
@@ -14,12 +14,17 @@ struct CommonOptions: ParsableArguments {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads is \(threads), but a number from 1 to 1024 is needed.")
         }
+        if threads == nil, let text = Self.environmentThreads, !(1...1024).contains(Int(text) ?? 0) {
+            throw ValidationError("PREFIXTUNE_THREADS is \(text), but a number from 1 to 1024 is needed.")
+        }
         if quiet && verbose { throw ValidationError("--quiet and --verbose contradict each other; give one of them.") }
     }
 
+    private static var environmentThreads: String? { ProcessInfo.processInfo.environment["PREFIXTUNE_THREADS"] }
+
     /// Sets the number of threads.
     @Compute func apply() {
-        if let threads { Compute.threads = threads }
+        if let threads = threads ?? Self.environmentThreads.flatMap({ Int($0) }) { Compute.threads = threads }
     }
 
     /// A line about what happens, on standard error, unless quiet.

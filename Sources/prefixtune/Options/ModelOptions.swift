@@ -7,7 +7,7 @@ import Tensors
 
 /// A model, what it is adapted by, and what is put before its text.
 struct ModelOptions: ParsableArguments {
-    @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
+    @Option(help: ModelName.optionalHelp) var model: ModelName?
     @Option(
         help: "A trained prefix, soft prompt or infix: its folder or file, of any kind that inspect knows, or org/name."
     )
@@ -21,6 +21,7 @@ struct ModelOptions: ParsableArguments {
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
 
     func validate() throws {
+        if prefix == nil, lora == nil, adapter == nil { try ModelName.validate(model) }
         if lora == nil, mergeLora || loraAlpha != nil {
             throw ValidationError(
                 "--merge-lora and --lora-alpha have no meaning without --lora; add it or leave them out.")
@@ -28,14 +29,15 @@ struct ModelOptions: ParsableArguments {
     }
 
     /// Where all of them lie, fetched where they are not here yet.
-    func files(quiet: Bool) async throws -> AdaptedModel.Files {
+    func files(_ common: CommonOptions) async throws -> AdaptedModel.Files {
+        let prefix = try await prefix?.located(quiet: common.quiet), lora = try await lora?.located(quiet: common.quiet)
+        let adapter = try await adapter?.located(quiet: common.quiet)
+        let model = try ModelName.chosen(model, adapters: [prefix, adapter, lora].compactMap(\.self), common)
         var files = AdaptedModel.Files(
-            model: try await model.located(quiet: quiet), name: model.description, precision: precision)
-        files.prefix = try await prefix?.located(quiet: quiet)
-        if let lora = try await lora?.located(quiet: quiet) {
-            files.lora = .init(lora, alpha: loraAlpha, merges: mergeLora)
-        }
-        files.adapter = try await adapter?.located(quiet: quiet)
+            model: try await model.located(quiet: common.quiet), name: model.description, precision: precision)
+        files.prefix = prefix
+        files.lora = lora.map { .init($0, alpha: loraAlpha, merges: mergeLora) }
+        files.adapter = adapter
         return files
     }
 
@@ -51,9 +53,9 @@ struct ModelOptions: ParsableArguments {
         return loaded
     }
 
-    /// The same, of the files that ``files(quiet:)`` gives.
+    /// The same, of the files that ``files(_:)`` gives.
     @Compute func load(_ common: CommonOptions) async throws -> AdaptedModel {
-        try load(await files(quiet: common.quiet), common)
+        try load(await files(common), common)
     }
 
     /// What is loaded, as text by name: its fingerprints, and how it is used.
@@ -73,7 +75,7 @@ struct ModelOptions: ParsableArguments {
 
     /// What an output must not be written over.
     var inputs: [String: URL] {
-        let references = ["--model": model, "--prefix": prefix, "--lora": lora, "--adapter": adapter]
-        return references.compactMapValues { $0?.file }
+        let adapters = ["--prefix": prefix, "--lora": lora, "--adapter": adapter]
+        return adapters.compactMapValues { $0?.file }.merging(["--model": model?.file].compactMapValues(\.self)) { $1 }
     }
 }

@@ -19,7 +19,7 @@ struct PromptSource: ParsableArguments {
     ///
     /// - Throws: `DataError`, ``CommandError/promptNotUTF8``.
     func promptsToAnswer() throws -> [Example] {
-        try input.map { try task.readPrompts($0.url) } ?? [promptExample()]
+        try input.map { try task.readPrompts($0.url(.test)) } ?? [promptExample()]
     }
 
     /// All examples as they are.
@@ -27,7 +27,7 @@ struct PromptSource: ParsableArguments {
     /// - Parameter completion: Of the prompt, where one was given.
     /// - Throws: `DataError`, ``CommandError/promptNotUTF8``.
     func examples(completion: String?) throws -> [Example] {
-        try input.map { try task.read($0.url) } ?? [promptExample(completion)]
+        try input.map { try task.read($0.url(.test)) } ?? [promptExample(completion)]
     }
 
     private func promptExample(_ completion: String? = nil) throws -> Example {
