@@ -24,12 +24,20 @@ struct PrefixTune: AsyncParsableCommand {
 /// Exit codes: 0 for success, 1 for a failure of the work, 2 for a command line that cannot be understood; 128 + n where
 /// signal n ended it: 130 after Ctrl-C, 143 after SIGTERM, 129 after a terminal was closed.
 @main enum Main {
+    /// What was typed, with what files of options say.
+    ///
+    /// - Throws: ``OptionFileError``.
+    static func arguments() throws -> [String] {
+        try OptionFile.expanded(NegativeNumbers.joined(Array(CommandLine.arguments.dropFirst())))
+    }
+
     static func main() async {
         Patience.apply()
         Interrupt.listen()
         LastWords.speak { CommandError.sentence(for: $0) }
         do {
-            var command = try PrefixTune.parseAsRoot(NegativeNumbers.joined(Array(CommandLine.arguments.dropFirst())))
+            try Spelling.checkSubcommand(Array(CommandLine.arguments.dropFirst()))
+            var command = try PrefixTune.parseAsRoot(arguments())
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -43,7 +51,11 @@ struct PrefixTune: AsyncParsableCommand {
                 exit(0)
             }
             let isUsage = code == .validationFailure
-            let message = isUsage ? PrefixTune.fullMessage(for: error) : "Error: \(CommandError.sentence(for: error))"
+            let message =
+                isUsage
+                ? Spelling.improved(
+                    PrefixTune.fullMessage(for: error), for: Array(CommandLine.arguments.dropFirst()))
+                : "Error: \(CommandError.sentence(for: error))"
             StandardError.write(message + "\n")
             Interrupt.conclude()
             exit(isUsage ? 2 : 1)

@@ -13,7 +13,22 @@ import Testing
     private static let train = "train --model model --data data.jsonl --output run"
 
     static let cases = [
-        Case(line: "bogus", message: "Unexpected argument 'bogus'"),
+        Case(line: "bogus", message: "\"bogus\" is no command; prefixtune --help lists them."),
+        Case(line: "trian", message: "\"trian\" is no command; did you mean \"train\"?"),
+        Case(line: "tran --model x", message: "\"tran\" is no command; did you mean \"train\"?"),
+        Case(line: "help tarin", message: "\"tarin\" is no command; did you mean \"train\"?"),
+        Case(line: "\(train) --lr 1", message: "Unknown option '--lr'. Here it is called '--learning-rate'."),
+        Case(
+            line: "\(train) --eval_steps 5",
+            message: "Unknown option '--eval_steps'. Here it is called '--validate-every'."
+        ),
+        Case(
+            line: "\(train) --learning-rat 1",
+            message: "Unknown option '--learning-rat'. Did you mean '--learning-rate'?"),
+        Case(
+            line: "generate \(model) --prompt x --max-tokens 5",
+            message: "Unknown option '--max-tokens'. Here it is called '--max-new-tokens'."),
+        Case(line: "\(train) --plot x", message: "Unknown option '--plot'"),
         Case(line: "--frobnicate", message: "Unknown option '--frobnicate'"),
         Case(line: "\(train) --frobnicate", message: "Unknown option '--frobnicate'"),
         Case(line: "generate \(model) --prompt x --frobnicate", message: "Unknown option '--frobnicate'"),
@@ -21,7 +36,9 @@ import Testing
         Case(line: "evaluate --predictions a --references b --frobnicate", message: "Unknown option '--frobnicate'"),
         Case(line: "inspect model --frobnicate", message: "Unknown option '--frobnicate'"),
         Case(line: "train --model model --output run", message: "Missing expected argument '--data <data> ...'"),
-        Case(line: "score --data data.jsonl", message: "Missing expected argument '--model <model>'"),
+        Case(
+            line: "score --data data.jsonl", message: "Name the model with --model, or give an adapter that records it."
+        ),
         Case(line: "inspect", message: "Missing expected argument '<folder>'"),
         Case(
             line: "\(train) --learning-rate fast",
@@ -98,6 +115,12 @@ import Testing
             line: "evaluate --predictions a --references b --task jsonl",
             message: "The value 'jsonl' is invalid for '--task <task>'. "
                 + "Please provide one of 'e2e', 'webnlg', 'dart', 'xsum' or 'plain'."),
+        Case(line: "\(train) --patience 2", message: "--patience counts validations; give --validation, too."),
+        Case(
+            line: "\(train) --patience 0 --validation data.jsonl", message: "--patience is 0, but at least 1 is needed."
+        ),
+        Case(line: "\(train) --seed 1 --seeds 1 2", message: "Give --seed or --seeds, not both."),
+        Case(line: "\(train) --seeds 1 1", message: "A seed stands twice among --seeds; name each once."),
         Case(line: "synthesize --output x --megabytes 0", message: "--megabytes must be positive, not 0.0."),
     ]
 
