@@ -51,7 +51,9 @@ import Testing
         // By the signal itself: a shell's loop ends, too.
         #expect(stopped.wasKilled && stopped.code == number)
         if number != SIGKILL {
-            #expect(stopped.errors.contains(" and saved; continue with the same command and --resume\n"))
+            #expect(
+                stopped.errors.contains(
+                    " and saved; prefixtune train --resume --output \(workspace["parts"].path) continues\n"))
         }
         let state = try await Tool.run(["inspect", "parts", "--json"], in: workspace)
         #expect(state.output.contains(number == SIGKILL ? "\"not finished\"" : "\"interrupted\""), "\(state.output)")
@@ -88,12 +90,12 @@ import Testing
             again.errors
                 == "Error: \(workspace["run"].path) already holds a training run; continue it with --resume, or choose "
                 + "another output folder\n")
-        let other = try await Tool.run(workspace.train("run", steps: 9, "--resume"), in: workspace)
+        let other = try await Tool.run(workspace.train("run", steps: 3, "--resume"), in: workspace)
         #expect(other.code == 1)
         #expect(
             other.errors
                 == "Error: the training state in \(workspace["run/training-state"].path) belongs to another run: the number "
-                + "of steps was 4, not 9; repeat the run's settings, or leave out --resume and choose another output "
+                + "of steps was 4, not 3; repeat the run's settings, or leave out --resume and choose another output "
                 + "folder\n")
         #expect(try workspace.snapshot() == before)
     }

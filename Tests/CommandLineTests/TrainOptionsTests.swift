@@ -17,7 +17,8 @@ import Testing
     private static let experiment = ["seed": "seeds", "validate-every": "validations"]
     /// What an experiment has options of its own for, or does by itself: it keeps no state of a run.
     private static let others: Set = [
-        "model", "validation", "task", "output", "precision", "save-every", "resume", "threads", "quiet", "verbose",
+        "model", "validation", "task", "output", "precision", "save-every", "resume", "config", "dry-run", "seeds",
+        "test", "patience", "threads", "quiet", "verbose",
         "version", "h",
     ]
 

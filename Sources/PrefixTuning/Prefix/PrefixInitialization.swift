@@ -84,11 +84,18 @@ extension PrefixInitialization: Codable {
     /// As such a text.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+extension PrefixInitialization: CustomStringConvertible {
+    /// Such a text.
+    public var description: String {
         switch self {
-        case .random: try container.encode("random")
-        case .words(let words): try container.encode("words:" + words)
-        case .file(let file): try container.encode("file:" + file.path)
-        case .adapter(let folder): try container.encode("adapter:" + folder.path)
+        case .random: "random"
+        case .words(let words): "words:" + words
+        case .file(let file): "file:" + file.path
+        case .adapter(let folder): "adapter:" + folder.path
         }
     }
 }

@@ -12,37 +12,64 @@ struct Train: ComputeCommand {
         discussion: """
             Defaults are the paper's for the task. The output folder gets the adapter in PEFT's layout (adapter_config.json, \
             adapter_model.safetensors), best/ (the same at the least validation loss), training-state/ to resume from, \
-            metrics.jsonl and summary.json. Ctrl-C, SIGTERM and a closed terminal save and exit (130, 143, 129); --resume continues \
-            bit for bit.
+            metrics.jsonl, summary.json, and run.json with all options. Ctrl-C, SIGTERM and a closed terminal save and exit \
+            (130, 143, 129); --resume --output FOLDER continues bit for bit, also with more --steps or --epochs than the run was \
+            begun with. --config FOLDER/run.json begins the same run anew, or one that differs in what else is typed.
 
-            EXAMPLE
+            EXAMPLES
               prefixtune train --model gpt2 --task e2e --data src1_train.txt --validation src1_valid.txt --output e2e-prefix
+              prefixtune train --resume --output e2e-prefix
+              prefixtune train --config e2e-prefix/run.json --learning-rate 1e-4 --output other-prefix
             """)
 
-    @Option(help: "The model: its folder, or org/name[@revision] on the hub.") var model: ModelReference
+    @Option(help: ModelName.help) var model: ModelName
     @Option(parsing: .upToNextOption, help: "Training data, plain or gzip-compressed; - for standard input.")
     var data: [InputFile]
     @Option(parsing: .upToNextOption, help: "Validation data.") var validation: [InputFile] = []
     @Option(help: "Format and defaults: \(TuningTask.choices). \(TuningTask.promptHelp)") var task = TuningTask.jsonl
     @Option(help: "The folder to write to.") var output: URL
+    @Option(
+        help: ArgumentHelp(
+            "Options as JSON, such as a run's own run.json; what is typed counts instead.", valueName: "file"))
+    var config: URL?
     @Option(help: "What is trained.") var method = MethodSettings.Kind.prefix
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @OptionGroup(title: "Prefix") var prefix: PrefixOptions
     @OptionGroup(title: "Other methods") var others: MethodOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Lengths") var limits: TaskLimits
-    @Flag(help: "Continue the run in the output folder.") var resume = false
+    @Flag(help: "Continue the run in the output folder, with the options that it recorded.") var resume = false
+    @Flag(help: "Write nothing; say what is trained, how long the examples are, and estimate time and memory.")
+    var dryRun = false
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "One run for each seed, in folders seed-N of the output folder; mean and standard deviation at the end.",
+            valueName: "n"))
+    var seeds: [UInt64] = []
+    @Option(
+        help: ArgumentHelp(
+            "Answer and score these examples at the end: into test.jsonl and test.json; by best/, where it was validated.",
+            valueName: "file"))
+    var test: InputFile?
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {
         try MethodOptions.validate(settings(startingFrom: prefix.initialization?.named), precision)
-        var inputs = (data + validation).map(Optional.some)
+        var inputs = (data + validation).map(Optional.some) + [test]
         if case .value(.file(let text))? = prefix.initialization { inputs.append(InputFile(argument: text.path)) }
         try InputFile.validate(inputs)
+        if training.patience != nil, validation.isEmpty {
+            throw ValidationError("--patience counts validations; give --validation, too.")
+        }
+        if !seeds.isEmpty, training.seed != nil { throw ValidationError("Give --seed or --seeds, not both.") }
+        if Set(seeds).count < seeds.count {
+            throw ValidationError("A seed stands twice among --seeds; name each once.")
+        }
     }
 
     /// What is trained, and how.
-    private func settings(startingFrom initialization: PrefixInitialization?) -> MethodSettings {
+    func settings(startingFrom initialization: PrefixInitialization?) -> MethodSettings {
         var settings = MethodSettings(method)
         prefix.fill(&settings)
         others.fill(&settings)
@@ -55,60 +82,11 @@ struct Train: ComputeCommand {
         Interrupt.outliveReaders()
         try ResultOutput.check(
             ["--output": output], against: ["--model": [model.file], "--init": [prefix.initialization?.file]])
+        if dryRun { return try show(trial(of: try await material())) }
+        guard seeds.isEmpty else { return try await trainEach() }
         let lock = try TrainingRun.claim(output, resumes: resume)
-        let folder = try await model.located(quiet: common.quiet)
-        let method = settings(startingFrom: try await prefix.initialization?.located(quiet: common.quiet))
-        let settings = training.training(method, task)
-        let tuned = try method.method(
-            on: BaseModel(folder: folder, name: model.description, precision: precision), task: task,
-            seed: settings.seed)
-        let examples = try training.tokenize(
-            task.readForTraining(data.map(\.url)), format: limits.format(of: task), for: tuned)
-        let held = try training.tokenize(
-            task.readForTraining(validation.map(\.url)), format: limits.format(of: task), for: tuned)
-        let trainer = try Trainer(tuned, examples: examples, settings: settings)
-        let run = try TrainingRun(
-            trainer, validation: held, folder: output, resumes: resume, lock: lock,
-            details: [
-                "command": CommandLine.arguments.joined(separator: " "), "task": task.name,
-                "data": data.map(\.path).joined(separator: " "),
-                "validation": validation.map(\.path).joined(separator: " "),
-                "version": Version.number,
-            ], advice: "continue with --resume")
-        common.note(
-            "\(counted(examples.count, "example")), \(counted(trainer.totalSteps, "step")); \(tuned.trainableParameterCount) trainable "
-                + "parameters, \(tuned.storedParameterCount) stored, of "
-                + "\(tuned.model.configuration.parameterCount) in the model")
-        try Interrupt.gracefully { try show(run, trainer) }
-    }
-
-    @Compute private func show(_ run: TrainingRun, _ trainer: Trainer) throws {
-        var display = ProgressDisplay(quiet: common.quiet)
-        let (ending, summary) = try run.run { event in
-            switch event {
-            case .step(let step, let rate, let left):
-                display.update(
-                    step.number, of: trainer.totalSteps,
-                    facts: String(format: "loss %.4f  %.0f tokens/s", step.tokenLoss, rate), secondsLeft: left)
-            case .validation(let step, let loss, let isBest):
-                display.note(
-                    String(format: "step %d: validation loss %.4f, perplexity %.2f", step, loss, exp(loss))
-                        + (isBest ? " (best)" : ""))
-            case .saved(let step):
-                if common.verbose { display.note("step \(step): saved") }
-            }
-        } shouldStop: {
-            Interrupt.isRequested
-        }
-        switch ending {
-        case .finished:
-            common.note(
-                String(
-                    format: "%@, %.0f tokens/s, %.2f GB at most; written to %@", counted(summary.steps, "step"),
-                    summary.tokens_per_second, Double(summary.peak_memory_bytes) / 1e9, output.path))
-        case .interrupted:
-            display.note("stopped at step \(summary.steps) and saved; continue with the same command and --resume")
-        }
+        let material = try await material()
+        if try train(material, into: output, lock: lock) { try await test(output, material)?.show() }
     }
 }
 

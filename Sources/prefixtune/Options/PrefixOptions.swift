@@ -69,6 +69,14 @@ struct PrefixOptions: ParsableArguments {
         /// The adapter's folder, where it is local.
         var file: URL? { if case .adapter(let reference) = self { reference.file } else { nil } }
 
+        /// As it can be typed in any folder.
+        var absolute: String {
+            switch self {
+            case .value(let value): value.description
+            case .adapter(let reference): "adapter:" + reference.description
+            }
+        }
+
         /// With the adapter's folder as it is named: to be looked at, not to be read.
         var named: PrefixInitialization {
             switch self {

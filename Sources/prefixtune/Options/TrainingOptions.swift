@@ -27,8 +27,14 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: "What to compute twice rather than keep: none, attention or layer. Less memory, more time.")
     var recompute: Recomputation.Part?
     @Option(help: "Tokens that pass through the model at a time; fewer need less memory.") var tokensPerPass: Int?
-    @Option(help: "Steps between two saved states.") var saveEvery: Int?
+    @Option(
+        help: "Steps between two saved states; 200 by default. Five minutes after one, the next is saved in any case.")
+    var saveEvery: Int?
     @Option(help: "Steps between two validations; once per epoch by default.") var validateEvery: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Stop after so many validations without a lower loss; by default all steps are done.", valueName: "n"))
+    var patience: Int?
     @Option(help: "What to do with examples that do not fit: fail, skip or truncate.") var tooLong: TaskFormat.Overflow?
 
     func validate() throws {
@@ -38,6 +44,9 @@ struct TrainingOptions: ParsableArguments {
         }
         if let validateEvery, validateEvery < 1 {
             throw ValidationError("--validate-every is \(validateEvery), but at least 1 is needed.")
+        }
+        if let patience, patience < 1 {
+            throw ValidationError("--patience is \(patience), but at least 1 is needed.")
         }
     }
 
@@ -64,6 +73,7 @@ struct TrainingOptions: ParsableArguments {
         settings.seed = seed ?? settings.seed
         settings.saveEvery = saveEvery ?? settings.saveEvery
         settings.validateEvery = validateEvery ?? settings.validateEvery
+        settings.patience = patience
         return settings
     }
 

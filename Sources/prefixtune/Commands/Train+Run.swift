@@ -1,0 +1,124 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import PrefixTuning
+import Tensors
+
+/// One training run.
+extension Train {
+    /// What all runs of a command train on.
+    @Compute struct Material {
+        let base: BaseModel
+        let method: MethodSettings
+        let examples, validation: [Example]
+    }
+
+    /// Reads data and configuration.
+    @Compute func material() async throws -> Material {
+        let folder = try await model.located(quiet: common.quiet)
+        let method = settings(startingFrom: try await prefix.initialization?.located(quiet: common.quiet))
+        return Material(
+            base: try BaseModel(folder: folder, name: model.description, precision: precision), method: method,
+            examples: try task.readForTraining(data.map(\.url)),
+            validation: try task.readForTraining(validation.map { $0.url(.validation) }))
+    }
+
+    /// A trainer with its validation data.
+    @Compute func trainer(
+        _ material: Material, seed: UInt64?
+    ) throws -> (trainer: Trainer, validation: [TokenizedExample]) {
+        var settings = training.training(material.method, task)
+        settings.seed = seed ?? settings.seed
+        let tuned = try material.method.method(on: material.base, task: task, seed: settings.seed)
+        let format = limits.format(of: task)
+        let examples = try training.tokenize(material.examples, format: format, for: tuned)
+        let validation = try training.tokenize(material.validation, format: format, for: tuned)
+        return (try Trainer(tuned, examples: examples, settings: settings), validation)
+    }
+
+    /// Trains.
+    ///
+    /// - Parameters:
+    ///   - seed: Instead of the one that the options name.
+    ///   - lock: What `TrainingRun.claim` gave for the folder.
+    /// - Returns: Whether it came to its end.
+    @Compute func train(
+        _ material: Material, seed: UInt64? = nil, into folder: URL, lock: FolderLock
+    ) throws -> Bool {
+        let (trainer, validation) = try trainer(material, seed: seed), method = trainer.method
+        let run = try TrainingRun(
+            trainer, validation: validation, folder: folder, resumes: resume, extends: true, lock: lock,
+            details: [
+                "command": CommandLine.arguments.joined(separator: " "), "task": task.name,
+                "data": data.map(\.path).joined(separator: " "),
+                "validation": self.validation.map { $0.url(.validation).path }.joined(separator: " "),
+                "version": Version.number,
+            ], advice: "continue with --resume")
+        try options(seed: seed).write(to: OptionFile.run(in: folder))
+        common.note(
+            "\(counted(trainer.exampleCount, "example")), \(counted(trainer.totalSteps, "step")); "
+                + "\(method.trainableParameterCount) trainable parameters, \(method.storedParameterCount) stored, of "
+                + "\(method.model.configuration.parameterCount) in the model")
+        if let before = trainer.stepsBeforeExtension {
+            common.note(
+                "going on beyond the \(before) steps that the run was begun with: the learning rate follows the longer "
+                    + "schedule from step \(trainer.stepCount + 1) on, so this is not what one run of "
+                    + "\(trainer.totalSteps) steps gives")
+        }
+        return try Interrupt.gracefully { try show(run, trainer, folder) }
+    }
+
+    /// The options with which the run can be repeated, from any folder.
+    @Compute private func options(seed: UInt64?) throws -> OptionFile {
+        var options = OptionFile(typed: try Main.arguments())
+        options.values["model"] = [model.description]
+        options.values["data"] = data.map(\.absolute)
+        if !validation.isEmpty { options.values["validation"] = validation.map(\.absolute) }
+        options.values["init"] = prefix.initialization.map { [$0.absolute] }
+        options.values["test"] = test.map { [$0.absolute] }
+        options.values["threads"] = ["\(Compute.threads)"]
+        if let seed {
+            options.values["seeds"] = nil
+            options.values["seed"] = ["\(seed)"]
+        }
+        return options
+    }
+
+    @Compute private func show(_ run: TrainingRun, _ trainer: Trainer, _ folder: URL) throws -> Bool {
+        var display = ProgressDisplay(quiet: common.quiet)
+        let (ending, summary) = try run.run { event in
+            switch event {
+            case .step(let step, let rate, let left):
+                display.update(
+                    step.number, of: trainer.totalSteps,
+                    facts: String(format: "loss %.4f  %.0f tokens/s", step.tokenLoss, rate), secondsLeft: left)
+            case .validation(let step, let loss, let isBest):
+                display.note(
+                    String(format: "step %d: validation loss %.4f, perplexity %.2f", step, loss, exp(loss))
+                        + (isBest ? " (best)" : ""))
+            case .saved(let step):
+                if common.verbose { display.note("step \(step): saved") }
+            }
+        } shouldStop: {
+            Interrupt.isRequested
+        }
+        switch ending {
+        case .finished, .stoppedEarly:
+            if ending == .stoppedEarly {
+                display.note(
+                    "stopped at step \(summary.steps): \(counted(trainer.validationsSinceBest, "validation")) without a lower "
+                        + "loss")
+            }
+            common.note(
+                String(
+                    format: "%@, %.0f tokens/s, %.2f GB at most; written to %@", counted(summary.steps, "step"),
+                    summary.tokens_per_second, Double(summary.peak_memory_bytes) / 1e9, folder.path))
+            return true
+        case .interrupted:
+            display.note(
+                "stopped at step \(summary.steps) and saved; prefixtune train --resume --output \(folder.path) continues"
+            )
+            return false
+        }
+    }
+}
