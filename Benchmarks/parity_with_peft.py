@@ -4,6 +4,8 @@
   train  20 AdamW steps from the same prefix over the same batches: every loss (1e-4 relative), final prefix (1e-3 relative to its
          norm, and to its movement)
   beam   greedy, 4 and 5 beams, without and with a prefix: the same token ids for all prompts
+  cache  whether PEFT's own generate agrees with PEFT's own forward after a prefix: it does with use_cache=False; with the cache
+         transformers 5.24 ignores the prefix ("ignoring deprecated past_key_values"), and then beam is checked with use_cache=False
 
 Example: python Benchmarks/parity_with_peft.py --binary .build/release/prefixtune --model /tmp/gpt2-random --work /tmp/parity
 A random checkpoint of GPT-2's size will do (Benchmarks/rivals/make_model.py). Needs: pip install torch transformers peft.
@@ -23,7 +25,7 @@ from common import END_ID, limit_threads, load_tokenizer, padded, read_json_line
 
 LOGPROB_TOLERANCE, PREFIX_TOLERANCE, LOSS_TOLERANCE = 1e-4, 1e-3, 1e-4
 STEPS, BATCH, RATE, PREFIX_LENGTH, NEW_TOKENS = 20, 4, 1e-2, 10, 20
-CHECKS = ("score", "train", "beam")
+CHECKS = ("cache", "score", "train", "beam")
 
 
 def parse():
@@ -198,6 +200,52 @@ def check_train(options, tokenizer):
     ]
 
 
+def generated(model, ids, new_tokens, **options):
+    import torch
+
+    with torch.no_grad():
+        output = model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, eos_token_id=END_ID, pad_token_id=END_ID,
+            max_new_tokens=new_tokens, **options)
+    return output[0, ids.shape[1] :].tolist()
+
+
+def by_forward(model, ids, new_tokens):
+    """Greedy search by forward alone."""
+    import torch
+
+    for _ in range(new_tokens):
+        with torch.no_grad():
+            best = model(input_ids=ids).logits[:, -1].argmax(-1, keepdim=True)
+        ids = torch.cat([ids, best], 1)
+        if best.item() == END_ID:
+            break
+    return ids[0, -new_tokens:].tolist() if new_tokens else []
+
+
+def generate_ignores_prefix(options, tokenizer):
+    """Whether generate with the cache gives something else than forward does after a prefix."""
+    import torch
+
+    adapter = options.work / "cache-adapter"
+    write_random_adapter(options, adapter)
+    model, answers = with_prefix(options, adapter), []
+    for row in records(5, options.seed + 3):
+        ids = torch.tensor([tokenizer.encode(row["prompt"])])
+        expected = by_forward(model, ids, 8)
+        answers.append((expected, generated(model, ids, 8), generated(model, ids, 8, use_cache=False)))
+    wrong, wrong_without = sum(a != b for a, b, _ in answers), sum(a != c for a, _, c in answers)
+    return wrong > 0, wrong_without
+
+
+def check_cache(options, tokenizer):
+    ignores, wrong_without = generate_ignores_prefix(options, tokenizer)
+    options.use_cache = not ignores
+    print("cache: PEFT's generate " + (
+        "IGNORES the prefix here; pass use_cache=False" if ignores else "follows the prefix, as its forward does"))
+    return [("cache: prompts of 5 where generate(use_cache=False) differs from forward", wrong_without, 0)]
+
+
 def until_end(ids):
     return ids[: ids.index(END_ID)] if END_ID in ids else ids
 
@@ -223,11 +271,10 @@ def check_beam(options, tokenizer):
             different = 0
             for row, mine in zip(rows, produced):
                 ids = torch.tensor([tokenizer.encode(row["prompt"])])
-                with torch.no_grad():
-                    output = model.generate(
-                        input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, num_beams=beams, eos_token_id=END_ID,
-                        pad_token_id=END_ID, max_new_tokens=NEW_TOKENS, no_repeat_ngram_size=2)
-                different += until_end(output[0, ids.shape[1] :].tolist()) != mine
+                theirs = generated(
+                    model, ids, NEW_TOKENS, num_beams=beams, no_repeat_ngram_size=2,
+                    use_cache=getattr(options, "use_cache", True) or not folder)
+                different += until_end(theirs) != mine
             title = f"generate, {beams} beams, {'with' if folder else 'without'} prefix: prompts of {len(rows)} that differ"
             results.append((title, different, 0))
     return results
@@ -237,20 +284,27 @@ def main():
     options = parse()
     try:
         limit_threads(options.threads)
-        import peft  # noqa: F401
+        import peft
     except ImportError as missing:
         print(f"skipped: {missing}; install the rival with: pip install torch transformers peft")
         return 0
+    import torch
+    import transformers
+
+    versions = {"peft": peft.__version__, "transformers": transformers.__version__, "torch": torch.__version__}
+    print("against " + ", ".join(f"{name} {version}" for name, version in versions.items()))
     tokenizer = load_tokenizer(options.model)
-    checks = {"score": check_score, "train": check_train, "beam": check_beam}
+    checks = {"cache": check_cache, "score": check_score, "train": check_train, "beam": check_beam}
     results = [result for name in options.checks for result in checks[name](options, tokenizer)]
     failed = 0
     for title, measured, allowed in results:
         passed = measured <= allowed  # NaN fails
         failed += not passed
         print(f"{'ok  ' if passed else 'FAIL'} {title}: {measured:.3g} (allowed {allowed:g})")
-    (options.work / "parity.json").write_text(json.dumps(
-        [{"check": title, "measured": measured, "allowed": allowed} for title, measured, allowed in results], indent=2) + "\n")
+    (options.work / "parity.json").write_text(json.dumps({
+        "versions": versions,
+        "checks": [{"check": title, "measured": measured, "allowed": allowed} for title, measured, allowed in results],
+    }, indent=2) + "\n")
     return 1 if failed else 0
 
 
