@@ -21,6 +21,8 @@ enum CommandError: Error, Equatable {
     case lengthWithPrompt(architecture: String)
     /// The folder is none that this program knows.
     case unknownFolder(path: String, reason: String)
+    /// The hub's cache has no such repository.
+    case notInCache(name: String, folder: String, nearest: String?)
     /// No model is named, and no adapter that may record one.
     case modelNeeded
     /// An adapter does not record its model.
@@ -39,6 +41,9 @@ extension CommandError: CustomStringConvertible {
         switch self {
         case .dataFolderNeeded(let dataSet):
             "the data set \(dataSet) lies in files; give their folder with --data-folder, or take --data embedded"
+        case .notInCache(let name, let folder, let nearest):
+            "\(name) is not in \(folder); "
+                + (nearest.map { "did you mean \($0)?" } ?? "prefixtune list shows what is")
         case .modelNeeded:
             "Name the model with --model, or give an adapter that records it."
         case .modelNotRecorded(let adapter):

@@ -60,7 +60,9 @@ enum Interrupt {
         let (isGraceful, deadline) = grace.withLock { $0 }
         guard isGraceful, !isRequested else {
             AtomicFile.removeUnfinished()
-            if !isRequested { StandardError.write("Error: \(CommandError.interrupted)\n") }
+            // On a terminal, ^C stands at the end of what was printed.
+            let lineEnd = number == SIGINT && isatty(STDERR_FILENO) != 0 ? "\n" : ""
+            if !isRequested { StandardError.write("\(lineEnd)Error: \(CommandError.interrupted)\n") }
             end(by: number)
         }
         requested.store(number, ordering: .relaxed)

@@ -12,12 +12,23 @@ struct PrefixTune: AsyncParsableCommand {
             Train a small prefix for a frozen language model, generate with it, score and evaluate. Start with:
 
               prefixtune demo
+
+            Exit codes: 0, done; 1, failed; 2, the command line was not understood; 130, 143 or 129 after Ctrl-C, SIGTERM or a \
+            closed terminal, once what is done was saved. $PREFIXTUNE_MODEL and $PREFIXTUNE_THREADS stand for --model and \
+            --threads.
             """,
         version: Version.text,
-        subcommands: [
-            DemoCommand.self, Train.self, Generate.self, Score.self, Evaluate.self, Compare.self, Attention.self,
-            Words.self, Inspect.self, Convert.self, Combine.self, ExperimentCommand.self, Benchmark.self, Pretrain.self,
-            Synthesize.self, Pull.self, Push.self,
+        subcommands: [DemoCommand.self, Train.self, Generate.self, Evaluate.self, Score.self],
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Prefixes",
+                subcommands: [
+                    Inspect.self, Compare.self, Attention.self, Words.self, Convert.self, Combine.self,
+                ]),
+            CommandGroup(name: "Hub", subcommands: [Pull.self, Push.self, List.self, Remove.self]),
+            CommandGroup(
+                name: "Experiment",
+                subcommands: [ExperimentCommand.self, Benchmark.self, Pretrain.self, Synthesize.self]),
         ])
 }
 
@@ -47,7 +58,7 @@ struct PrefixTune: AsyncParsableCommand {
         } catch {
             let code = PrefixTune.exitCode(for: error)
             if code == .success {
-                print(PrefixTune.fullMessage(for: error))
+                print(HelpText.ordered(PrefixTune.fullMessage(for: error)))
                 exit(0)
             }
             let isUsage = code == .validationFailure

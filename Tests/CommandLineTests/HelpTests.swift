@@ -4,7 +4,7 @@ import Testing
 @Suite struct HelpTests {
     static let commands = [
         "demo", "train", "generate", "score", "evaluate", "compare", "attention", "words", "inspect", "convert",
-        "combine", "experiment", "benchmark", "pretrain", "synthesize", "pull", "push",
+        "combine", "experiment", "benchmark", "pretrain", "synthesize", "pull", "push", "list", "remove",
     ]
 
     @Test(arguments: commands)
@@ -37,6 +37,11 @@ import Testing
 
                   prefixtune demo
 
+                Exit codes: 0, done; 1, failed; 2, the command line was not understood; 130,
+                143 or 129 after Ctrl-C, SIGTERM or a closed terminal, once what is done was
+                saved. $PREFIXTUNE_MODEL and $PREFIXTUNE_THREADS stand for --model and
+                --threads.
+
                 USAGE: prefixtune <subcommand>
 
                 OPTIONS:
@@ -48,17 +53,28 @@ import Testing
                                           it with fine-tuning.
                   train                   Train a prefix, or by another method, on a task.
                   generate                Continue a prompt, or all prompts of a file.
+                  evaluate                Score generated texts against references.
                   score                   Log-probabilities of given completions, and their
                                           perplexity.
-                  evaluate                Score generated texts against references.
+
+                PREFIXES SUBCOMMANDS:
+                  inspect                 Say what a model, an adapter or a training run is.
                   compare                 Answer the same prompts with several prefixes, side
                                           by side.
                   attention               How much attention each position of a prefix gets.
                   words                   The words of the vocabulary that a prefix is nearest
                                           to.
-                  inspect                 Say what a model, an adapter or a training run is.
                   convert                 Write a prefix in the form that another program reads.
                   combine                 Make one prefix of two: in a row, or a mixture.
+
+                HUB SUBCOMMANDS:
+                  pull                    Fetch a model or an adapter from the hub, and print
+                                          its folder.
+                  push                    Upload an adapter to the hub, with a model card.
+                  list, ls                List the models and adapters in the hub's cache.
+                  remove, rm              Remove models or adapters from the hub's cache.
+
+                EXPERIMENT SUBCOMMANDS:
                   experiment              Run one of the paper's comparisons and write its
                                           table beside the paper's.
                   benchmark               Measure training, reading and generating on this
@@ -66,9 +82,6 @@ import Testing
                   pretrain                Train a small GPT-2 and its vocabulary from text.
                   synthesize              Write generated prose, lists, records and
                                           descriptions to pretrain a small model on.
-                  pull                    Fetch a model or an adapter from the hub, and print
-                                          its folder.
-                  push                    Upload an adapter to the hub, with a model card.
 
                   See 'prefixtune help <subcommand>' for detailed help.
 

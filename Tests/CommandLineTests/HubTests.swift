@@ -51,6 +51,49 @@ import Testing
         #expect(offline.code == 0 && offline.output == result.output && offline.errors == "")
     }
 
+    @Test func whatWasFetchedIsListedAndRemoved() async throws {
+        let fake = try FakeHub(), workspace = try Workspace(), environment = variables(fake, workspace)
+        func run(_ arguments: String...) async throws -> Tool.Result {
+            try await Tool.start(arguments, in: workspace, environment: environment).result()
+        }
+        let cache = workspace["home/hub"].path
+        let nothing = try await run("list")
+        #expect(nothing.code == 0 && nothing.output == "" && nothing.errors == "nothing in \(cache)\n")
+        #expect(try await pull(fake, workspace).result().code == 0)
+        let bytes = fake.golden.wanted.compactMap { fake.golden.files[$0]?.contents.count }.reduce(0, +)
+        struct Facts: Decodable { var name, kind: String; var bytes: Int; var revisions: [String] }
+        let facts = try JSONDecoder().decode([Facts].self, from: Data(try await run("ls", "--json").output.utf8))
+        #expect(facts.map(\.name) == ["tiny-org/tiny-model"] && facts[0].kind == "model")
+        #expect(facts[0].revisions == ["main"] && facts[0].bytes >= bytes && facts[0].bytes < bytes + 20_000)
+        #expect(try await run("list").output.hasPrefix("tiny-org/tiny-model  model "))
+
+        let wrong = try await run("remove", "tiny-org/tiny-model", "tiny-org/tiny-modle")
+        #expect(
+            wrong.code == 1
+                && wrong.errors
+                    == "Error: tiny-org/tiny-modle is not in \(cache); did you mean tiny-org/tiny-model?\n"
+        )
+        #expect(FileManager.default.fileExists(atPath: folder(fake, workspace).path))
+        let removed = try await run("rm", "tiny-org/tiny-model")
+        #expect(removed.code == 0 && removed.errors.hasPrefix("removed tiny-org/tiny-model, "), "\(removed.errors)")
+        #expect(!FileManager.default.fileExists(atPath: workspace["home/hub/models--tiny-org--tiny-model"].path))
+        let again = try await run("rm", "tiny-org/tiny-model")
+        #expect(
+            again.errors == "Error: tiny-org/tiny-model is not in \(cache); prefixtune list shows what is\n")
+    }
+
+    @Test func aTrialOfAnUploadShowsWhatWouldBeSent() async throws {
+        let workspace = try Workspace()
+        #expect(try await Tool.run(workspace.train("run"), in: workspace).code == 0)
+        let result = try await Tool.run(
+            ["push", "run", "ada/run", "--base-model", "openai/gpt2", "--dry-run"], in: workspace)
+        #expect(result.code == 0, "\(result.errors)")
+        let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines[0].hasPrefix("README.md  ") && lines[1].hasPrefix("adapter_config.json  "))
+        #expect(lines[2].hasPrefix("adapter_model.safetensors  ") && lines[3] == "" && lines[4] == "---")
+        #expect(result.output.contains("max_new_tokens=100, use_cache=False)"))
+    }
+
     @Test func twoAtOnceFetchOnce() async throws {
         let fake = try FakeHub(), workspace = try Workspace()
         let running = try (0..<3).map { _ in try pull(fake, workspace) }

@@ -82,7 +82,8 @@ struct AdapterFolder {
     /// The hub's name of a recorded base model: it is one, or the folder is a snapshot in the cache.
     private static func hubName(_ recorded: String) -> String? {
         if let repository = HubCache.repository(ofSnapshot: URL(fileURLWithPath: recorded)) { return repository }
-        guard !HubReference.isLocal(recorded) else { return nil }
+        // The model that comes with the program has a name there only.
+        guard recorded != "embedded", !HubReference.isLocal(recorded) else { return nil }
         return try? HubReference(recorded).repository
     }
 }

@@ -11,6 +11,27 @@ public struct HubCommit: Sendable, Equatable {
 }
 
 extension Hub {
+    /// A file that an upload would bring.
+    public struct UploadFile: Sendable {
+        /// Where it is in the repository.
+        public let path: String
+        /// What is in it.
+        public let contents: Data
+    }
+
+    /// What an upload of an adapter would bring, without a network.
+    ///
+    /// - Parameters:
+    ///   - folder: As in ``push(adapter:to:isPrivate:baseModel:message:progress:)``.
+    ///   - repository: `org/name`.
+    ///   - baseModel: The base model's name on the hub, where the adapter does not record it.
+    /// - Throws: ``HubError``.
+    public static func upload(of folder: URL, as repository: String, baseModel: String? = nil) throws -> [UploadFile] {
+        try AdapterFolder(folder, baseModel: baseModel).files(as: repository).map {
+            UploadFile(path: $0.path, contents: $0.contents)
+        }
+    }
+
     /// Uploads an adapter: makes the repository where there is none, uploads what is new, and commits it.
     ///
     /// - Parameters:

@@ -32,8 +32,17 @@ struct ModelCard {
             "from transformers import \(Self.autoClass(adapter.task)), AutoTokenizer", "",
             "model = \(Self.autoClass(adapter.task)).from_pretrained(\"\(base)\")",
             "model = PeftModel.from_pretrained(model, \"\(repository)\")",
-            "tokenizer = AutoTokenizer.from_pretrained(\"\(base)\")", "```", "",
+            "tokenizer = AutoTokenizer.from_pretrained(\"\(base)\")",
+            "inputs = tokenizer(\"…\", return_tensors=\"pt\")",
+            "tokens = model.generate(**inputs, max_new_tokens=100\(isPrefix ? ", use_cache=False" : ""))",
+            "print(tokenizer.decode(tokens[0], skip_special_tokens=True))", "```", "",
         ]
+        if isPrefix {
+            lines += [
+                "`use_cache=False` is needed with transformers 5.24, whose cache drops the prefix that PEFT passes on: answers are then "
+                    + "those of the model alone. With 5.23 and PEFT 0.21 it can be left out.", "",
+            ]
+        }
         lines += Self.training(adapter.training)
         text = lines.joined(separator: "\n")
     }

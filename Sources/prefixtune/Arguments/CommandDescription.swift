@@ -14,6 +14,7 @@ struct CommandDescription: Decodable {
     }
 
     var commandName: String
+    var aliases: [String]?
     var subcommands: [CommandDescription]?
     var arguments: [Argument]?
 
@@ -26,8 +27,11 @@ struct CommandDescription: Decodable {
 
     /// A subcommand of the program.
     static func subcommand(_ name: String) -> CommandDescription? {
-        program?.subcommands?.first { $0.commandName == name }
+        program?.subcommands?.first { $0.names.contains(name) }
     }
+
+    /// Its name, then other names for it.
+    var names: [String] { [commandName] + (aliases ?? []) }
 
     /// The option or flag of a name such as "data".
     func argument(_ name: String) -> Argument? {

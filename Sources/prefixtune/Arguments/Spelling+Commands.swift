@@ -53,7 +53,7 @@ extension Spelling {
     static func checkSubcommand(_ arguments: [String]) throws {
         var words = arguments[...]
         if words.first == "help" { words.removeFirst() }
-        let commands = (CommandDescription.program?.subcommands ?? []).map(\.commandName)
+        let commands = (CommandDescription.program?.subcommands ?? []).flatMap(\.names)
         guard let word = words.first, !word.hasPrefix("-"), !commands.isEmpty, !commands.contains(word), word != "help"
         else { return }
         throw ValidationError(

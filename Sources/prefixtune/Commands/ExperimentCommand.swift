@@ -65,7 +65,7 @@ struct ExperimentCommand: ComputeCommand {
         let lock = dryRun ? nil : try FolderLock(folder)
         let experiment = try await prepared(folder)
         if dryRun { return print(try DryRunTable(experiment.trial()).text) }
-        var display = ProgressDisplay(quiet: common.quiet, unit: "percent")
+        var display = ProgressDisplay(quiet: common.quiet, unit: ProgressDisplay.percent)
         do {
             // Between the steps of a run nothing is lost but the report of what is done.
             try Interrupt.gracefully(deadline: 1.5) {

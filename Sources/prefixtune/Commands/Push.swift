@@ -21,6 +21,7 @@ struct Push: AsyncParsableCommand {
     @Option(help: "The branch to commit to; made where there is none.") var revision = HubReference.defaultRevision
     @Option(help: "The base model's name on the hub, where the adapter does not record it.") var baseModel: String?
     @Option(help: "The commit's message.") var message = "Upload adapter with prefixtune"
+    @Flag(help: "Send nothing; print the files, and the model card.") var dryRun = false
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {
@@ -33,6 +34,7 @@ struct Push: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if dryRun { return try show(Hub.upload(of: folder, as: name, baseModel: baseModel)) }
         let hub = try HubDisplay.hub(quiet: common.quiet)
         let display = HubDisplay(hub.environment, quiet: common.quiet)
         let reference = try HubReference(repository: name, revision: revision)
@@ -42,5 +44,14 @@ struct Push: AsyncParsableCommand {
         ) { display.show($0) }
         if commit.files.isEmpty { common.note("everything is there already") }
         print(commit.url)
+    }
+
+    private func show(_ files: [Hub.UploadFile]) throws {
+        try ResultOutput.write(to: nil) { write in
+            for file in files { try write("\(file.path)  \(List.size(file.contents.count))\n") }
+            for card in files where card.path == "README.md" {
+                try write("\n" + String(decoding: card.contents, as: UTF8.self))
+            }
+        }
     }
 }

@@ -85,10 +85,11 @@ extension Train {
     }
 
     @Compute private func show(_ run: TrainingRun, _ trainer: Trainer, _ folder: URL) throws -> Bool {
-        var display = ProgressDisplay(quiet: common.quiet)
+        var display = ProgressDisplay(quiet: common.quiet), firstLoss: Double?
         let (ending, summary) = try run.run { event in
             switch event {
             case .step(let step, let rate, let left):
+                firstLoss = firstLoss ?? step.tokenLoss
                 display.update(
                     step.number, of: trainer.totalSteps,
                     facts: String(format: "loss %.4f  %.0f tokens/s", step.tokenLoss, rate), secondsLeft: left)
@@ -108,6 +109,12 @@ extension Train {
                 display.note(
                     "stopped at step \(summary.steps): \(counted(trainer.validationsSinceBest, "validation")) without a lower "
                         + "loss")
+            }
+            if let first = firstLoss, let last = summary.last_loss, last > 1.2 * first {
+                display.note(
+                    String(
+                        format: "the loss rose from %.4f to %.4f: a lower --learning-rate, or --warmup, may help",
+                        first, last))
             }
             common.note(
                 String(

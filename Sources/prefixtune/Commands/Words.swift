@@ -60,7 +60,7 @@ struct Words: ComputeCommand {
             }
             return try model.nearestWords(to: prompt, count: top)
         case .prefix(let prefix):
-            var display = ProgressDisplay(quiet: common.quiet, unit: "percent")
+            var display = ProgressDisplay(quiet: common.quiet, unit: ProgressDisplay.percent)
             return try model.nearestWords(
                 to: prefix, before: attentions.isEmpty ? nil : attentions, layers: layers.isEmpty ? [0] : layers,
                 count: top

@@ -2,6 +2,9 @@ import Foundation
 
 /// The progress of a run: a bar that redraws itself on a terminal, a plain line now and then elsewhere.
 struct ProgressDisplay {
+    /// The unit of work that is counted from 0 to 100.
+    static let percent = "percent"
+
     private let isTerminal = isatty(STDERR_FILENO) != 0
     private let isQuiet: Bool
     private let unit: String
@@ -35,8 +38,12 @@ struct ProgressDisplay {
         lastShown = now
         let secondsLeft = secondsLeft ?? seconds / Double(done - first) * Double(total - done)
         let left = isLast ? "done" : "\(Self.time(secondsLeft)) left"
-        guard isTerminal else { return write("\(unit) \(done)/\(total)  \(facts)  \(left)\n") }
-        let text = " \(done)/\(total)  \(facts)  \(left)"
+        let count = unit == Self.percent ? "\(done)%" : "\(done)/\(total)"
+        guard isTerminal else {
+            return write((unit == Self.percent ? "" : unit + " ") + "\(count)  \(facts)  \(left)\n")
+        }
+        // Where there is little room, facts go before the time does.
+        let text = " \(count)  \(facts.prefix(max(0, columns - count.count - left.count - 6)))  \(left)"
         let room = max(0, min(30, columns - text.count - 3))
         let filled = total == 0 ? 0 : room * done / total
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: room - filled)

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Foundation
+import Hub
+
+/// Lists what was fetched from the hub.
+struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "List the models and adapters in the hub's cache.",
+        discussion: """
+            The cache is that of huggingface_hub ($HF_HUB_CACHE, or $HF_HOME/hub): what Python programs fetched is in it, too. \
+            The last line says where it is.
+
+            EXAMPLE
+              prefixtune list
+            """, aliases: ["ls"])
+
+    @Flag(help: "Print JSON.") var json = false
+    @OptionGroup(title: "General") var common: CommonOptions
+
+    /// An entry as JSON.
+    private struct Facts: Encodable {
+        let name: String
+        let kind: String
+        let bytes: Int
+        let revisions: [String]
+    }
+
+    func run() async throws {
+        let cache = try HubDisplay.hub(quiet: common.quiet).cache, entries = cache.entries()
+        if json {
+            let facts = entries.map {
+                Facts(name: $0.repository, kind: $0.kind.rawValue, bytes: $0.bytes, revisions: $0.revisions)
+            }
+            return try ResultOutput.write(to: nil) { try $0(try JSONText.document(facts)) }
+        }
+        let width = entries.reduce(0) { max($0, $1.repository.count) } + 2
+        try ResultOutput.write(to: nil) { write in
+            for entry in entries {
+                let revisions = entry.revisions.map { $0.count == 40 ? String($0.prefix(7)) : $0 }
+                try write(
+                    TerminalText.padded(entry.repository, to: width) + TerminalText.padded(entry.kind.rawValue, to: 9)
+                        + TerminalText.padded(Self.size(entry.bytes), to: 9, atStart: true) + "  "
+                        + revisions.joined(separator: ", ") + "\n")
+            }
+        }
+        common.note(
+            "\(entries.isEmpty ? "nothing" : Self.size(entries.reduce(0) { $0 + $1.bytes })) in \(cache.folder.path)")
+    }
+
+    /// 1234567 → "1.2 MB".
+    static func size(_ bytes: Int) -> String {
+        bytes < 1_000_000
+            ? String(format: "%.1f kB", Double(bytes) / 1e3)
+            : bytes < 1_000_000_000
+                ? String(format: "%.1f MB", Double(bytes) / 1e6) : String(format: "%.1f GB", Double(bytes) / 1e9)
+    }
+}
