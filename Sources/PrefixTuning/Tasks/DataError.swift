@@ -37,8 +37,14 @@ public enum DataError: Error, Equatable, Sendable {
     case malformed(DataLocation, found: String, expected: String)
     /// A whole file does not have the layout of its task.
     case malformedFile(file: String, problem: String, expected: String)
+    /// A line or entry does not have a field that the prompt is made of.
+    case missingField(DataLocation, field: String, found: String, keys: [String])
+    /// Of so few different prompts none can be held out.
+    case tooFewToHoldOut(prompts: Int)
     /// Training needs a text that should come out, and there is none.
     case missingCompletion(DataLocation)
+    /// The same of data whose fields can be named.
+    case missingCompletionField(DataLocation)
     /// An example has more tokens than the model has positions for.
     case tooLong(DataLocation, tokens: Int, limit: Int)
     /// Once cut to the model's positions, nothing of the text to learn is left.
@@ -63,9 +69,17 @@ extension DataError: CustomStringConvertible, LocalizedError {
             "\(location): found \(found), but \(expected) is needed"
         case .malformedFile(let file, let problem, let expected):
             "\(file): \(problem); \(expected) is needed"
+        case .missingField(let location, let field, let found, let keys):
+            "\(location): found no \"\(field)\" in \(found), but \(keys.isEmpty ? "nothing" : Self.quoted(keys)); "
+                + Self.mappingAdvice
+        case .tooFewToHoldOut(let prompts):
+            "the training data has \(prompts) different prompt\(prompts == 1 ? "" : "s"), of which none can be held out for "
+                + "validation; give more data, or validation data of its own"
         case .missingCompletion(let location):
             "\(location): there is no text to learn; add one (\"completion\", \"references\", \"summary\", or the .target file "
                 + "of a .source file)"
+        case .missingCompletionField(let location):
+            "\(DataError.missingCompletion(location)), or \(Self.completionAdvice)"
         case .tooLong(let location, let tokens, let limit):
             "\(location): the example has \(tokens) tokens, but \(limit) fit (the model's positions less the prefix); "
                 + "shorten it, or choose to skip or cut long examples"
@@ -80,6 +94,22 @@ extension DataError: CustomStringConvertible, LocalizedError {
 
     /// The same sentence, for code that shows any `Error`.
     public var errorDescription: String? { description }
+
+    /// What helps where fields have other names.
+    package static let mappingAdvice =
+        "say which fields are the prompt and the completion, or give a template of the prompt"
+
+    /// What helps where the completion has another name.
+    package static let completionAdvice = "say which field is the completion"
+    /// What the heading of a table must have ends with this.
+    package static let headingNeeded = "among them, is needed"
+
+    /// Names in a sentence, as far as a message shows them.
+    static func quoted(_ names: [String]) -> String {
+        let shown = names.prefix(10).map { "\"\($0)\"" }
+        if names.count > shown.count { return shown.joined(separator: ", ") + " and \(names.count - shown.count) more" }
+        return (shown.count > 1 ? shown.dropLast().joined(separator: ", ") + " and " : "") + (shown.last ?? "")
+    }
 
     /// The beginning of a piece of input, quoted for a message.
     static func excerpt(_ text: some StringProtocol) -> String {

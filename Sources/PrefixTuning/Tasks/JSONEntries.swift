@@ -14,12 +14,12 @@ struct JSONEntries {
     ///
     /// - Parameter key: That of the list, where the document is an object.
     static func forEach<Entry: Decodable>(
-        _ type: Entry.Type, in file: DataFile, under key: String? = nil, expected: String,
+        _ type: Entry.Type, in file: DataFile, under key: String? = nil, decoder: JSONDecoder = JSONDecoder(),
+        expected: String,
         _ body: (Entry, DataLocation) throws -> Void
     ) throws {
         var entries = JSONEntries(file: file, expected: expected)
         for character in key.map({ "{\"\($0)\":[" }) ?? "[" { try entries.expect(character) }
-        let decoder = JSONDecoder()
         if try entries.isListEmpty() { return try entries.finish(key) }
         var isLast = false
         while !isLast {

@@ -4,9 +4,9 @@ import TextMetrics
 /// Decodes rows of JSON and turns what goes wrong into a ``DataError`` with file and line.
 package enum JSONLines {
     package static func forEach<Row: Decodable>(
-        _ type: Row.Type, in file: DataFile, expected: String, _ body: (Row, DataLocation) throws -> Void
+        _ type: Row.Type, in file: DataFile, decoder: JSONDecoder = JSONDecoder(), expected: String,
+        _ body: (Row, DataLocation) throws -> Void
     ) throws {
-        let decoder = JSONDecoder()
         try file.forEachLineOfBytes { line, location in
             try body(decode(type, line, with: decoder, location, expected: expected), location)
         }
@@ -21,7 +21,13 @@ package enum JSONLines {
             return try decoder.decode(Row.self, from: JSONKeys.unique(json))
         } catch let error as DecodingError {
             throw DataError.malformed(location, found: describe(error, line: json), expected: expected)
+        } catch let error as MissingField {
+            throw DataError.missingField(location, field: error.name, found: excerpt(json), keys: error.keys)
         }
+    }
+
+    private static func excerpt(_ json: ArraySlice<UInt8>) -> String {
+        String(validating: json, as: UTF8.self).map { DataError.excerpt($0) } ?? "bytes that are not UTF-8"
     }
 
     private static func describe(_ error: DecodingError, line: ArraySlice<UInt8>) -> String {
@@ -29,7 +35,7 @@ package enum JSONLines {
             let path = context.codingPath.map(step)
             return path.isEmpty ? "" : " at " + path.joined(separator: ", ")
         }
-        let text = String(validating: line, as: UTF8.self).map { DataError.excerpt($0) } ?? "bytes that are not UTF-8"
+        let text = excerpt(line)
         return switch error {
         case .keyNotFound(let key, let context): "no \"\(key.stringValue)\"\(place(context)) in \(text)"
         case .typeMismatch(_, let context), .valueNotFound(_, let context):

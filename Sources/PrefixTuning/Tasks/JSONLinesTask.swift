@@ -1,20 +1,15 @@
 extension TuningTask {
-    /// Prompts and completions of the user's own, as JSON lines: texts are used as given, and answers are as the model gave
-    /// them.
-    public static let jsonl = TuningTask("jsonl", reading: JSONLinesTask.read)
-}
+    /// Prompts and completions of the user's own: texts are used as given, and answers are as the model gave them.
+    ///
+    /// Files are JSON lines `{"prompt": …, "completion": …}`, `{"prompt": …, "references": […]}`, or `{"prompt": …}` alone where
+    /// texts are only to be generated; one JSON list of such objects; or a table of values separated by commas or tabs, whose
+    /// first line names these columns. Other fields are ignored.
+    public static let jsonl = jsonl(fields: FieldMapping())
 
-/// Any task, as JSON lines: `{"prompt": …, "completion": …}`, `{"prompt": …, "references": […]}`, or `{"prompt": …}`
-/// alone where texts are only to be generated. Texts are used as given; other keys are ignored.
-enum JSONLinesTask {
-    private static let expected =
-        "{\"prompt\": \"…\"} with \"completion\": \"…\" or \"references\": [\"…\"] where texts are learnt or compared"
-
-    static func read(_ file: DataFile) throws -> [Example] {
-        var examples: [Example] = []
-        try JSONLines.forEach(PromptRow.self, in: file, expected: expected) { row, location in
-            examples.append(row.example(location))
-        }
-        return examples
+    /// The same, with other fields as prompt and completion.
+    public static func jsonl(fields: FieldMapping) -> TuningTask {
+        var task = TuningTask("jsonl", reading: fields.read)
+        task.fields = fields
+        return task
     }
 }

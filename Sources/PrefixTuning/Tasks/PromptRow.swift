@@ -28,16 +28,9 @@ struct PromptRow: Decodable {
         case own(Own)
         case prompt(PromptRow)
 
-        private struct Key: CodingKey {
-            let stringValue: String
-            var intValue: Int? { nil }
-            init(stringValue: String) { self.stringValue = stringValue }
-            init?(intValue: Int) { nil }
-        }
-
         init(from decoder: any Decoder) throws {
-            let keys = try decoder.container(keyedBy: Key.self)
-            if !keys.contains(Key(stringValue: Own.key)), keys.contains(Key(stringValue: "prompt")) {
+            let keys = try decoder.container(keyedBy: FieldKey.self)
+            if !keys.contains(FieldKey(Own.key)), keys.contains("prompt") {
                 self = .prompt(try PromptRow(from: decoder))
             } else {
                 self = .own(try Own(from: decoder))

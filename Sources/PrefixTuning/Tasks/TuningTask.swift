@@ -29,6 +29,10 @@ public struct TuningTask: Sendable {
     public var name: String
     /// Reads every entry of a file of the task, in its order; throws ``DataError`` with file and line.
     public var reading: @Sendable (DataFile) throws -> [Example]
+    /// Of data of a user's own: which fields are prompt and completion; nil where the task has layouts of its own.
+    public internal(set) var fields: FieldMapping?
+    /// White space that all prompts end with which a model was trained on; nil where they differ, or it is not known.
+    public var promptEnding: String?
     /// Whether sources are tables, `name : X | area : Y`, rather than prose.
     public var hasTables = false
     /// Whether a source that several entries of a file have is answered once, as the paper tests, and not once for each.
@@ -86,7 +90,11 @@ extension TuningTask {
     ///
     /// - Throws: ``DataError`` with file and line.
     public func readForTraining(_ urls: [URL]) throws -> [Example] {
-        try urls.flatMap { try read($0).forTraining() }
+        do {
+            return try urls.flatMap { try read($0).forTraining() }
+        } catch DataError.missingCompletion(let location) where fields != nil {
+            throw DataError.missingCompletionField(location)
+        }
     }
 
     /// Reads the prompts of a file that are to be answered: where the task says so, each different source once, as the paper

@@ -20,7 +20,7 @@ import Testing
         (.jsonl, "{\"prompt\":\"a\"}\n{\"text\":\"b\"}", "line 2: found no \"prompt\" in \"{\"text\":\"b\"}\""),
         (.jsonl, #"{"prompt":3}"#, "line 1: found a value of another type at \"prompt\""),
         (.jsonl, #"{"prompt":"a","references":["x",3]}"#, "at \"references\", item 2"),
-        (.jsonl, "[1]", "line 1: found a value of another type"),
+        (.jsonl, "[1]", "entry 1: found a value of another type"),
         (.webnlg, #"{"triples":[["a","b"]],"references":[]}"#, "line 1: found triples"),
         (.webnlg, #"{"triples":[],"references":[]}"#, "line 1: found triples []"),
         (

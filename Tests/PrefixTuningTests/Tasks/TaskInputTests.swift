@@ -29,6 +29,7 @@ import Testing
         ),
         (.xsum, "{\"document\":\"a b\",\"summary\":\"a\"}\n{\"document\":\"c d\",\"summary\":\"c\"}\n"),
         (.jsonl, "{\"prompt\":\"a\",\"completion\":\"b\"}\n{\"prompt\":\"c\",\"references\":[\"d\",\"\u{e9}\"]}\n"),
+        (.jsonl, "prompt,completion\n\"a, or so it was\",b\nc,d\n"),
     ]
 
     private func read(_ kind: TuningTask, _ bytes: Data) throws -> [Example] {
@@ -47,7 +48,8 @@ import Testing
                 try read(kind, Data(text.replacing("\n", with: ending).utf8)) == plain, "\(ending.debugDescription)")
         }
         #expect(try read(kind, Data([0xEF, 0xBB, 0xBF]) + Data(text.utf8)) == plain)
-        for blank in ["\n", " \t\n", "\n\n\r\n  "] where !text.hasPrefix("mr,ref") || blank == "\n" {
+        for blank in ["\n", " \t\n", "\n\n\r\n  "]
+        where !(text.hasPrefix("mr,ref") || text.hasPrefix("prompt,")) || blank == "\n" {
             #expect(try read(kind, Data((text + blank).utf8)) == plain, "\(blank.debugDescription)")
         }
     }
