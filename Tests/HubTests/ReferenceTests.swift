@@ -79,6 +79,25 @@ import Testing
         #expect(choose("flax_model.msgpack", "sub/model.safetensors").isEmpty)
     }
 
+    @Test("what an adapter answers is uploaded and fetched with it")
+    func taskRecordsTravel() throws {
+        #expect(
+            HubFiles.usable.choose(from: [
+                "adapter_config.json", "adapter_model.safetensors", "prefixtune_task.json", "x.json",
+            ])
+                == ["adapter_config.json", "adapter_model.safetensors", "prefixtune_task.json"])
+        let place = try Place()
+        for (name, text) in [
+            ("adapter_config.json", #"{"peft_type": "LORA"}"#), ("adapter_model.safetensors", "x"),
+            ("prefixtune_task.json", #"{"task": "e2e"}"#), ("summary.json", "{}"),
+        ] { try Data(text.utf8).write(to: place.folder.appendingPathComponent(name)) }
+        let files = try AdapterFolder(place.folder, baseModel: nil).files(as: "ada/e2e")
+        #expect(
+            files.map(\.path)
+                == ["README.md", "adapter_config.json", "adapter_model.safetensors", "prefixtune_task.json"])
+        #expect(files.last.map { String(decoding: $0.contents, as: UTF8.self) } == #"{"task": "e2e"}"#)
+    }
+
     @Test func adaptersOfOtherProgramsAreChosen() {
         func choose(_ names: String...) -> [String] { HubFiles.usable.choose(from: names) }
         #expect(

@@ -21,7 +21,8 @@ public enum HubFiles: Sendable, Equatable {
     }
 
     private static let small = [
-        "config.json", "generation_config.json", "adapter_config.json", "tokenizer.json", "tokenizer_config.json",
+        "config.json", "generation_config.json", "adapter_config.json", AdapterFolder.taskFile, "tokenizer.json",
+        "tokenizer_config.json",
         "vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json", "tokenizer.model",
         "spiece.model", "sentencepiece.bpe.model", "chat_template.jinja",
     ]

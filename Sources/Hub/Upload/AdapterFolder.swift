@@ -8,6 +8,9 @@ struct AdapterFolder {
         let contents: Data
     }
 
+    /// The file in which prefixtune records what an adapter answers; adapters of other programs have none.
+    static let taskFile = "prefixtune_task.json"
+
     /// Name of the base model on the hub, where it has one.
     let baseModel: String?
     /// What PEFT calls the method, such as `PREFIX_TUNING`.
@@ -18,6 +21,8 @@ struct AdapterFolder {
     let task: String?
     private let configuration: Data
     private let weights: Data
+    /// What it answers.
+    private let answers: Data?
     /// A model card that somebody wrote.
     private let card: Data?
     /// What is known of the training.
@@ -66,6 +71,7 @@ struct AdapterFolder {
         task = read.task_type
         virtualTokens = read.num_virtual_tokens
         self.weights = weights
+        answers = file(Self.taskFile)
         card = file("README.md")
         training = file("summary.json").flatMap { try? JSONDecoder().decode(TrainingFacts.self, from: $0) }
     }
@@ -76,7 +82,7 @@ struct AdapterFolder {
             File(path: "README.md", contents: card ?? Data(ModelCard(self, repository: repository).text.utf8)),
             File(path: "adapter_config.json", contents: configuration),
             File(path: "adapter_model.safetensors", contents: weights),
-        ]
+        ] + (answers.map { [File(path: Self.taskFile, contents: $0)] } ?? [])
     }
 
     /// The hub's name of a recorded base model: it is one, or the folder is a snapshot in the cache.

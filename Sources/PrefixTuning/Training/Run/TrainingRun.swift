@@ -4,7 +4,8 @@ import Tensors
 
 /// A training run with its folder: metrics, checkpoints, state to resume from, summary.
 ///
-/// In the folder: what the method writes (the adapter, or a model) as it is after the last step; `best/`, the same at
+/// In the folder: what the method writes (the adapter, or a model) as it is after the last step, with what it answers
+/// (``TaskRecord``) where that is told; `best/`, the same at
 /// the least validation loss; `training-state/`; `metrics.jsonl`, a line per step; `validation.jsonl`; `summary.json`.
 @Compute public final class TrainingRun {
     /// What happens during a run, for whoever shows it.
@@ -31,6 +32,8 @@ import Tensors
     private let validation: [TokenizedExample]
     let folder: URL
     private let details: [String: String]
+    /// What the adapter answers, to be written beside it.
+    private let record: TaskRecord?
     /// How the run is continued, for the last words.
     let advice: String
     var metrics: MetricsFile
@@ -58,6 +61,7 @@ import Tensors
     ///   - resumes: Whether to continue the run in the folder.
     ///   - extends: Whether a run that is continued may have more steps than it was begun with.
     ///   - lock: What ``claim(_:resumes:)`` gave; by default it is called here.
+    ///   - record: What the method is trained to answer; written beside what the method writes.
     ///   - details: Facts for the summary that the trainer does not know: data files, command.
     ///   - saveInterval: The longest time between two saved states, beside the number of steps that the settings name.
     ///   - advice: What to do after memory ran out and the last step was saved, for people.
@@ -65,8 +69,8 @@ import Tensors
     ///   fit the model, and `CheckpointError` where the folder cannot be written to or another process is at work there.
     public init(
         _ trainer: Trainer, validation: [TokenizedExample], folder: URL, resumes: Bool, extends: Bool = false,
-        lock: FolderLock? = nil, details: [String: String] = [:], saveInterval: Swift.Duration = .seconds(300),
-        advice: String = "continue the run"
+        lock: FolderLock? = nil, record: TaskRecord? = nil, details: [String: String] = [:],
+        saveInterval: Swift.Duration = .seconds(300), advice: String = "continue the run"
     ) throws {
         self.trainer = trainer
         self.saveInterval = saveInterval
@@ -74,6 +78,7 @@ import Tensors
         self.validation = validation
         self.folder = folder
         self.details = details
+        self.record = record
         try Trainer.check(validation, for: trainer.method)
         self.lock = try lock ?? Self.claim(folder, resumes: resumes)
         trainer.validationDigest = validation.digest
@@ -204,7 +209,7 @@ import Tensors
         trainer.validationsSinceBest = isBest ? 0 : trainer.validationsSinceBest + 1
         if isBest {
             trainer.bestValidationLoss = loss
-            try trainer.method.write(to: folder.appendingPathComponent("best"))
+            try write(to: folder.appendingPathComponent("best"))
             hasCheckpoint = true
         }
         try validations.append(
@@ -223,7 +228,7 @@ import Tensors
         try metrics.synchronize()
         try validations.synchronize()
         do {
-            try trainer.method.write(to: folder)
+            try write(to: folder)
         } catch CheckpointError.notFinite {
             throw divergence(loss: lastStep?.loss ?? .nan)
         }
@@ -232,6 +237,12 @@ import Tensors
         saved = (trainer.stepCount, trainer.owesValidation)
         lastSave = .now
         report(.saved(step: trainer.stepCount))
+    }
+
+    /// What the adapter answers is written before it: a checkpoint never stands without.
+    private func write(to folder: URL) throws {
+        try record?.write(to: folder)
+        try trainer.method.write(to: folder)
     }
 
     private func divergence(loss: Double) -> TrainingError {
