@@ -22,6 +22,19 @@ extension CommandError {
                 "ask for at most \(positions - tokens + 1) new tokens",
                 "give --max-new-tokens \(positions - tokens + 1) or less"
             )
+        case DataError.missingField:
+            (
+                DataError.mappingAdvice,
+                "give --prompt-field and --completion-field, or --prompt-template with fields in braces"
+            )
+        case DataError.missingCompletionField: (DataError.completionAdvice, "name its field with --completion-field")
+        case DataError.malformed:
+            (
+                DataError.headingNeeded,
+                DataError.headingNeeded + "; other columns are named with --prompt-field and --completion-field"
+            )
+        case DataError.tooFewToHoldOut: ("validation data of its own", "files with --validation")
+        case is TaskRecordError: (TaskRecordError.advice, "give --task")
         case TrainingError.diverged:
             (
                 "start again with a lower learning rate or a warm-up",

@@ -19,7 +19,7 @@ import Testing
     private static let others: Set = [
         "model", "validation", "task", "output", "precision", "save-every", "resume", "config", "dry-run", "seeds",
         "test", "patience", "threads", "quiet", "verbose",
-        "version", "h",
+        "version", "h", "prompt-template", "prompt-field", "completion-field",
     ]
 
     @Test func everyOptionIsAKeyOfAnExperiment() async throws {

@@ -46,6 +46,18 @@ public struct TaskReferences: Equatable, Sendable {
     }
 }
 
+extension TaskReferences {
+    /// Reads a file of a task: one prediction for each of its entries.
+    ///
+    /// - Throws: `DataError` with file and line.
+    public init(_ file: URL, of task: TuningTask) throws {
+        let examples = try task.readPrompts(file)
+        references = examples.map(\.references)
+        entries = examples.count
+        layout = "\(task.name) data"
+    }
+}
+
 extension TuningTask {
     /// The task of a suite, where a file has the task's own layout, judged by how it begins.
     fileprivate static func recognized(_ file: DataFile, _ suite: EvaluationSuite) throws -> TuningTask? {

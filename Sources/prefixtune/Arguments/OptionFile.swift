@@ -17,6 +17,7 @@ struct OptionFile: Equatable {
     /// Options that exclude each other: where one was typed, the file's other one does not count.
     private static let alternatives = [
         ["epochs", "steps"], ["text-at-zero", "text-after-prefix"], ["seed", "seeds"],
+        ["prompt-template", "prompt-field"],
     ]
 
     /// The options of a file.

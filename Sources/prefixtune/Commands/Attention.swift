@@ -42,11 +42,12 @@ struct Attention: ComputeCommand {
     @Compute func compute() async throws {
         try ResultOutput.check(
             ["--report": report], against: ["--input": [source.input?.url], "the model": model.inputs.map(\.value)])
-        var examples = try source.examples(completion: completion)
+        let files = try await model.files(common), task = try source.resolved(try files.taskRecord)
+        var examples = try source.examples(completion: completion, task, common)
         if let limit { examples = Array(examples.prefix(limit)) }
-        let loaded = try await model.load(common), meter = try AttentionMeter(loaded)
+        let loaded = try model.load(files, common), meter = try AttentionMeter(loaded)
         let texts = try AttentionMeter.texts(
-            of: examples, model: loaded.model.network, tokenizer: loaded.tokenizer(limits.format(of: source.task)),
+            of: examples, model: loaded.model.network, tokenizer: loaded.tokenizer(limits.format(of: task)),
             predictingOnly: completionOnly)
         func writeAll(_ writeReport: (String) throws -> Void) throws {
             let masses = try measure(texts, meter)

@@ -68,21 +68,22 @@ struct Compare: ComputeCommand {
         var places: [URL] = []
         for reference in prefixes { places.append(try await reference.located(quiet: common.quiet)) }
         let name = try ModelName.chosen(self.model, adapters: places, common)
-        let model = try LanguageModel.load(
-            await name.located(quiet: common.quiet), precision: precision, name: name.description)
+        let folder = try await name.located(quiet: common.quiet)
+        let task = try source.resolved(try TaskRecord.read(from: places) ?? TaskRecord.read(from: [folder]))
+        let examples = try examples(task)
+        let model = try LanguageModel.load(folder, precision: precision, name: name.description)
         var loaded: [ResidentPrefix] = []
         for place in places {
             let prefix = try ResidentPrefix(contentsOf: place, for: model)
             common.warn([prefix.mismatch(with: model)])
             loaded.append(prefix)
         }
-        let examples = try examples()
         try decoding.check(fits: model)
         // All answer the same prompts: as long as fit after the longest prefix.
         let run = try AnswerRun(
             examples, by: AdaptedModel(model, after: loaded.max { $0.positions < $1.positions }),
-            format: limits.format(of: source.task),
-            options: AnswerOptions(source.task, for: model, changes: decoding.changes), isFitting: source.input == nil)
+            format: limits.format(of: task),
+            options: AnswerOptions(task, for: model, changes: decoding.changes), isFitting: source.input == nil)
         if let note = run.note { common.note(note) }
         let starts = (base ? [nil] : []) + loaded.map(\.start)
         var size = GenerationRun.Limits()
@@ -95,8 +96,8 @@ struct Compare: ComputeCommand {
         try write(comparison, run, examples)
     }
 
-    private func examples() throws -> [Example] {
-        let examples = try source.promptsToAnswer()
+    private func examples(_ task: TuningTask) throws -> [Example] {
+        let examples = try source.promptsToAnswer(task, common)
         return limit.map { Array(examples.prefix($0)) } ?? examples
     }
 
@@ -111,7 +112,7 @@ struct Compare: ComputeCommand {
                 try comparison.run { index, generations in
                     let answers = generations.map { run.line(index, [run.answer($0)]) }
                     try write(json ? try JSONText.line(line(names, answers)) : table(index, names, answers))
-                    page.add(examples[index], outputs: answers.map(\.text), isTable: source.task.hasTables)
+                    page.add(examples[index], outputs: answers.map(\.text), isTable: run.options.task.hasTables)
                     display.update(index + 1, of: examples.count, facts: "\(counted(names.count, "answer")) each")
                 }
             }

@@ -25,6 +25,7 @@ struct Evaluate: AsyncParsableCommand {
     @Option(help: "What they are compared with.") var references: InputFile
     @Option(help: "The rules: e2e, webnlg, dart (their scripts), xsum (ROUGE), or plain.") var task = EvaluationSuite
         .plain
+    @OptionGroup(title: "Fields of JSON and tables") var fields: FieldOptions
     @Option(help: "Another system's texts for the same instances, to compare with.") var baseline: InputFile?
     @Option(help: "Resampled test sets for 95% intervals and paired tests; 0 for none.") var bootstrap = 0
     @Flag(help: "Print JSON instead of a table.") var json = false
@@ -43,7 +44,10 @@ struct Evaluate: AsyncParsableCommand {
     func run() async throws {
         let outputs = try PredictionFile(contentsOf: predictions.url)
         let count = outputs.predictions.count
-        let right = try TaskReferences(references.url(.test), for: task, expecting: count)
+        let right =
+            fields.given == nil
+            ? try TaskReferences(references.url(.test), for: task, expecting: count)
+            : try TaskReferences(references.url(.test), of: fields.applied(to: .jsonl))
         guard count == right.references.count else {
             throw CommandError.countMismatch(
                 predictions: count, file: outputs.path, sources: right.references.count, entries: right.entries,

@@ -56,7 +56,10 @@ struct Generate: ComputeCommand {
         if resume, source.input == nil || output == nil {
             throw ValidationError("--resume goes on in a file; give --input FILE and --output FILE.")
         }
-        try DecodingFlags.validate(changes, for: source.task)
+        let adapters = [model.prefix, model.lora, model.adapter]
+        if let task = source.task.known(beside: adapters, of: model.model) {
+            try DecodingFlags.validate(changes, for: task)
+        }
     }
 
     /// What was asked for, and what is told of it.
@@ -70,12 +73,13 @@ struct Generate: ComputeCommand {
     @Compute func compute() async throws {
         try ResultOutput.check(
             ["--output": output], against: ["--input": [source.input?.url], "the model": model.inputs.map(\.value)])
-        let examples = try source.promptsToAnswer()
-        let files = try await model.files(common), loaded = try model.load(files, common)
+        let files = try await model.files(common), task = try source.resolved(try files.taskRecord)
+        try DecodingFlags.validate(changes, for: task)
+        let examples = try source.promptsToAnswer(task, common), loaded = try model.load(files, common)
         try decoding.check(fits: loaded.model)
         let run = try AnswerRun(
-            examples, by: loaded, format: limits.format(of: source.task),
-            options: AnswerOptions(source.task, for: loaded.model, changes: changes), batchSize: batchSize,
+            examples, by: loaded, format: limits.format(of: task),
+            options: AnswerOptions(task, for: loaded.model, changes: changes), batchSize: batchSize,
             isFitting: source.input == nil)
         if let note = run.note { common.note(note) }
         if source.input == nil { return try answerPrompt(run) }
@@ -112,7 +116,7 @@ struct Generate: ComputeCommand {
             func show(_ text: String) throws { try write(isWatched ? TerminalText.withoutControls(text) : text) }
             if json {
                 try run.lines { try write(try JSONText.line($0)) }
-            } else if isWatched, source.task.cleaning == nil, !run.options.decoding.isBeamSearch, answers == 1 {
+            } else if isWatched, run.options.task.cleaning == nil, !run.options.decoding.isBeamSearch, answers == 1 {
                 try run.stream(piece: show)
                 try show("\n")
             } else {

@@ -20,7 +20,7 @@ struct Score: ComputeCommand {
 
     @OptionGroup(title: "Model") var model: ModelOptions
     @Option(help: "Examples with completions, plain or gzip-compressed; - for standard input.") var data: InputFile
-    @Option(help: "Format of the data: \(TuningTask.choices). \(TuningTask.promptHelp)") var task = TuningTask.jsonl
+    @OptionGroup var source: TaskOptions
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @Option(help: "The file to write the lines to; standard output by default.") var output: URL?
     @OptionGroup(title: "General") var common: CommonOptions
@@ -28,8 +28,9 @@ struct Score: ComputeCommand {
     @Compute func compute() async throws {
         try ResultOutput.check(
             ["--output": output], against: ["--data": [data.url], "the model": model.inputs.map(\.value)])
-        let examples = try task.readForTraining([data.url])
-        let loaded = try await model.load(common)
+        let files = try await model.files(common), task = try source.resolved(try files.taskRecord)
+        let examples = task.remarkingEndings(try task.readForTraining([data.url]), of: data.url, common)
+        let loaded = try model.load(files, common)
         let tokenizer = loaded.tokenizer(limits.format(of: task))
         let tokenized = try examples.compactMap { try tokenizer.example($0) }
         let scorer = loaded.scorer()

@@ -10,29 +10,39 @@ extension Train {
     @Compute struct Material {
         let base: BaseModel
         let method: MethodSettings
-        let examples, validation: [Example]
+        /// With the fields that were named.
+        let task: TuningTask
+        /// All training data, of which a share may be held out.
+        let examples: [Example]
+        /// The validation data that has files of its own.
+        let validation: [Example]
     }
 
     /// Reads data and configuration.
     @Compute func material() async throws -> Material {
         let folder = try await model.located(quiet: common.quiet)
         let method = settings(startingFrom: try await prefix.initialization?.located(quiet: common.quiet))
+        let task = try fields.applied(to: task)
         return Material(
             base: try BaseModel(folder: folder, name: model.description, precision: precision), method: method,
-            examples: try task.readForTraining(data.map(\.url)),
-            validation: try task.readForTraining(validation.map { $0.url(.validation) }))
+            task: task, examples: try task.readForTraining(data.map(\.url)),
+            validation: try task.readForTraining(validation.files.map { $0.url(.validation) }))
     }
 
     /// A trainer with its validation data.
     @Compute func trainer(
         _ material: Material, seed: UInt64?
     ) throws -> (trainer: Trainer, validation: [TokenizedExample]) {
-        var settings = training.training(material.method, task)
+        var settings = training.training(material.method, material.task)
         settings.seed = seed ?? settings.seed
-        let tuned = try material.method.method(on: material.base, task: task, seed: settings.seed)
-        let format = limits.format(of: task)
-        let examples = try training.tokenize(material.examples, format: format, for: tuned)
-        let validation = try training.tokenize(material.validation, format: format, for: tuned)
+        let tuned = try material.method.method(on: material.base, task: material.task, seed: settings.seed)
+        let format = limits.format(of: material.task)
+        var parts = (training: material.examples, validation: material.validation)
+        if let share = self.validation.share {
+            parts = try material.examples.holdingOut(share, seed: settings.seed)
+        }
+        let examples = try training.tokenize(parts.training, format: format, for: tuned)
+        let validation = try training.tokenize(parts.validation, format: format, for: tuned)
         return (try Trainer(tuned, examples: examples, settings: settings), validation)
     }
 
@@ -46,14 +56,15 @@ extension Train {
         _ material: Material, seed: UInt64? = nil, into folder: URL, lock: FolderLock
     ) throws -> Bool {
         let (trainer, validation) = try trainer(material, seed: seed), method = trainer.method
+        let split = self.validation.details(
+            held: validation.count, of: material.examples.count, seed: trainer.settings.seed)
         let run = try TrainingRun(
             trainer, validation: validation, folder: folder, resumes: resume, extends: true, lock: lock,
+            record: TaskRecord(material.task, format: limits.format(of: material.task), examples: material.examples),
             details: [
                 "command": CommandLine.arguments.joined(separator: " "), "task": task.name,
-                "data": data.map(\.path).joined(separator: " "),
-                "validation": self.validation.map { $0.url(.validation).path }.joined(separator: " "),
-                "version": Version.number,
-            ], advice: "continue with --resume")
+                "data": data.map(\.path).joined(separator: " "), "version": Version.number,
+            ].merging(split) { $1 }, advice: "continue with --resume")
         try options(seed: seed).write(to: OptionFile.run(in: folder))
         common.note(
             "\(counted(trainer.exampleCount, "example")), \(counted(trainer.totalSteps, "step")); "
@@ -73,7 +84,7 @@ extension Train {
         var options = OptionFile(typed: try Main.arguments())
         options.values["model"] = [model.description]
         options.values["data"] = data.map(\.absolute)
-        if !validation.isEmpty { options.values["validation"] = validation.map(\.absolute) }
+        if !validation.isEmpty { options.values["validation"] = validation.absolute }
         options.values["init"] = prefix.initialization.map { [$0.absolute] }
         options.values["test"] = test.map { [$0.absolute] }
         options.values["threads"] = ["\(Compute.threads)"]

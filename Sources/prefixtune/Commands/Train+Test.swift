@@ -20,13 +20,13 @@ extension Train {
     /// - Returns: Nil where no test was asked for.
     @Compute func test(_ folder: URL, _ material: Material) async throws -> Scores? {
         guard let test else { return nil }
-        let groups = try task.read(test.url(.test)).groupedBySource()
+        let groups = try material.task.read(test.url(.test)).groupedBySource()
         let best = folder.appendingPathComponent("best")
         let trained = validation.isEmpty || !FileManager.default.fileExists(atPath: best.path) ? folder : best
         let loaded = try adapted(material.base, by: trained)
         let run = try AnswerRun(
-            groups.examples, by: loaded, format: limits.format(of: task),
-            options: AnswerOptions(task, for: loaded.model), isFitting: true)
+            groups.examples, by: loaded, format: limits.format(of: material.task),
+            options: AnswerOptions(material.task, for: loaded.model), isFitting: true)
         var display = ProgressDisplay(quiet: common.quiet, unit: "test example"), lines = "", texts: [String] = []
         try Interrupt.gracefully(deadline: 1.5) {
             try run.lines { answer in

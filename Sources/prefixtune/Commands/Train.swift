@@ -25,7 +25,13 @@ struct Train: ComputeCommand {
     @Option(help: ModelName.help) var model: ModelName
     @Option(parsing: .upToNextOption, help: "Training data, plain or gzip-compressed; - for standard input.")
     var data: [InputFile]
-    @Option(parsing: .upToNextOption, help: "Validation data.") var validation: [InputFile] = []
+    @Option(
+        parsing: .upToNextOption,
+        help: """
+            Validation data, or the share of the training data that is held out for it: a number between 0 and 1 (a file of \
+            such a name is ./0.1). None by default.
+            """)
+    var validation: [ValidationSource] = []
     @Option(help: "Format and defaults: \(TuningTask.choices). \(TuningTask.promptHelp)") var task = TuningTask.jsonl
     @Option(help: "The folder to write to.") var output: URL
     @Option(
@@ -34,6 +40,7 @@ struct Train: ComputeCommand {
     var config: URL?
     @Option(help: "What is trained.") var method = MethodSettings.Kind.prefix
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
+    @OptionGroup(title: "Fields of JSON and tables") var fields: FieldOptions
     @OptionGroup(title: "Prefix") var prefix: PrefixOptions
     @OptionGroup(title: "Other methods") var others: MethodOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
@@ -55,8 +62,9 @@ struct Train: ComputeCommand {
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {
+        try fields.validate(for: task)
         try MethodOptions.validate(settings(startingFrom: prefix.initialization?.named), precision)
-        var inputs = (data + validation).map(Optional.some) + [test]
+        var inputs = (data + validation.files).map(Optional.some) + [test]
         if case .value(.file(let text))? = prefix.initialization { inputs.append(InputFile(argument: text.path)) }
         try InputFile.validate(inputs)
         if training.patience != nil, validation.isEmpty {

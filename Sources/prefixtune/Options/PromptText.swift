@@ -11,4 +11,9 @@ enum PromptText {
         }
         return text
     }
+
+    /// A text without the end of its last line.
+    static func withoutLineEnd(_ text: String) -> String {
+        text.last?.isNewline == true ? String(text.dropLast()) : text
+    }
 }
