@@ -106,6 +106,20 @@ import Testing
             #expect(outputs[0] == outputs[1], "\(command)")
         }
 
+        let inspection = try await Tool.run(["inspect", "own.csv-prefix"], in: workspace)
+        #expect(
+            inspection.output.contains(
+                """
+
+                Prompts
+                  task        jsonl
+                  template    Q: {q}\\nA:
+                  completion  a
+
+                Training run
+
+                """), "\(inspection.output)")
+
         // References of the same table.
         let texts = try await Tool.run(
             [

@@ -9,9 +9,10 @@ struct Generate: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "Continue a prompt, or all prompts of a file.",
         discussion: """
-            --prompt prints the text; on a terminal, as it is generated. --input takes JSON lines with "prompt" and \
-            writes JSON lines with "prompt", "text" and "token_ids"; with --logprobs also "logprobs", one for each token, \
-            and "top_logprobs", for each token the most probable ones as {"token_id", "token", "logprob"}, best first; with \
+            --prompt prints the text; on a terminal, as it is generated. Task, template and lengths are those that the adapter \
+            was trained with, unless others are given. --input takes JSON lines with "prompt", or with the fields of the \
+            template, a JSON list of such objects, or a table (CSV, TSV), and writes JSON lines with "prompt", "text" and \
+            "token_ids"; with --logprobs also "logprobs", one for each token, and "top_logprobs", for each token the most probable ones as {"token_id", "token", "logprob"}, best first; with \
             --answers also "answers", which has all of them, the keys beside it being the first one's. token_ids end with \
             the end token or the tokens of the stop text, the text ends before it. Log-probabilities are the model's own, \
             before temperature, penalties and filters. The score of a token that occurs n times in the answer becomes \

@@ -35,6 +35,8 @@ struct Inspect: ComputeCommand {
 struct FolderReport: Encodable {
     let model: ModelFacts?
     let adapter: AdapterFacts?
+    /// What the adapter or model was trained to answer.
+    let prompts: TaskRecord?
     let run: RunFacts?
 
     @Compute init(_ folder: URL) throws {
@@ -51,6 +53,7 @@ struct FolderReport: Encodable {
             }
             adapter = try AdapterFacts(folder)
             (model, run) = (nil, nil)
+            prompts = try TaskRecord.read(from: [folder])
             return
         }
         let isModel = HuggingFaceFolder(folder).firstFile != nil
@@ -59,6 +62,7 @@ struct FolderReport: Encodable {
         let isCheckpoint = !isAdapter && PrefixFile.isCheckpoint(in: folder)
         adapter = isAdapter || isCheckpoint ? try AdapterFacts(folder) : nil
         model = isModel && !isCheckpoint ? try ModelFacts(folder) : nil
+        prompts = try TaskRecord.read(from: [folder])
         run = has("training-state/state.safetensors") || has("summary.json") ? try RunFacts(folder) : nil
         guard adapter != nil || model != nil || run != nil else {
             throw CommandError.unknownFolder(path: folder.path, reason: "holds no model, adapter or training run")
@@ -70,6 +74,7 @@ extension FolderReport: CustomStringConvertible {
     var description: String {
         let parts: [(String, [(String, String)])?] = [
             model.map { ("Model", $0.lines) }, adapter.map { ($0.heading, $0.lines) },
+            prompts.map { ("Prompts", $0.lines) },
             run.map { ("Training run", $0.lines) },
         ]
         return parts.compactMap { part -> String? in
@@ -79,6 +84,19 @@ extension FolderReport: CustomStringConvertible {
                 ([title] + lines.map { "  " + $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 })
                 .joined(separator: "\n")
         }.joined(separator: "\n\n")
+    }
+}
+
+extension TaskRecord {
+    /// For people.
+    fileprivate var lines: [(String, String)] {
+        let rows: [(String, String?)] = [
+            ("task", task), ("template", promptTemplate), ("prompt", promptField), ("completion", completionField),
+            ("all end with", promptEnding.map { TerminalText.quoted($0) }),
+            ("source tokens", maxSourceTokens.map { "\($0) at most" }),
+            ("target tokens", maxTargetTokens.map { "\($0) at most" }),
+        ]
+        return rows.compactMap { row in row.1.map { (row.0, TerminalText.withoutControls($0)) } }
     }
 }
 

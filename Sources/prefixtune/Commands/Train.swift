@@ -11,13 +11,18 @@ struct Train: ComputeCommand {
         abstract: "Train a prefix, or by another method, on a task.",
         discussion: """
             Defaults are the paper's for the task. The output folder gets the adapter in PEFT's layout (adapter_config.json, \
-            adapter_model.safetensors), best/ (the same at the least validation loss), training-state/ to resume from, \
+            adapter_model.safetensors), prefixtune_task.json (task, template and white space of the prompts, which answering \
+            goes by), best/ (the same at the least validation loss), training-state/ to resume from, \
             metrics.jsonl, summary.json, and run.json with all options. Ctrl-C, SIGTERM and a closed terminal save and exit \
             (130, 143, 129); --resume --output FOLDER continues bit for bit, also with more --steps or --epochs than the run was \
             begun with. --config FOLDER/run.json begins the same run anew, or one that differs in what else is typed.
 
+            One's own data is JSON lines, a JSON list of objects, or a table with a heading (CSV, TSV).
+
             EXAMPLES
               prefixtune train --model gpt2 --task e2e --data src1_train.txt --validation src1_valid.txt --output e2e-prefix
+              prefixtune train --model gpt2 --data faq.csv --prompt-template 'Question: {question}\\nAnswer:' \
+                --completion-field answer --validation 0.1 --output faq-prefix
               prefixtune train --resume --output e2e-prefix
               prefixtune train --config e2e-prefix/run.json --learning-rate 1e-4 --output other-prefix
             """)

@@ -1,12 +1,15 @@
 import ArgumentParser
 import PrefixTuning
 
-/// How long texts may be. What is not given has the paper's value for the task.
+/// How long texts may be. What is not given is as in training where an adapter records that, else as in the paper.
 struct TaskLimits: ParsableArguments {
     @Option(
-        help: "Tokens of a source, special tokens included, beyond which its end is cut; 512 for xsum, no limit else.")
+        help: """
+            Tokens of a source, special tokens included, beyond which its end is cut; what an adapter was trained with, where it \
+            records that, else 512 for xsum and no limit for others.
+            """)
     var maxSourceTokens: Int?
-    @Option(help: "The same for a target; 60 for xsum, no limit else.") var maxTargetTokens: Int?
+    @Option(help: "The same for a target; else 60 for xsum and no limit for others.") var maxTargetTokens: Int?
 
     func validate() throws {
         // A text has two special tokens around it in most models with an encoder.
