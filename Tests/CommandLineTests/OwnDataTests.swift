@@ -172,6 +172,9 @@ import Testing
         let before = try await answer(["--prefix", "bare"] + prompt, in: workspace)
         #expect(before == (try await answer(["--prefix", "tables", "--task", "jsonl"] + prompt, in: workspace)))
         #expect(before["text"] != remembered["text"])
+        let raw = try await answer(["--prefix", "tables", "--raw-prompt"] + prompt, in: workspace)
+        #expect(
+            raw["text"] != remembered["text"] && raw["prompt"] == remembered["prompt"], "without the template's marks")
         // Several answers need beams, which the task has.
         let several = try await Tool.run(
             ["generate", "--model", "model", "--prefix", "tables", "--answers", "3", "--max-new-tokens", "4"] + prompt,
