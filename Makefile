@@ -1,5 +1,7 @@
 # What a person types. Everything runs without questions; `make help` lists it.
 PREFIX ?= /usr/local
+# For `prefixtune --version`; see Package.swift.
+export PREFIXTUNE_COMMIT := $(shell bash Tools/commit.sh)
 
 # Release builds and test builds take different flags and so have folders of their own: neither undoes the other.
 TESTS_BUILD := .build/tests

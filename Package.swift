@@ -6,6 +6,11 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// `make` sets it (Tools/commit.sh), so that `prefixtune --version` can say what it was built from. A new commit compiles one C file
+// anew. SwiftPM's own Context.gitInformation is remembered as long as this file stays the same, and would name an old commit.
+let commit: [CSetting] =
+    Context.environment["PREFIXTUNE_COMMIT"].map { [.define("PREFIXTUNE_COMMIT", to: "\"\($0)\"")] } ?? []
+
 let package = Package(
     name: "prefixtune",
     platforms: [.macOS(.v15)],
@@ -38,6 +43,8 @@ let package = Package(
             name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         // The one door to sentencepiece, which is C++; lets no exception out.
         .target(name: "CSentencePiece", linkerSettings: [.linkedLibrary("sentencepiece")]),
+        // The commit that the program was built from: C, as Swift's conditions have no values.
+        .target(name: "CVersion", cSettings: commit),
 
         .target(name: "Tensors", dependencies: ["CKernels", "COneDNN"], swiftSettings: strict),
         .target(name: "Tokenizers", dependencies: ["COniguruma", "CSentencePiece"], swiftSettings: strict),
@@ -59,8 +66,8 @@ let package = Package(
         .executableTarget(
             name: "prefixtune",
             dependencies: [
-                "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports",
-                "Hub",
+                "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics",
+                "Reports", "Hub", "CVersion",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -1,3 +1,4 @@
+import CVersion
 import Hub
 import Tensors
 import TextMetrics
@@ -6,15 +7,21 @@ import Tokenizers
 /// What this program is, and what it runs on.
 enum Version {
     /// Of the program.
-    static let number = "0.1.0"
+    static let number = "0.2.0"
     /// As Package.swift asks for: the package itself says no version at run time.
     static let argumentParser = "1.8.2"
 
-    /// The program's version on the first line, then each library that was found when the program was started.
+    /// The version with the commit that the program was built from: "0.2.0 (4789c2a)", "0.2.0 (4789c2a-dirty)" where files differed
+    /// from the commit, "0.2.0" where the build was not told, as by a plain `swift build`.
+    static var build: String { build(of: String(cString: ptv_commit())) }
+
+    static func build(of commit: String) -> String { commit.isEmpty ? number : "\(number) (\(commit))" }
+
+    /// The program's version and commit on the first line, then each library that was found when the program was started.
     static var text: String {
         var libraries = [("swift-argument-parser", argumentParser), ("oneDNN", Compute.libraryVersion)]
         libraries += [("zlib", Compression.libraryVersion)] + Tokenizer.libraryVersions
         if let version = Hub.libraryVersion { libraries.append(("OpenSSL", version)) }
-        return ([number] + libraries.map { "\($0) \($1)" }).joined(separator: "\n")
+        return ([build] + libraries.map { "\($0) \($1)" }).joined(separator: "\n")
     }
 }
