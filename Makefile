@@ -15,10 +15,10 @@ export LIBRARY_PATH := $(HOMEBREW)/lib:$(LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install format lint docs faults sanitize fuzz dependencies clean
+.PHONY: help demo test build install dist format lint docs faults sanitize fuzz dependencies clean
 
 help:  ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: build  ## train a prefix on embedded data, compare it with fine-tuning, write prefixtune-demo/report.html
 	.build/release/prefixtune demo
@@ -29,8 +29,12 @@ test: dependencies  ## build and run all tests, the fast ones first
 build: dependencies  ## build the tool: .build/release/prefixtune
 	swift build -c release --product prefixtune
 
-install: build  ## install the tool to PREFIX/bin (PREFIX=/usr/local)
+install: build  ## install the tool to PREFIX/bin (PREFIX=/usr/local), man pages and completions to PREFIX/share
 	bash Tools/install.sh "$(DESTDIR)$(PREFIX)"
+
+dist:  ## build what is installed without a compiler: .build/dist/*.tar.gz and *.deb (Linux)
+	@bash Tools/dependencies.sh dist
+	bash Tools/dist.sh
 
 format:  ## lay out all Swift files
 	swift format --in-place --recursive --parallel $(FORMATTED)

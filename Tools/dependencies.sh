@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks for Swift and for the C libraries; installs the libraries where apt-get can, asking for nothing. Does nothing, and
-# needs no network, where all is there.
+# needs no network, where all is there. Usage: Tools/dependencies.sh [dist], with what `make dist` needs beyond that.
 set -euo pipefail
 
 fail() {
@@ -44,6 +44,11 @@ Darwin) ;;  # zlib and CryptoKit come with macOS
     has_header openssl/evp.h || missing+=(libssl-dev)
     ;;
 esac
+if [ "${1:-}" = dist ]; then
+    # Foundation's static library wants libcurl by name when it is linked.
+    has_header curl/curl.h || has_header "$(uname -m)-linux-gnu/curl/curl.h" || missing+=(libcurl4-openssl-dev)
+    command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(uname -s)" = Darwin ]; then
