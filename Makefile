@@ -15,7 +15,7 @@ export LIBRARY_PATH := $(HOMEBREW)/lib:$(LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build install dist format lint docs faults sanitize fuzz dependencies clean
+.PHONY: help demo test build install dist first-hour format lint docs faults sanitize fuzz dependencies clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ docs: dependencies  ## build the reference documentation: .build/docs
 
 fuzz: dependencies  ## fuzz what reads files of strangers: 60 s for each kind of file (SECONDS=600)
 	bash Fuzzing/run.sh $(or $(SECONDS),60)
+
+first-hour: dist  ## do what README.md says, block by block, in a bare Debian with what `make dist` built
+	bash Tests/FirstHour/run.sh .build/dist/*.tar.gz
 
 faults: build  ## let every write, fsync, rename of a save and a load fail or be the last; resume (Linux)
 	python3 Tests/Faults/run.py --binary .build/release/prefixtune
