@@ -58,7 +58,9 @@ mkdir -p "$root$where/blocks" "$root$home"
 cp Tests/FirstHour/session.sh "$root$where/"
 awk -v folder="$root$where/blocks" -f Tests/FirstHour/blocks.awk "$readme"
 if [ -d "$archive" ]; then
-    tar -C "$(dirname "$archive")" -czf "$root$where/$(basename "$archive").tar.gz" "$(basename "$archive")"
+    name=prefixtune-$("$archive/bin/prefixtune" --version | awk 'NR == 1 { print $1 }')-linux-$(uname -m)
+    cp -a "$archive" "$work/$name"
+    tar -C "$work" -czf "$where/$name.tar.gz" "$name"
 else
     cp "$archive" "$(dirname "$archive")"/*.deb "$root$where/" 2>/dev/null || cp "$archive" "$root$where/"
 fi
