@@ -18,6 +18,8 @@ import sys
 import textwrap
 
 ENVIRONMENT = [
+    ("PREFIXTUNE_MODEL", "The model of commands without --model, where no prefix or adapter records its own."),
+    ("PREFIXTUNE_THREADS", "Threads of tensor work where --threads does not say; all cores by default."),
     ("HF_HOME, HF_HUB_CACHE", "Where models and adapters from the hub lie: the folders of the Python tools."),
     ("HF_TOKEN", "The token for private models, and for push."),
     ("HF_ENDPOINT", "Another hub."),
