@@ -16,7 +16,7 @@ import Testing
         #expect(result.output.hasPrefix("OVERVIEW: "))
         #expect(result.output.contains("\nEXAMPLE"))
         #expect(result.output.contains("\n  prefixtune \(command) "))
-        for option in ["--threads <threads>", "--quiet", "--verbose", "-h, --help"] {
+        for option in ["--threads <n>", "--quiet", "--verbose", "-h, --help"] {
             #expect(result.output.contains("\n  \(option)"), "\(option)")
         }
         #expect(result.output.hasSuffix("\n"))

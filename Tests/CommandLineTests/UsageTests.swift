@@ -35,14 +35,14 @@ import Testing
         Case(line: "score \(model) --data data.jsonl --frobnicate", message: "Unknown option '--frobnicate'"),
         Case(line: "evaluate --predictions a --references b --frobnicate", message: "Unknown option '--frobnicate'"),
         Case(line: "inspect model --frobnicate", message: "Unknown option '--frobnicate'"),
-        Case(line: "train --model model --output run", message: "Missing expected argument '--data <data> ...'"),
+        Case(line: "train --model model --output run", message: "Missing expected argument '--data <file> ...'"),
         Case(
             line: "score --data data.jsonl", message: "Name the model with --model, or give an adapter that records it."
         ),
         Case(line: "inspect", message: "Missing expected argument '<folder>'"),
         Case(
             line: "\(train) --learning-rate fast",
-            message: "The value 'fast' is invalid for '--learning-rate <learning-rate>'"),
+            message: "The value 'fast' is invalid for '--learning-rate <x>'"),
         Case(
             line: "\(train) --task e3e",
             message: "The value 'e3e' is invalid for '--task <task>'. "

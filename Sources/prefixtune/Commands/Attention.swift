@@ -15,18 +15,18 @@ struct Attention: ComputeCommand {
             layers, heads and positions.
 
             EXAMPLE
-              prefixtune attention --model gpt2 --prefix e2e-prefix --task e2e --input src1_valid.txt --report attention.html
+              prefixtune attention --prefix e2e-prefix --input src1_valid.txt --report a.html
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup var source: PromptSource
-    @Option(help: "What follows the prompt.") var completion: String?
-    @Option(help: "Only so many examples, from the first on.") var limit: Int?
+    @Option(help: .text("What follows the prompt.")) var completion: String?
+    @Option(help: .n("Only so many examples, from the first on.")) var limit: Int?
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @Flag(help: "Only tokens from which a token of the completion is predicted count.") var completionOnly = false
-    @Option(help: "Positions that are shown: the most attended.") var top = 8
+    @Option(help: .n("Positions that are shown: the most attended.")) var top = 8
     @Flag(help: "Print JSON.") var json = false
-    @Option(help: "An HTML file to write as well.") var report: URL?
+    @Option(help: .file("An HTML file to write as well.")) var report: URL?
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {

@@ -24,18 +24,18 @@ struct Benchmark: ComputeCommand {
     @Option(parsing: .upToNextOption, help: "train, prefill (reading prompts) or decode; all by default.") var work:
         [SpeedBenchmark.Work] = []
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
-    @Option(help: "Examples per training step, or prompts answered side by side.") var batchSize = 1
-    @Option(help: "Beams per prompt; 1 is greedy search.") var beams = 1
-    @Option(help: "Positions of the prefix; 0 for none.") var prefixLength = 10
-    @Option(help: "Different prefixes among the prompts of a batch, or trained together, each on its own batch.")
+    @Option(help: .n("Examples per training step, or prompts answered side by side.")) var batchSize = 1
+    @Option(help: .n("Beams per prompt; 1 is greedy search.")) var beams = 1
+    @Option(help: .n("Positions of the prefix; 0 for none.")) var prefixLength = 10
+    @Option(help: .n("Different prefixes among the prompts of a batch, or trained together, each on its own batch."))
     var prefixes = 1
-    @Option(help: "Hidden width of the prefix's MLP in training; 0 for a flat prefix.") var hiddenWidth = 512
+    @Option(help: .n("Hidden width of the prefix's MLP in training; 0 for a flat prefix.")) var hiddenWidth = 512
     @Option(help: "What training computes twice: none, attention or layer.") var recompute = Recomputation.Part.none
-    @Option(help: "Tokens that pass through the model at a time in training.") var tokensPerPass: Int?
-    @Option(help: "Tokens of a prompt.") var promptLength = 64
-    @Option(help: "Tokens of an answer.") var newTokens = 64
-    @Option(help: "Timed rounds: training steps, or answers to the whole batch.") var rounds = 5
-    @Option(parsing: .upToNextOption, help: "Train on these examples instead.") var data: [InputFile] = []
+    @Option(help: .n("Tokens that pass through the model at a time in training.")) var tokensPerPass: Int?
+    @Option(help: .n("Tokens of a prompt.")) var promptLength = 64
+    @Option(help: .n("Tokens of an answer.")) var newTokens = 64
+    @Option(help: .n("Timed rounds: training steps, or answers to the whole batch.")) var rounds = 5
+    @Option(parsing: .upToNextOption, help: .file("Train on these examples instead.")) var data: [InputFile] = []
     @Option(help: "Format of the data: \(TuningTask.choices).") var task = TuningTask.jsonl
     @Flag(help: "Show every operation beside its floor.") var profile = false
     @Flag(help: "Print JSON, one line per kind of work.") var json = false

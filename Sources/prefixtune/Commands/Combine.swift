@@ -20,9 +20,11 @@ struct Combine: ComputeCommand {
 
     @Argument(help: "A prefix: its folder or file, or org/name on the hub.") var first: ModelReference
     @Argument(help: "Another.") var second: ModelReference
-    @Option(help: "The folder to write.") var output: URL
-    @Option(help: "Share of the second, value by value; 0 to 1 lies between them.") var weight: Float?
-    @Option(help: "The model's folder or name on the hub, or its sizes, where the files do not say them; see convert.")
+    @Option(help: .folder("The folder to write.")) var output: URL
+    @Option(help: .x("Share of the second, value by value; 0 to 1 lies between them.")) var weight: Float?
+    @Option(
+        help: .model(
+            "The model's folder or name on the hub, or its sizes, where the files do not say them; see convert."))
     var model: ModelSizes?
     @OptionGroup(title: "General") var common: CommonOptions
 

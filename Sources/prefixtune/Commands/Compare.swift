@@ -15,22 +15,22 @@ struct Compare: ComputeCommand {
             are those of generate.
 
             EXAMPLE
-              prefixtune compare --model gpt2 --prefixes restaurants airports --base --prompt "name : The Mill"
+              prefixtune compare --prefixes restaurants airports --base --prompt "name : Mill"
             """)
 
     @Option(help: ModelName.optionalHelp) var model: ModelName?
-    @Option(parsing: .upToNextOption, help: "Prefixes or soft prompts: their folders or files, or org/name.")
+    @Option(parsing: .upToNextOption, help: .adapter("Prefixes or soft prompts: their folders or files, or org/name."))
     var prefixes: [ModelReference]
     @Flag(help: "Answer without a prefix, too.") var base = false
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @OptionGroup var source: PromptSource
-    @Option(help: "Only so many prompts, from the first on.") var limit: Int?
+    @Option(help: .n("Only so many prompts, from the first on.")) var limit: Int?
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @OptionGroup(title: "Decoding") var decoding: DecodingFlags
-    @Option(help: "Prompts that are answered at a time, by all prefixes.") var batchSize: Int?
+    @Option(help: .n("Prompts that are answered at a time, by all prefixes.")) var batchSize: Int?
     @Flag(help: "Print JSON lines instead of a table.") var json = false
-    @Option(help: "The file to write to; standard output by default.") var output: URL?
-    @Option(help: "An HTML file to write as well.") var report: URL?
+    @Option(help: .file("The file to write to; standard output by default.")) var output: URL?
+    @Option(help: .file("An HTML file to write as well.")) var report: URL?
     @OptionGroup(title: "General") var common: CommonOptions
 
     /// A line of JSON.

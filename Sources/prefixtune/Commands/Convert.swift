@@ -19,7 +19,8 @@ struct Convert: ComputeCommand {
             width=768 where it is not heads × head-width). A soft prompt needs the model itself, which reads it.
 
             EXAMPLE
-              prefixtune convert smileface_suffix.task0.weight smileface --to peft --model japanese-gpt-neox-small
+              prefixtune convert smileface_suffix.task0.weight smileface --to peft \\
+                --model japanese-gpt-neox-small
             """)
 
     @Argument(help: "The folder or file of a prefix, or org/name on the hub.") var input: ModelReference
@@ -30,7 +31,7 @@ struct Convert: ComputeCommand {
             this program's own).
             """)
     var to = PrefixTarget.prefixtune
-    @Option(help: "The model's folder or name on the hub, or its sizes.") var model: ModelSizes?
+    @Option(help: .model("The model's folder or name on the hub, or its sizes.")) var model: ModelSizes?
     @OptionGroup(title: "General") var common: CommonOptions
 
     @Compute func compute() async throws {

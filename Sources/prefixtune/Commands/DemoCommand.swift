@@ -18,9 +18,9 @@ struct DemoCommand: ComputeCommand {
             """)
 
     @Option(help: "The folder to write to.") var output = URL(fileURLWithPath: "prefixtune-demo")
-    @Option(help: "Another base model than the embedded one.") var model: URL?
+    @Option(help: .file("Another base model than the embedded one.")) var model: URL?
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
-    @Option(help: "Fixes everything random.") var seed: UInt64 = 101
+    @Option(help: .n("Fixes everything random.")) var seed: UInt64 = 101
     @OptionGroup(title: "General") var common: CommonOptions
 
     @Compute func compute() async throws {

@@ -16,18 +16,19 @@ struct Evaluate: AsyncParsableCommand {
             where meteor-1.5.jar was unpacked, and paraphrase-en.gz beside it, all is as METEOR has it.
 
             EXAMPLE
-              prefixtune evaluate --predictions texts.jsonl --references src1_test.txt --task e2e
-              prefixtune evaluate --predictions texts.jsonl --references test.jsonl --task dart \
-                --bert-score FacebookAI/roberta-large
+              prefixtune evaluate --predictions texts.jsonl --task e2e \\
+                --references src1_test.txt
+              prefixtune evaluate --predictions texts.jsonl --task dart \\
+                --references test.jsonl --bert-score FacebookAI/roberta-large
             """)
 
-    @Option(help: "The generated texts; - for standard input.") var predictions: InputFile
-    @Option(help: "What they are compared with.") var references: InputFile
+    @Option(help: .file("The generated texts; - for standard input.")) var predictions: InputFile
+    @Option(help: .file("What they are compared with.")) var references: InputFile
     @Option(help: "The rules: e2e, webnlg, dart (their scripts), xsum (ROUGE), or plain.") var task = EvaluationSuite
         .plain
     @OptionGroup(title: "Fields of JSON and tables") var fields: FieldOptions
-    @Option(help: "Another system's texts for the same instances, to compare with.") var baseline: InputFile?
-    @Option(help: "Resampled test sets for 95% intervals and paired tests; 0 for none.") var bootstrap = 0
+    @Option(help: .file("Another system's texts for the same instances, to compare with.")) var baseline: InputFile?
+    @Option(help: .n("Resampled test sets for 95% intervals and paired tests; 0 for none.")) var bootstrap = 0
     @Flag(help: "Print JSON instead of a table.") var json = false
     @OptionGroup(title: "BERTScore") var bertScore: BERTScoreOptions
     @OptionGroup(title: "General") var common: CommonOptions

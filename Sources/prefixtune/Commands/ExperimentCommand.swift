@@ -23,17 +23,20 @@ struct ExperimentCommand: ComputeCommand {
 
             EXAMPLE
               prefixtune experiment table1 --dry-run
-              prefixtune experiment table1 --model gpt2-medium --data e2e webnlg --data-folder data --output table1
+              prefixtune experiment table1 --model gpt2-medium --data e2e webnlg \\
+                --data-folder data --output table1
             """)
 
     @Argument(help: "Which.") var name: String
-    @Option(help: "Its folder, org/name[@revision] on the hub, or embedded, which is the default.")
+    @Option(help: .model("Its folder, org/name[@revision] on the hub, or embedded, which is the default."))
     var model = ModelName.embedded
-    @Option(parsing: .upToNextOption, help: "Data sets; the experiment's own by default.") var data: [String] = []
-    @Option(help: "Where their files are: data-folder/e2e/src1_train.txt and so on.") var dataFolder: URL?
-    @Option(help: "The folder to write to; experiment-NAME by default.") var output: URL?
-    @Option(parsing: .upToNextOption, help: "JSON files of settings, laid over the defaults.") var settings: [URL] = []
-    @Option(parsing: .upToNextOption, help: "Settings as KEY=VALUE: seeds=[1,2] methods.prefix.steps=400.")
+    @Option(parsing: .upToNextOption, help: .text("Data sets; the experiment's own by default.")) var data: [String] =
+        []
+    @Option(help: .folder("Where their files are: data-folder/e2e/src1_train.txt and so on.")) var dataFolder: URL?
+    @Option(help: .folder("The folder to write to; experiment-NAME by default.")) var output: URL?
+    @Option(parsing: .upToNextOption, help: .file("JSON files of settings, laid over the defaults.")) var settings:
+        [URL] = []
+    @Option(parsing: .upToNextOption, help: .text("Settings as KEY=VALUE: seeds=[1,2] methods.prefix.steps=400."))
     var set: [String] = []
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(help: "Runs of one frozen model that are trained in the same passes, or auto: as many as memory holds.")

@@ -25,8 +25,9 @@ struct Generate: ComputeCommand {
             JSON lines with "document".
 
             EXAMPLES
-              prefixtune generate --model gpt2 --prompt "Once upon a time" --sample --top-p 0.95
-              prefixtune generate --model gpt2 --prefix e2e-prefix --task e2e --input src1_test.txt --output texts.jsonl
+              prefixtune generate --model gpt2 --prompt "Once upon a time" --sample
+              prefixtune generate --prefix e2e-prefix --prompt "name : Zizzi | Type : pub"
+              prefixtune generate --prefix e2e-prefix --input src1_test.txt --output out.jsonl
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions
@@ -40,8 +41,8 @@ struct Generate: ComputeCommand {
             "Write the log-probability of each token, and of the n most probable ones there; 0 for none of these.",
             valueName: "n"))
     var logprobs: Int?
-    @Option(help: "Prompts that are answered at a time.") var batchSize: Int?
-    @Option(help: "The file to write to; standard output by default.") var output: URL?
+    @Option(help: .n("Prompts that are answered at a time.")) var batchSize: Int?
+    @Option(help: .file("The file to write to; standard output by default.")) var output: URL?
     @Flag(help: "With --prompt: print a line of JSON as for --input.") var json = false
     @Flag(help: "With --input and --output: go on after the answers that a run left that ended early.") var resume =
         false

@@ -11,7 +11,7 @@ struct List: AsyncParsableCommand {
             The last line says where it is.
 
             EXAMPLE
-              prefixtune list
+              prefixtune list --json
             """, aliases: ["ls"])
 
     @Flag(help: "Print JSON.") var json = false

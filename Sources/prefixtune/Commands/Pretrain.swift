@@ -14,26 +14,27 @@ struct Pretrain: AsyncParsableCommand {
             Text files are plain (documents separated by blank lines) or JSON lines with "text", gzip-compressed or not.
 
             EXAMPLE
-              prefixtune pretrain --text synthetic.jsonl --background wiki-00.txt.gz --output base-model
+              prefixtune pretrain --text synthetic.jsonl --background wiki-00.txt.gz \\
+                --output base-model
             """)
 
-    @Option(parsing: .upToNextOption, help: "Text that the model is made for; - for standard input.")
+    @Option(parsing: .upToNextOption, help: .file("Text that the model is made for; - for standard input."))
     var text: [InputFile]
-    @Option(parsing: .upToNextOption, help: "General text, mixed in.") var background: [InputFile] = []
-    @Option(help: "The folder to write the model to.") var output: URL
-    @Option(help: "Tokens to train on, in millions.") var megatokens: Double = 30
-    @Option(help: "Entries of the byte-pair vocabulary.") var vocabularySize = 4096
-    @Option(help: "Width of the residual stream.") var width = 192
-    @Option(help: "Blocks.") var layers = 4
-    @Option(help: "Attention heads.") var heads = 6
-    @Option(help: "Longest sequence.") var positions = 256
-    @Option(help: "Tokens per row.") var rowLength = 128
-    @Option(help: "Rows per step.") var batchSize = 16
-    @Option(help: "Peak learning rate.") var learningRate = 2e-3
-    @Option(help: "Steps of rising rate.") var warmup = 100
-    @Option(help: "Share of rows from the background text.") var backgroundShare = 0.25
-    @Option(help: "Fixes initial weights and order of the data.") var seed: UInt64 = 1
-    @Option(help: "Stop after this many steps, without changing the schedule.") var stopAfter: Int?
+    @Option(parsing: .upToNextOption, help: .file("General text, mixed in.")) var background: [InputFile] = []
+    @Option(help: .folder("The folder to write the model to.")) var output: URL
+    @Option(help: .x("Tokens to train on, in millions.")) var megatokens: Double = 30
+    @Option(help: .n("Entries of the byte-pair vocabulary.")) var vocabularySize = 4096
+    @Option(help: .n("Width of the residual stream.")) var width = 192
+    @Option(help: .n("Blocks.")) var layers = 4
+    @Option(help: .n("Attention heads.")) var heads = 6
+    @Option(help: .n("Longest sequence.")) var positions = 256
+    @Option(help: .n("Tokens per row.")) var rowLength = 128
+    @Option(help: .n("Rows per step.")) var batchSize = 16
+    @Option(help: .x("Peak learning rate.")) var learningRate = 2e-3
+    @Option(help: .n("Steps of rising rate.")) var warmup = 100
+    @Option(help: .x("Share of rows from the background text.")) var backgroundShare = 0.25
+    @Option(help: .n("Fixes initial weights and order of the data.")) var seed: UInt64 = 1
+    @Option(help: .n("Stop after this many steps, without changing the schedule.")) var stopAfter: Int?
     @Flag(help: "Write 32-bit instead of 16-bit weights.") var float32 = false
     @OptionGroup(title: "General") var common: CommonOptions
 

@@ -19,8 +19,9 @@ struct Push: AsyncParsableCommand {
     @Argument(help: "org/name.") var name: String
     @Flag(name: .customLong("private"), help: "Make a new repository private.") var isPrivate = false
     @Option(help: "The branch to commit to; made where there is none.") var revision = HubReference.defaultRevision
-    @Option(help: "The base model's name on the hub, where the adapter does not record it.") var baseModel: String?
-    @Option(help: "The commit's message.") var message = "Upload adapter with prefixtune"
+    @Option(help: .text("The base model's name on the hub, where the adapter does not record it.")) var baseModel:
+        String?
+    @Option(help: .text("The commit's message.")) var message = "Upload adapter with prefixtune"
     @Flag(help: "Send nothing; print the files, and the model card.") var dryRun = false
     @OptionGroup(title: "General") var common: CommonOptions
 

@@ -15,14 +15,15 @@ struct Score: ComputeCommand {
             each. The perplexity of all these tokens comes last, on standard error where the lines go to standard output.
 
             EXAMPLE
-              prefixtune score --model gpt2 --prefix e2e-prefix --task e2e --data src1_valid.txt --output scores.jsonl
+              prefixtune score --prefix e2e-prefix --data src1_valid.txt --output scores.jsonl
             """)
 
     @OptionGroup(title: "Model") var model: ModelOptions
-    @Option(help: "Examples with completions, plain or gzip-compressed; - for standard input.") var data: InputFile
+    @Option(help: .file("Examples with completions, plain or gzip-compressed; - for standard input.")) var data:
+        InputFile
     @OptionGroup var source: TaskOptions
     @OptionGroup(title: "Lengths") var limits: TaskLimits
-    @Option(help: "The file to write the lines to; standard output by default.") var output: URL?
+    @Option(help: .file("The file to write the lines to; standard output by default.")) var output: URL?
     @OptionGroup(title: "General") var common: CommonOptions
 
     @Compute func compute() async throws {

@@ -13,9 +13,9 @@ struct Synthesize: AsyncParsableCommand {
               prefixtune synthesize --megabytes 80 --output synthetic.jsonl
             """)
 
-    @Option(help: "The file to write: JSON lines with \"text\".") var output: URL
-    @Option(help: "How much text, in millions of bytes.") var megabytes: Double = 80
-    @Option(help: "Equal seeds give equal text.") var seed: UInt64 = 1
+    @Option(help: .file("The file to write: JSON lines with \"text\".")) var output: URL
+    @Option(help: .x("How much text, in millions of bytes.")) var megabytes: Double = 80
+    @Option(help: .n("Equal seeds give equal text.")) var seed: UInt64 = 1
 
     @OptionGroup(title: "General") var common: CommonOptions
 

@@ -19,16 +19,22 @@ struct Train: ComputeCommand {
 
             One's own data is JSON lines, a JSON list of objects, or a table with a heading (CSV, TSV).
 
+            LEARNING RATE, EPOCHS AND EXAMPLES PER STEP, BY METHOD AND TASK
+            \(TrainingDefaults.table)
+
             EXAMPLES
-              prefixtune train --model gpt2 --task e2e --data src1_train.txt --validation src1_valid.txt --output e2e-prefix
-              prefixtune train --model gpt2 --data faq.csv --prompt-template 'Question: {question}\\nAnswer:' \
-                --completion-field answer --validation 0.1 --output faq-prefix
+              prefixtune train --model gpt2 --task e2e --data src1_train.txt \\
+                --validation src1_valid.txt --output e2e-prefix
+              prefixtune train --model gpt2 --data faq.csv \\
+                --prompt-template 'Q: {question}\\nA:' --completion-field answer \\
+                --validation 0.1 --output faq-prefix
               prefixtune train --resume --output e2e-prefix
-              prefixtune train --config e2e-prefix/run.json --learning-rate 1e-4 --output other-prefix
+              prefixtune train --config e2e-prefix/run.json --learning-rate 1e-4 \\
+                --output other-prefix
             """)
 
     @Option(help: ModelName.help) var model: ModelName
-    @Option(parsing: .upToNextOption, help: "Training data, plain or gzip-compressed; - for standard input.")
+    @Option(parsing: .upToNextOption, help: .file("Training data, plain or gzip-compressed; - for standard input."))
     var data: [InputFile]
     @Option(
         parsing: .upToNextOption,
@@ -38,7 +44,7 @@ struct Train: ComputeCommand {
             """)
     var validation: [ValidationSource] = []
     @Option(help: "Format and defaults: \(TuningTask.choices). \(TuningTask.promptHelp)") var task = TuningTask.jsonl
-    @Option(help: "The folder to write to.") var output: URL
+    @Option(help: .folder("The folder to write to.")) var output: URL
     @Option(
         help: ArgumentHelp(
             "Options as JSON, such as a run's own run.json; what is typed counts instead.", valueName: "file"))

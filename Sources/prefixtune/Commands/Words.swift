@@ -17,18 +17,18 @@ struct Words: ComputeCommand {
             depend on what else is there; in later layers, and in cross-attention, they do, and the words are a hint only.
 
             EXAMPLE
-              prefixtune words --model gpt2 --prefix e2e-prefix --top 5
+              prefixtune words --prefix e2e-prefix --top 5
             """)
 
     @Option(help: ModelName.optionalHelp) var model: ModelName?
-    @Option(help: "The prefix or soft prompt: its folder or file, or org/name.") var prefix: ModelReference
+    @Option(help: .adapter("The prefix or soft prompt: its folder or file, or org/name.")) var prefix: ModelReference
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
-    @Option(parsing: .upToNextOption, help: "Layers to look at, from 0; 0 by default.") var layers: [Int] = []
+    @Option(parsing: .upToNextOption, help: .n("Layers to look at, from 0; 0 by default.")) var layers: [Int] = []
     @Option(
         parsing: .upToNextOption,
         help: "Attentions to look at: decoder, encoder, cross; by default all that the prefix stands before.")
     var attentions: [AttentionKind] = []
-    @Option(help: "Words per position.") var top = 5
+    @Option(help: .n("Words per position.")) var top = 5
     @Flag(help: "Print JSON.") var json = false
     @OptionGroup(title: "General") var common: CommonOptions
 

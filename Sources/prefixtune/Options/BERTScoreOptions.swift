@@ -7,12 +7,13 @@ import TextMetrics
 
 /// BERTScore beside the other scores.
 struct BERTScoreOptions: ParsableArguments {
-    @Option(help: "Add BERTScore by this BERT or RoBERTa: its folder, or org/name[@revision] on the hub.")
+    @Option(help: .adapter("Add BERTScore by this BERT or RoBERTa: its folder, or org/name[@revision] on the hub."))
     var bertScore: ModelReference?
-    @Option(help: "The layer whose vectors are compared; by default what bert_score takes for a model of that name.")
+    @Option(
+        help: .n("The layer whose vectors are compared; by default what bert_score takes for a model of that name."))
     var bertScoreLayer: Int?
     @Flag(help: "Let tokens count more the fewer references have them.") var bertScoreIdf = false
-    @Option(help: "bert_score's file of baselines for the model, to rescale by.") var rescaleBaseline: InputFile?
+    @Option(help: .file("bert_score's file of baselines for the model, to rescale by.")) var rescaleBaseline: InputFile?
 
     func validate() throws {
         if bertScore == nil, bertScoreLayer != nil || bertScoreIdf || rescaleBaseline != nil {

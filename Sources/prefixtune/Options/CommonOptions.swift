@@ -6,7 +6,7 @@ import Tensors
 
 /// Options that every command has.
 struct CommonOptions: ParsableArguments {
-    @Option(help: "Threads of tensor work; $PREFIXTUNE_THREADS or all cores by default.") var threads: Int?
+    @Option(help: .n("Threads of tensor work; $PREFIXTUNE_THREADS or all cores by default.")) var threads: Int?
     @Flag(help: "Print results and errors only.") var quiet = false
     @Flag(help: "Print more of what happens.") var verbose = false
 

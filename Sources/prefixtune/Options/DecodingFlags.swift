@@ -5,20 +5,20 @@ import Tensors
 
 /// How answers are chosen. What is not given has the paper's value for the task, or changes nothing.
 struct DecodingFlags: ParsableArguments {
-    @Option(help: "Width of the beam search; 1 is greedy search.") var beams: Int?
-    @Option(help: "The largest number of tokens of an answer; 100 by default.") var maxNewTokens: Int?
-    @Option(help: "The smallest number of tokens of an answer.") var minNewTokens: Int?
-    @Option(help: "Encoder–decoder: --max-new-tokens as transformers counts it, with the start token.") var maxLength:
-        Int?
-    @Option(help: "Encoder–decoder: --min-new-tokens as transformers counts it, with the start token.") var minLength:
-        Int?
+    @Option(help: .n("Width of the beam search; 1 is greedy search.")) var beams: Int?
+    @Option(help: .n("The largest number of tokens of an answer; 100 by default.")) var maxNewTokens: Int?
+    @Option(help: .n("The smallest number of tokens of an answer.")) var minNewTokens: Int?
+    @Option(help: .n("Encoder–decoder: --max-new-tokens as transformers counts it, with the start token."))
+    var maxLength: Int?
+    @Option(help: .n("Encoder–decoder: --min-new-tokens as transformers counts it, with the start token."))
+    var minLength: Int?
     // Unconditional: the value may begin with a minus sign.
-    @Option(parsing: .unconditional, help: "Beam search: answers are compared by log-probability / length^X.")
+    @Option(parsing: .unconditional, help: .x("Beam search: answers are compared by log-probability / length^X."))
     var lengthPenalty: Double?
     @Option(help: "Beam search: no, yes or never, as in transformers; no by default.") var earlyStopping:
         DecodingOptions.EarlyStopping?
-    @Option(help: "No run of this many tokens occurs twice.") var noRepeatNgramSize: Int?
-    @Option(parsing: .upToNextOption, help: "Token ids that are never chosen.") var forbidIds: [Int32] = []
+    @Option(help: .n("No run of this many tokens occurs twice.")) var noRepeatNgramSize: Int?
+    @Option(parsing: .upToNextOption, help: .id("Token ids that are never chosen.")) var forbidIds: [Int32] = []
     @Option(
         parsing: .unconditionalSingleValue,
         help: ArgumentHelp(
@@ -39,13 +39,13 @@ struct DecodingFlags: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp("The same, once for each time that the answer has it; -2 to 2.", valueName: "x"))
     var frequencyPenalty: Double?
-    @Option(help: "Makes tokens that occurred less probable; above 1.") var repetitionPenalty: Double?
+    @Option(help: .x("Makes tokens that occurred less probable; above 1.")) var repetitionPenalty: Double?
     @Flag(help: "Draw tokens at random instead of searching.") var sample = false
-    @Option(help: "Sampling: below 1 favours probable tokens.") var temperature: Double?
-    @Option(help: "Sampling: only the k most probable tokens.") var topK: Int?
-    @Option(help: "Sampling: only the most probable tokens that together reach this probability.") var topP: Double?
-    @Option(help: "Sampling: only tokens with this fraction of the largest probability.") var minP: Double?
-    @Option(help: "Sampling: fixes the draws.") var seed: UInt64?
+    @Option(help: .x("Sampling: below 1 favours probable tokens.")) var temperature: Double?
+    @Option(help: .n("Sampling: only the k most probable tokens.")) var topK: Int?
+    @Option(help: .x("Sampling: only the most probable tokens that together reach this probability.")) var topP: Double?
+    @Option(help: .x("Sampling: only tokens with this fraction of the largest probability.")) var minP: Double?
+    @Option(help: .n("Sampling: fixes the draws.")) var seed: UInt64?
 
     func validate() throws {
         if sample, beams != nil || lengthPenalty != nil || earlyStopping != nil {

@@ -4,21 +4,21 @@ import PrefixTuning
 
 /// The methods that prefix-tuning is compared with, and their options.
 struct MethodOptions: ParsableArguments {
-    @Option(help: "top-layers: blocks that are trained; 2 by default.") var topLayers: Int?
+    @Option(help: .n("top-layers: blocks that are trained; 2 by default.")) var topLayers: Int?
     @Flag(help: "top-layers: train the token embeddings and a head tied to them, too.") var trainEmbeddings = false
-    @Option(help: "adapter: width of the hidden layers; 6 by default.") var bottleneck: Int?
+    @Option(help: .n("adapter: width of the hidden layers; 6 by default.")) var bottleneck: Int?
     @Option(help: "adapter: one behind each block, or behind both sublayers of each; block by default.")
     var placement: BottleneckAdapters.Placement?
-    @Option(help: "lora: rank; 8 by default.") var loraRank: Int?
-    @Option(help: "lora: alpha; updates are scaled by alpha over rank. 8 by default.") var loraAlpha: Float?
-    @Option(parsing: .upToNextOption, help: "lora: endings of the names of the updated matrices.") var loraTargets:
-        [String] =
-            []
-    @Option(help: "lora: dropout on what the updates read.") var loraDropout: Float?
+    @Option(help: .n("lora: rank; 8 by default.")) var loraRank: Int?
+    @Option(help: .x("lora: alpha; updates are scaled by alpha over rank. 8 by default.")) var loraAlpha: Float?
+    @Option(parsing: .upToNextOption, help: .text("lora: endings of the names of the updated matrices."))
+    var loraTargets: [String] =
+        []
+    @Option(help: .x("lora: dropout on what the updates read.")) var loraDropout: Float?
     @Option(help: "lora: biases that are trained, too: none, all, or those of the updated matrices; none by default.")
     var loraBias: TrainedParts.Biases?
     @Flag(help: "lora: train the lengths of the updated matrices' columns, too (DoRA).") var dora = false
-    @Option(parsing: .upToNextOption, help: "lora: endings of the names of modules that are trained as a whole.")
+    @Option(parsing: .upToNextOption, help: .text("lora: endings of the names of modules that are trained as a whole."))
     var modulesToSave: [String] = []
 
     /// Puts what was given into a method's settings.

@@ -9,14 +9,14 @@ import Tensors
 struct ModelOptions: ParsableArguments {
     @Option(help: ModelName.optionalHelp) var model: ModelName?
     @Option(
-        help: "A trained prefix, soft prompt or infix: its folder or file, of any kind that inspect knows, or org/name."
-    )
+        help: .adapter(
+            "A trained prefix, soft prompt or infix: its folder or file, of any kind that inspect knows, or org/name."))
     var prefix: ModelReference?
-    @Option(help: "A LoRA adapter: PEFT's folder, a file of loralib, or org/name.") var lora: ModelReference?
-    @Option(help: "The alpha of a loralib file, which does not say it; 32 by default.") var loraAlpha: Float?
+    @Option(help: .adapter("A LoRA adapter: PEFT's folder, a file of loralib, or org/name.")) var lora: ModelReference?
+    @Option(help: .x("The alpha of a loralib file, which does not say it; 32 by default.")) var loraAlpha: Float?
     @Flag(help: "Add the LoRA adapter to the weights when loading: faster, and the same to rounding.") var mergeLora =
         false
-    @Option(help: "Bottleneck adapters that train --method adapter wrote: their folder, or org/name.")
+    @Option(help: .adapter("Bottleneck adapters that train --method adapter wrote: their folder, or org/name."))
     var adapter: ModelReference?
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
 

@@ -6,25 +6,27 @@ import PrefixTuning
 
 /// What a prefix is and how it starts.
 struct PrefixOptions: ParsableArguments {
-    @Option(help: "Positions of the prefix; by default the paper's for the task.") var prefixLength: Int?
+    @Option(help: .n("Positions of the prefix; by default the paper's for the task.")) var prefixLength: Int?
     @Option(help: "Hidden width of the MLP that gives the prefix, or none; 512 by default, 800 for xsum.")
     var reparametrization: Width?
     @Option(
         name: .customLong("init"),
         help: "random, words:TEXT, file:TEXTFILE or adapter:DIR (or org/name on the hub); random by default.")
     var initialization: Initialization?
-    @Option(help: "Dropout on the prefix.") var prefixDropout: Float?
+    @Option(help: .x("Dropout on the prefix.")) var prefixDropout: Float?
     @Option(
-        help: """
+        help: .x(
+            """
             Dropout on the model's residual branches; by default 0 for a prefix (0.1 for xsum), the model's own for \
             fine-tune, top-layers, adapter and lora.
-            """)
+            """))
     var modelDropout: Float?
     @Option(
-        help: """
+        help: .x(
+            """
             Dropout on the probabilities of the model's attention; by default 0 for a prefix, the model's own for fine-tune, \
             top-layers, adapter and lora, but 0 with --model-dropout 0.
-            """)
+            """))
     var attentionDropout: Float?
     @Option(
         parsing: .upToNextOption,

@@ -5,15 +5,16 @@ import PrefixTuning
 /// What a command reads: a prompt, or a file of prompts.
 struct PromptSource: ParsableArguments {
     @Option(
-        help: """
+        help: .text(
+            """
             A text: the prompt, or the value of the field where there is a template, or a JSON object of the values of several; - \
             reads it from standard input, the last line's end included where it is the prompt. White space that all training \
             prompts end with is put behind it.
-            """)
+            """))
     var prompt: String?
     @Flag(help: "Give the model the text of --prompt exactly as it is: without template and white space.")
     var rawPrompt = false
-    @Option(help: "A file of prompts, plain or gzip-compressed; - for standard input.") var input: InputFile?
+    @Option(help: .file("A file of prompts, plain or gzip-compressed; - for standard input.")) var input: InputFile?
     @OptionGroup var task: TaskOptions
 
     func validate() throws {

@@ -4,12 +4,13 @@ import PrefixTuning
 /// How long texts may be. What is not given is as in training where an adapter records that, else as in the paper.
 struct TaskLimits: ParsableArguments {
     @Option(
-        help: """
+        help: .n(
+            """
             Tokens of a source, special tokens included, beyond which its end is cut; what an adapter was trained with, where it \
             records that, else 512 for xsum and no limit for others.
-            """)
+            """))
     var maxSourceTokens: Int?
-    @Option(help: "The same for a target; else 60 for xsum and no limit for others.") var maxTargetTokens: Int?
+    @Option(help: .n("The same for a target; else 60 for xsum and no limit for others.")) var maxTargetTokens: Int?
 
     func validate() throws {
         // A text has two special tokens around it in most models with an encoder.

@@ -6,36 +6,40 @@ import Tensors
 
 /// How training goes. What is not given has the paper's value for the task.
 struct TrainingOptions: ParsableArguments {
-    @Option(help: "Passes over the data.") var epochs: Int?
-    @Option(help: "Steps, instead of epochs.") var steps: Int?
-    @Option(help: "Examples per step.") var batchSize: Int?
-    @Option(help: "Peak learning rate.") var learningRate: Double?
+    @Option(help: .n("Passes over the data; see the table above.")) var epochs: Int?
+    @Option(help: .n("Steps, instead of epochs.")) var steps: Int?
+    @Option(help: .n("Examples per step; see the table above.")) var batchSize: Int?
+    @Option(help: .x("Peak learning rate; see the table above.")) var learningRate: Double?
     @Option(
-        help: """
+        help: .x(
+            """
             Rate of each layer by that of the layer above it; 1 by default. For fine-tune, top-layers, adapter and lora; \
             embeddings count as the layer below the first.
-            """)
+            """))
     var layerDecay: Double?
-    @Option(help: "linear, constant, cosine or inverse-sqrt.") var schedule: LearningRateSchedule.Shape?
-    @Option(help: "Steps of rising learning rate.") var warmup: Int?
-    @Option(help: "Weight decay of AdamW.") var weightDecay: Double?
-    @Option(help: "Largest norm of the gradient; 0 for no limit.") var clip: Double?
-    @Option(help: "sum (over the tokens of an example) or mean (over all tokens).") var lossReduction:
-        TrainingSettings.Reduction?
-    @Option(help: "Fixes initial values, order of the data and dropout.") var seed: UInt64?
+    @Option(help: "How it falls after the warm-up; linear by default.") var schedule: LearningRateSchedule.Shape?
+    @Option(help: .n("Steps of rising learning rate; 0 by default.")) var warmup: Int?
+    @Option(help: .x("Weight decay of AdamW; 0 by default.")) var weightDecay: Double?
+    @Option(help: .x("Largest norm of the gradient; 0 for no limit. 1 by default.")) var clip: Double?
+    @Option(help: "Of the loss: sum over the tokens of an example (by default for prefixes) or mean over all tokens.")
+    var lossReduction: TrainingSettings.Reduction?
+    @Option(help: .n("Fixes initial values, order of the data and dropout; 101 by default.")) var seed: UInt64?
     @Flag(help: "Take the data in the order of the file.") var noShuffle = false
-    @Option(help: "What to compute twice rather than keep: none, attention or layer. Less memory, more time.")
+    @Option(help: "What to compute twice rather than keep: less memory, more time; none by default.")
     var recompute: Recomputation.Part?
-    @Option(help: "Tokens that pass through the model at a time; fewer need less memory.") var tokensPerPass: Int?
+    @Option(help: .n("Tokens that pass through the model at a time; fewer need less memory. 256 by default."))
+    var tokensPerPass: Int?
     @Option(
-        help: "Steps between two saved states; 200 by default. Five minutes after one, the next is saved in any case.")
+        help: .n(
+            "Steps between two saved states; 200 by default. Five minutes after one, the next is saved in any case."))
     var saveEvery: Int?
-    @Option(help: "Steps between two validations; once per epoch by default.") var validateEvery: Int?
+    @Option(help: .n("Steps between two validations; once per epoch by default.")) var validateEvery: Int?
     @Option(
         help: ArgumentHelp(
             "Stop after so many validations without a lower loss; by default all steps are done.", valueName: "n"))
     var patience: Int?
-    @Option(help: "What to do with examples that do not fit: fail, skip or truncate.") var tooLong: TaskFormat.Overflow?
+    @Option(help: "What to do with examples that do not fit; fail by default, truncate with the paper's tasks.")
+    var tooLong: TaskFormat.Overflow?
 
     func validate() throws {
         if epochs != nil, steps != nil { throw ValidationError("Give --epochs or --steps, not both.") }
