@@ -39,6 +39,7 @@ make() {
         build | test) ;;
         demo) "$folder/made/bin/prefixtune" demo || return ;;
         install) cp -a "$folder/made/." /usr/local/ || return ;;
+        dist) mkdir -p .build/dist && cp "$archive" .build/dist/ ;;
         *=*) ;;
         *) echo "make $target: mark this block" >&2 && return 1 ;;
         esac
