@@ -11,6 +11,11 @@ public struct MachineRates: Sendable, Codable {
     /// Reading what lies in the second-level caches.
     public let cacheBytesPerSecond: Double
 
+    private enum CodingKeys: String, CodingKey {
+        case float32, int8, memoryBytesPerSecond = "memory_bytes_per_second"
+        case cacheBytesPerSecond = "cache_bytes_per_second"
+    }
+
     /// Operations per second of a unit.
     public func operationsPerSecond(_ unit: OperationProfile.Unit) -> Double {
         switch unit {

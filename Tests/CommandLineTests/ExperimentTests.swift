@@ -5,8 +5,8 @@ import Testing
 /// `prefixtune experiment`, on the embedded tables and in a few steps.
 @Suite struct ExperimentTests {
     private let small = [
-        "experiment", "length", "--output", "lengths", "--threads", "1", "--set", "lengths=[1,2]", "trainExamples=8",
-        "testSources=2", "beams=1", "maxNewTokens=4", "validationExamples=2", "methods.prefix.steps=2",
+        "experiment", "length", "--output", "lengths", "--threads", "1", "--set", "lengths=[1,2]", "train_examples=8",
+        "test_sources=2", "beams=1", "max_new_tokens=4", "validation_examples=2", "methods.prefix.steps=2",
     ]
 
     @Test func runsAndContinues() async throws {

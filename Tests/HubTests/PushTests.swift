@@ -177,7 +177,7 @@ import Testing
         let place = try makePlace()
         let summary = """
             {"method": "prefix", "model": "/home/ada/gpt2", "steps": 100, "tokens": 12345, "stored_parameters": 122880,
-             "last_loss": 1.25, "settings": {"learningRate": 8e-05, "batchSize": 10, "seed": 101, "other": {}},
+             "last_loss": 1.25, "settings": {"learning_rate": 8e-05, "batch_size": 10, "seed": 101, "other": {}},
              "details": {"task": "e2e", "command": "train --data /home/ada/secret", "data": "/home/ada/secret"}}
             """
         try Data(summary.utf8).write(to: place.folder.appendingPathComponent("adapter/summary.json"))

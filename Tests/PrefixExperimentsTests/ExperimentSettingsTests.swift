@@ -44,7 +44,7 @@ import Testing
     @Test("later layers lie over earlier ones, key by key")
     func layers() throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).json")
-        try Data(#"{"seeds": [1, 2], "methods": {"prefix": {"steps": 7, "learningRate": 0.5}}}"#.utf8).write(to: file)
+        try Data(#"{"seeds": [1, 2], "methods": {"prefix": {"steps": 7, "learning_rate": 0.5}}}"#.utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
         let settings = try Self.settings(
             "table1", files: [file], "methods.prefix.steps=9", "methods.adapter-0.1%.steps=8", "rows=[\"prefix\"]")
@@ -60,6 +60,8 @@ import Testing
         arguments: [
             ("sedes=[1]", "\"sedes\" is not a setting"),
             ("methods.prefix.rate=1", "\"methods.prefix.rate\" is not a setting"),
+            ("maxNewTokens=9", "\"maxNewTokens\" is called max_new_tokens now; write it so"),
+            ("methods.prefix.batchSize=2", "\"methods.prefix.batchSize\" is called methods.prefix.batch_size now"),
             ("seeds=one", "seeds"), ("seeds=[]", "seeds: at least one seed is needed"),
             ("beams=-1", "beams: a number from 0 on is needed"), ("beams", "beams: it is not key=value"),
             ("rows=[\"best\"]", "the row \"best\" is not among the methods"),
@@ -70,7 +72,7 @@ import Testing
                 "methods.prefix: the setting rank has no meaning with the method prefix; leave it out"
             ),
             ("methods.prefix.initialization=magic", "methods.prefix.initialization: it is \"magic\", but random, "),
-            ("stepsBySize.prefix=[1]", "stepsBySize.prefix: one number of steps for each of sizes is needed"),
+            ("steps_by_size.prefix=[1]", "steps_by_size.prefix: one number of steps for each of sizes is needed"),
         ])
     func refusals(assignment: String, message: String) throws {
         let error = failure(ExperimentError.self) { _ = try Self.settings("table1", assignment) }
@@ -82,7 +84,7 @@ import Testing
         let settings = try Self.settings(
             "table1", "methods.prefix.schedule=cosine", "methods.prefix.clip=0",
             "methods.prefix.attentions=[\"cross\"]",
-            "methods.prefix.initialization=words:table: to text", "tooLong=fail", "methods.lora.dora=true",
+            "methods.prefix.initialization=words:table: to text", "too_long=fail", "methods.lora.dora=true",
             "methods.adapter-3%.placement=sublayers")
         let prefix = try settings.method("prefix")
         #expect(prefix.training(.e2e).schedule == .cosine && prefix.training(.e2e).optimizer.clip == 0)
@@ -116,6 +118,16 @@ import Testing
                 try result.plan.method.validate()
             }
         }
+    }
+
+    @Test("keys have one case; names of methods stay as they are")
+    func oneCase() throws {
+        let settings = try Self.settings("low-data", "methods.prefix.steps=3", "too_long=skip")
+        let object = try JSONSerialization.jsonObject(with: Data(JSONText.line(settings).utf8)) as? [String: Any]
+        let keys = try #require(object).keys.sorted()
+        #expect(keys == ExperimentSettings.CodingKeys.allCases.map(\.stringValue).sorted())
+        #expect(keys.allSatisfy { $0 == $0.lowercased() } && keys.contains("steps_by_size"))
+        #expect((object?["methods"] as? [String: Any])?.keys.contains("adapter-0.1%") == true)
     }
 
     @Test("adapters by share: at GPT-2 medium 0.1% give the paper's width")

@@ -14,9 +14,9 @@ import Testing
     ) throws -> Experiment {
         Compute.threads = 1
         let small = [
-            "trainExamples=24", "testSources=4", "beams=1", "maxNewTokens=6", "bootstrap=0", "validations=2",
-            "validationExamples=4", "sizes=[4]", "subsets=2", "seeds=[1]", "lengths=[1,2]", "shares=[0.5,1]",
-            #"stepsBySize={"prefix": [2], "fine-tune": [2]}"#,
+            "train_examples=24", "test_sources=4", "beams=1", "max_new_tokens=6", "bootstrap=0", "validations=2",
+            "validation_examples=4", "sizes=[4]", "subsets=2", "seeds=[1]", "lengths=[1,2]", "shares=[0.5,1]",
+            #"steps_by_size={"prefix": [2], "fine-tune": [2]}"#,
         ]
         let rows = ["prefix", "prefix-flat", "fine-tune", "top-2", "adapter-3%", "adapter-0.1%", "lora"]
             .map { "methods.\($0).steps=2" }
@@ -148,7 +148,7 @@ import Testing
     func divergence() throws {
         try withTrainingFolder { folder in
             try Self.experiment(
-                "table1", in: folder, "rows=[\"prefix-flat\",\"prefix\"]", "methods.prefix-flat.learningRate=1e38",
+                "table1", in: folder, "rows=[\"prefix-flat\",\"prefix\"]", "methods.prefix-flat.learning_rate=1e38",
                 "methods.prefix-flat.steps=9"
             ).run()
             let found = try results(folder)

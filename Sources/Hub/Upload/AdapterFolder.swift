@@ -97,8 +97,8 @@ struct AdapterFolder {
 /// What `summary.json` of a training run says that a reader of a model card may want to know.
 struct TrainingFacts: Decodable {
     struct Settings: Decodable {
-        var learningRate: Double?
-        var batchSize: Int?
+        var learning_rate: Double?
+        var batch_size: Int?
         var seed: UInt64?
     }
 

@@ -56,8 +56,8 @@ struct ModelCard {
         func number(_ value: Double?) -> String? { value.map { String(format: "%.4g", $0) } }
         let rows: [(String, String?)] = [
             ("method", facts.method), ("task", facts.details?["task"]), ("steps", facts.steps.map(String.init)),
-            ("tokens", facts.tokens.map(String.init)), ("batch size", facts.settings?.batchSize.map(String.init)),
-            ("learning rate", number(facts.settings?.learningRate)), ("seed", facts.settings?.seed.map { String($0) }),
+            ("tokens", facts.tokens.map(String.init)), ("batch size", facts.settings?.batch_size.map(String.init)),
+            ("learning rate", number(facts.settings?.learning_rate)), ("seed", facts.settings?.seed.map { String($0) }),
             ("stored parameters", facts.stored_parameters.map(String.init)),
             ("last loss per token (nats)", number(facts.last_loss)),
             ("least validation loss per token (nats)", number(facts.best_validation_loss)),

@@ -51,9 +51,7 @@ extension GPT2Configuration {
     /// A `config.json` that `transformers` loads.
     public var fileContents: Data {
         get throws {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return try encoder.encode(File(self)) + [UInt8(ascii: "\n")]
+            Data(try JSONText.document(File(self)).utf8)
         }
     }
 

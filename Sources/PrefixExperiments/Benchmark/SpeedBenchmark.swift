@@ -42,6 +42,12 @@ import Tensors
 
         /// The sizes that the command `benchmark` has by default.
         public init() {}
+
+        private enum CodingKeys: String, CodingKey {
+            case batchSize = "batch_size", beams, prefixLength = "prefix_length", prefixes
+            case hiddenWidth = "hidden_width", recomputation, tokensPerPass = "tokens_per_pass"
+            case promptLength = "prompt_length", newTokens = "new_tokens", rounds
+        }
     }
 
     /// Times of one kind of work.

@@ -35,6 +35,13 @@ import TextMetrics
 
         /// The settings of `prefixtune demo`.
         public init() {}
+
+        private enum CodingKeys: String, CodingKey {
+            case prefixLength = "prefix_length", hiddenWidth = "hidden_width", prefixSteps = "prefix_steps"
+            case prefixLearningRate = "prefix_learning_rate", fineTuningSteps = "fine_tuning_steps"
+            case fineTuningLearningRate = "fine_tuning_learning_rate", batchSize = "batch_size", beams, precision
+            case seed
+        }
     }
 
     /// What happens, for whoever shows it.
@@ -177,9 +184,7 @@ import TextMetrics
     }
 
     private func write(_ results: DemoResults) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try AtomicFile.write(try encoder.encode(results), to: output.appendingPathComponent("results.json"))
+        try AtomicFile.write(JSONText.document(results).utf8, to: output.appendingPathComponent("results.json"))
         let page = try DemoReport(results, folder: output).page()
         try AtomicFile.write(page.html.utf8, to: output.appendingPathComponent("report.html"))
     }

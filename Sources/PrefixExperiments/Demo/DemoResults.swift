@@ -10,6 +10,10 @@ public struct DemoResults: Codable, Sendable {
         public let rougeL: Double
         /// The texts, in the order of the tables.
         public let texts: [String]
+
+        private enum CodingKeys: String, CodingKey {
+            case bleu, rougeL = "rouge_l", texts
+        }
     }
 
     /// One of the systems compared.
@@ -30,6 +34,12 @@ public struct DemoResults: Codable, Sendable {
         public let seen: Scores
         /// On topics that do not.
         public let unseen: Scores
+
+        private enum CodingKeys: String, CodingKey {
+            case name, trainableParameters = "trainable_parameters", storedParameters = "stored_parameters"
+            case fileBytes = "file_bytes", trainingSeconds = "training_seconds", tokensPerSecond = "tokens_per_second"
+            case seen, unseen
+        }
     }
 
     /// Base model, prefix, fine-tuning.
@@ -42,4 +52,8 @@ public struct DemoResults: Codable, Sendable {
     public let seconds: Double
     /// Threads of tensor work.
     public let threads: Int
+
+    private enum CodingKeys: String, CodingKey {
+        case systems, settings, modelParameters = "model_parameters", seconds, threads
+    }
 }

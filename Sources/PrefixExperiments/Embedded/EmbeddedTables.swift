@@ -1,4 +1,5 @@
 import Foundation
+import LanguageModels
 
 /// One row of the embedded table-to-text task.
 public struct EmbeddedTable: Codable, Sendable, Equatable {
@@ -105,14 +106,7 @@ public enum EmbeddedTables {
     ///
     /// - Throws: an encoding error, which valid text cannot cause.
     public static func jsonLines(_ split: Split) throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var data = Data()
-        for table in tables(split) {
-            data.append(try encoder.encode(table))
-            data.append(UInt8(ascii: "\n"))
-        }
-        return data
+        Data(try tables(split).map(JSONText.line).joined().utf8)
     }
 
     private static func prompt(for record: SyntheticRecord) -> String {

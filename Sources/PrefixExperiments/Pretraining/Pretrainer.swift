@@ -43,6 +43,13 @@ import Tokenizers
         /// The settings of the embedded base model.
         public init() {}
 
+        private enum CodingKeys: String, CodingKey {
+            case rowLength = "row_length", batchSize = "batch_size", steps, learningRate = "learning_rate"
+            case warmupSteps = "warmup_steps", decayShare = "decay_share", backgroundShare = "background_share"
+            case initialBackgroundShare = "initial_background_share", backgroundDelay = "background_delay", seed
+            case optimizer
+        }
+
         /// Throws where a setting has no meaning.
         public func validate() throws {
             func check(_ isRight: Bool, _ name: String, _ value: Int, _ needed: String) throws {
@@ -69,6 +76,11 @@ import Tokenizers
         public let gradientNorm: Double
         /// Tokens of the step.
         public let tokens: Int
+
+        private enum CodingKeys: String, CodingKey {
+            case step, loss, backgroundLoss = "background_loss", learningRate = "learning_rate"
+            case gradientNorm = "gradient_norm", tokens
+        }
     }
 
     /// The model in training.

@@ -23,6 +23,10 @@ struct ExperimentFolder {
         /// Of the model's weights.
         var weights: Digest?
         var data: [DataSet]
+
+        private enum CodingKeys: String, CodingKey {
+            case experiment, settings, model, precision, modelParameters = "model_parameters", weights, data
+        }
     }
 
     private let url: URL
@@ -50,7 +54,7 @@ struct ExperimentFolder {
                     folder: url.path, difference: "the folder is not empty and no experiment made it")
             }
             try ModelFolder.makeFolder(url)
-            try AtomicFile.write(Self.encoded(identity), to: file)
+            try AtomicFile.write(JSONText.document(identity).utf8, to: file)
         }
     }
 
@@ -88,15 +92,13 @@ struct ExperimentFolder {
         let folder = folder(of: result.plan)
         try ModelFolder.makeFolder(folder)
         struct Line: Codable { var text: String }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.withoutEscapingSlashes]
-        let lines = try texts.flatMap { try encoder.encode(Line(text: $0)) + [UInt8(ascii: "\n")] }
-        try AtomicFile.write(lines, to: folder.appendingPathComponent("texts.jsonl"))
+        let lines = try texts.map { try JSONText.line(Line(text: $0)) }
+        try AtomicFile.write(lines.joined().utf8, to: folder.appendingPathComponent("texts.jsonl"))
         // Whole models would fill the disk.
         if result.failure == nil, !result.plan.method.method.trainsWeights {
             try method.write(to: folder.appendingPathComponent("adapter"))
         }
-        try AtomicFile.write(Self.encoded(result), to: folder.appendingPathComponent("result.json"))
+        try AtomicFile.write(JSONText.document(result).utf8, to: folder.appendingPathComponent("result.json"))
     }
 
     /// The texts of a run.
@@ -109,17 +111,11 @@ struct ExperimentFolder {
 
     /// Writes all results in one file.
     func write(_ results: [RunResult]) throws {
-        try AtomicFile.write(Self.encoded(results), to: url.appendingPathComponent("results.json"))
+        try AtomicFile.write(JSONText.document(results).utf8, to: url.appendingPathComponent("results.json"))
     }
 
     /// Writes the report.
     func write(_ page: ReportPage) throws {
         try AtomicFile.write(page.html.utf8, to: url.appendingPathComponent("report.html"))
-    }
-
-    private static func encoded(_ value: some Encodable) throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(value) + [UInt8(ascii: "\n")]
     }
 }

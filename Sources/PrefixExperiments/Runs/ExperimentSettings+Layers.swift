@@ -81,11 +81,14 @@ extension ExperimentSettings {
     /// Decodes, refusing keys that mean nothing.
     private static func decode(_ object: [String: Any], source: String) throws -> ExperimentSettings {
         func check(_ keys: some Sequence<String>, _ known: [String], _ path: String) throws {
-            if let key = keys.first(where: { !known.contains($0) }) {
-                throw ExperimentError.badSettings(
-                    source: source,
-                    problem: "\"\(path)\(key)\" is not a setting; known are \(known.joined(separator: ", "))")
-            }
+            guard let key = keys.first(where: { !known.contains($0) }) else { return }
+            // Version 0.1 wrote keys in camel case.
+            let newer = key.reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : "\($1)" }
+            throw ExperimentError.badSettings(
+                source: source,
+                problem: known.contains(newer)
+                    ? "\"\(path)\(key)\" is called \(path)\(newer) now; write it so"
+                    : "\"\(path)\(key)\" is not a setting; known are \(known.joined(separator: ", "))")
         }
         try check(object.keys.sorted(), CodingKeys.allCases.map(\.stringValue), "")
         for (name, row) in object["methods"] as? [String: Any] ?? [:] {
@@ -110,9 +113,11 @@ extension ExperimentSettings {
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case methods, rows, data, seeds, beams, maxNewTokens, maxSourceTokens, maxTargetTokens, tooLong,
-            testsValidation, testSources, trainExamples, validationExamples, validations, keepsBest, bootstrap,
-            tokensPerPass, lengths, sizes,
-            subsets, validationShare, stepsBySize, shares, initializations
+        case methods, rows, data, seeds, beams, maxNewTokens = "max_new_tokens", maxSourceTokens = "max_source_tokens"
+        case maxTargetTokens = "max_target_tokens", tooLong = "too_long", testsValidation = "tests_validation"
+        case testSources = "test_sources", trainExamples = "train_examples"
+        case validationExamples = "validation_examples", validations, keepsBest = "keeps_best", bootstrap
+        case tokensPerPass = "tokens_per_pass", lengths, sizes, subsets, validationShare = "validation_share"
+        case stepsBySize = "steps_by_size", shares, initializations
     }
 }

@@ -84,12 +84,12 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
         try check(!data.isEmpty, "data", "at least one data set")
         try check(!seeds.isEmpty, "seeds", "at least one seed")
         for (key, value) in [
-            ("beams", beams), ("maxNewTokens", maxNewTokens), ("maxSourceTokens", maxSourceTokens),
-            ("maxTargetTokens", maxTargetTokens), ("testSources", testSources), ("trainExamples", trainExamples),
-            ("validationExamples", validationExamples), ("validations", validations), ("bootstrap", bootstrap),
+            ("beams", beams), ("max_new_tokens", maxNewTokens), ("max_source_tokens", maxSourceTokens),
+            ("max_target_tokens", maxTargetTokens), ("test_sources", testSources), ("train_examples", trainExamples),
+            ("validation_examples", validationExamples), ("validations", validations), ("bootstrap", bootstrap),
         ] { try check(value >= 0, key, "a number from 0 on") }
         try check(bootstrap <= Bootstrap.mostSamples, "bootstrap", "a number up to \(Bootstrap.mostSamples)")
-        try check(tokensPerPass >= 1, "tokensPerPass", "at least 1")
+        try check(tokensPerPass >= 1, "tokens_per_pass", "at least 1")
         try check(
             lengths.allSatisfy { (1...1 << 20).contains($0) }, "lengths", "a list of numbers from 1 to \(1 << 20)")
         for (name, row) in methods {
@@ -99,17 +99,17 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
             try check(
                 row.share.map { $0 > 0 && $0 <= 1 } ?? true, "methods.\(name).share", "a number above 0, up to 1")
             for (key, value) in [
-                ("length", row.length), ("hiddenWidth", row.hiddenWidth), ("bottleneck", row.bottleneck),
+                ("length", row.length), ("hidden_width", row.hiddenWidth), ("bottleneck", row.bottleneck),
                 ("rank", row.rank), ("layers", row.layers),
             ] {
                 try check((0...1 << 20).contains(value ?? 0), "methods.\(name).\(key)", "a number from 0 to \(1 << 20)")
             }
         }
         try check(sizes.allSatisfy { $0 >= 2 } && subsets >= 1, "sizes and subsets", "a list of numbers from 2 on")
-        try check((0..<1).contains(validationShare), "validationShare", "a number from 0 to below 1")
+        try check((0..<1).contains(validationShare), "validation_share", "a number from 0 to below 1")
         try check(shares.allSatisfy { $0 > 0 && $0 <= 1 }, "shares", "a list of numbers above 0, up to 1")
         for (name, steps) in stepsBySize {
-            try check(steps.count == sizes.count, "stepsBySize.\(name)", "one number of steps for each of sizes")
+            try check(steps.count == sizes.count, "steps_by_size.\(name)", "one number of steps for each of sizes")
         }
         _ = try rowsWithMethods()
     }

@@ -27,6 +27,10 @@ public struct RunPlan: Codable, Equatable, Sendable {
     /// Fixes initial values, the order of the data and dropout.
     public var seed: UInt64
 
+    private enum CodingKeys: String, CodingKey {
+        case row, dataSet = "data_set", method, subset, point, seed
+    }
+
     /// Its folder's name: different for all runs of an experiment.
     public var identifier: String {
         var parts = [dataSet, row]
@@ -66,6 +70,10 @@ public struct RunResult: Codable, Sendable {
             public var interval: [Double]?
             /// Whether a greater value is better.
             public var higherIsBetter: Bool
+
+            private enum CodingKeys: String, CodingKey {
+                case name, value, interval, higherIsBetter = "higher_is_better"
+            }
         }
     }
 
@@ -105,6 +113,13 @@ public struct RunResult: Codable, Sendable {
     public var tests: [Test]
     /// The error that ended training early, where one did: a divergence.
     public var failure: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case plan, trainableParameters = "trainable_parameters", storedParameters = "stored_parameters"
+        case modelParameters = "model_parameters", examples, batchSize = "batch_size", learningRate = "learning_rate"
+        case steps, testedStep = "tested_step", tokens, seconds, peakMemory = "peak_memory", training, validation
+        case cutSources = "cut_sources", testSeconds = "test_seconds", tests, failure
+    }
 
     /// The value of a score on a part of the test set.
     public func score(_ name: String, split: String) -> Test.Score? {

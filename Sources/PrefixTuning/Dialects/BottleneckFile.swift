@@ -29,11 +29,8 @@ public struct BottleneckFile {
         let configuration = Configuration(
             peft_type: type, base_model_name_or_path: baseModel, bottleneck: adapters.bottleneck,
             placement: adapters.placement)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try AtomicFile.write(
-            try encoder.encode(configuration) + [UInt8(ascii: "\n")],
-            to: folder.appendingPathComponent("adapter_config.json"))
+            JSONText.document(configuration).utf8, to: folder.appendingPathComponent("adapter_config.json"))
     }
 
     /// The folder's `adapter_model.safetensors`.

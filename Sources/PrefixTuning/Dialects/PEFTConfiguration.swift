@@ -46,9 +46,7 @@ struct PEFTConfiguration: Codable {
     /// The file's contents.
     var fileContents: Data {
         get throws {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return try encoder.encode(self) + [UInt8(ascii: "\n")]
+            Data(try JSONText.document(self).utf8)
         }
     }
 

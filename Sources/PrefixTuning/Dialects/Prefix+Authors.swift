@@ -92,11 +92,8 @@ extension Prefix {
                 encoder_prefix: parts[.encoder] != nil, cross_prefix: parts[.cross] != nil, prefix_length: length),
             hidden_size: shape.width, model_type: type, name: details.name, model_name: baseModel,
             model_class: modelClass)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try writer.write(to: folder.appendingPathComponent("adapter.safetensors"))
         try AtomicFile.write(
-            try encoder.encode(file) + [UInt8(ascii: "\n")],
-            to: folder.appendingPathComponent("adapter_config.json"))
+            JSONText.document(file).utf8, to: folder.appendingPathComponent("adapter_config.json"))
     }
 }

@@ -138,11 +138,8 @@ import Tensors
         for (name, value) in parameters { writer.add(name, shape: value.shape, values: value.values) }
         try ModelFolder.makeFolder(folder)
         try writer.write(to: folder.appendingPathComponent("adapter_model.safetensors"))
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try AtomicFile.write(
-            try encoder.encode(configuration) + [UInt8(ascii: "\n")],
-            to: folder.appendingPathComponent("adapter_config.json"))
+            JSONText.document(configuration).utf8, to: folder.appendingPathComponent("adapter_config.json"))
     }
 }
 

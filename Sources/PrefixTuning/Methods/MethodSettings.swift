@@ -112,12 +112,13 @@ public struct MethodSettings: Codable, Equatable, Sendable {
     public init(_ method: Kind) { self.method = method }
 
     package enum CodingKeys: String, CodingKey, CaseIterable {
-        case method, layers, embeddings, bottleneck, share, placement
-        case rank, alpha, targets, loraDropout, bias, dora, modules
-        case length, initialization, words, wordsBeforeSource, hiddenWidth, modelDropout, attentionDropout
-        case prefixDropout, attentions, textPosition
-        case learningRate, epochs, steps, batchSize, schedule, warmup, layerDecay, weightDecay, clip, reduction
-        case shuffles, recompute, tokensPerPass
+        case method, layers, embeddings, bottleneck, share, placement, rank, alpha, targets
+        case loraDropout = "lora_dropout", bias, dora, modules, length, initialization, words
+        case wordsBeforeSource = "words_before_source", hiddenWidth = "hidden_width", modelDropout = "model_dropout"
+        case attentionDropout = "attention_dropout", prefixDropout = "prefix_dropout", attentions
+        case textPosition = "text_position", learningRate = "learning_rate", epochs, steps, batchSize = "batch_size"
+        case schedule, warmup, layerDecay = "layer_decay", weightDecay = "weight_decay", clip, reduction, shuffles
+        case recompute, tokensPerPass = "tokens_per_pass"
     }
 }
 

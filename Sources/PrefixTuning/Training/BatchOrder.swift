@@ -13,6 +13,10 @@ struct BatchOrder: Codable, Equatable {
     private var generator: SeededGenerator
     private var order: [Int]
 
+    private enum CodingKeys: String, CodingKey {
+        case exampleCount = "example_count", batchSize = "batch_size", shuffles, epoch, position, generator, order
+    }
+
     init(exampleCount: Int, batchSize: Int, shuffles: Bool, seed: UInt64) {
         self.exampleCount = exampleCount
         self.batchSize = batchSize

@@ -18,6 +18,10 @@ import Tensors
 
         /// PyTorch's constants, no weight decay, gradients clipped to norm 1: the paper's.
         public init() {}
+
+        private enum CodingKeys: String, CodingKey {
+            case beta1, beta2, epsilon, weightDecay = "weight_decay", clip
+        }
     }
 
     /// A parameter with its two moments.

@@ -27,6 +27,13 @@ extension Trainer {
         var bestValidationLoss: Double?
         var threads: Int
 
+        private enum CodingKeys: String, CodingKey {
+            case format, method, fingerprint, model, data, validation, settings, totalSteps = "total_steps"
+            case stepCount = "step_count", order, tokens, validations, validationsSinceBest = "validations_since_best",
+                owesValidation = "owes_validation"
+            case bestValidationLoss = "best_validation_loss", threads
+        }
+
         /// Whether these are numbers that a run can have come to.
         var isValid: Bool {
             order.isValid && totalSteps > 0 && (0...totalSteps).contains(stepCount) && order.batchesDrawn == stepCount
@@ -41,7 +48,7 @@ extension Trainer {
         var format: Int?
     }
 
-    private nonisolated static let format = 2
+    private nonisolated static let format = 3
     private nonisolated static let progressKey = "prefixtune.progress"
     private nonisolated static let fileName = "state.safetensors"
 
@@ -63,12 +70,8 @@ extension Trainer {
             stepCount: stepCount, order: order, tokens: tokensSeen, validations: validationCount,
             validationsSinceBest: validationsSinceBest, owesValidation: owesValidation,
             bestValidationLoss: bestValidationLoss, threads: Compute.threads)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
         var writer = SafetensorsWriter(
-            metadata: [
-                "format": "pt", Self.progressKey: String(decoding: try encoder.encode(progress), as: UTF8.self),
-            ], sealed: true)
+            metadata: ["format": "pt", Self.progressKey: try JSONText.line(progress)], sealed: true)
         for entry in optimizer.entries {
             for (kind, tensor) in [("value", entry.value), ("first", entry.first), ("second", entry.second)] {
                 writer.add("\(kind).\(entry.name)", shape: tensor.shape) { buffer in

@@ -59,7 +59,7 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
         case .damagedState(let file, let problem):
             "the training state \(file) is damaged: \(problem); put a copy in its place, or start anew in another output folder"
         case .otherFormat(let folder, let found):
-            "the training state in \(folder) is of format \(found), and this version of prefixtune continues format 2; "
+            "the training state in \(folder) is of format \(found), and this version of prefixtune continues format 3; "
                 + "continue with the version that wrote it, or start anew in another output folder"
         case .folderInUse(let folder):
             "\(folder) already holds a training run; continue it, or choose another output folder"

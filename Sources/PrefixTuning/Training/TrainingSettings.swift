@@ -54,4 +54,36 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
 
     /// The paper's defaults where a task has none of its own.
     public init() {}
+
+    private enum CodingKeys: String, CodingKey {
+        case duration, batchSize = "batch_size", learningRate = "learning_rate", layerDecay = "layer_decay", schedule
+        case warmupSteps = "warmup_steps", reduction, seed, shuffles, optimizer, tokensPerPass = "tokens_per_pass"
+        case recomputation, saveEvery = "save_every", validateEvery = "validate_every", patience
+    }
+}
+
+/// `{"steps": 200}` or `{"epochs": 5}`.
+extension TrainingSettings.Duration {
+    private enum CodingKeys: CodingKey {
+        case epochs, steps
+    }
+
+    /// Reads one of both.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        if let steps = try values.decodeIfPresent(Int.self, forKey: .steps) {
+            self = .steps(steps)
+        } else {
+            self = .epochs(try values.decode(Int.self, forKey: .epochs))
+        }
+    }
+
+    /// Writes its number under its name.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        switch self {
+        case .epochs(let count): try values.encode(count, forKey: .epochs)
+        case .steps(let count): try values.encode(count, forKey: .steps)
+        }
+    }
 }

@@ -37,6 +37,11 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
             self.higherIsBetter = higherIsBetter
             self.description = description
         }
+
+        private enum CodingKeys: String, CodingKey {
+            case name, value, scale, higherIsBetter = "higher_is_better", description, interval, baseline
+            case pValue = "p_value"
+        }
     }
 
     /// The rules that were followed.

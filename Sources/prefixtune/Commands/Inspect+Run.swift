@@ -20,9 +20,9 @@ struct RunFacts: Encodable {
 
     private struct Progress: Decodable {
         let method: String?
-        let totalSteps: Int?
-        let stepCount: Int?
-        let bestValidationLoss: Double?
+        let total_steps: Int?
+        let step_count: Int?
+        let best_validation_loss: Double?
     }
 
     /// Reads the summary, and the header of the saved state.
@@ -48,14 +48,14 @@ struct RunFacts: Encodable {
         method = summary?.method ?? progress?.method
         model = summary?.model
         task = summary?.details["task"]
-        step = progress?.stepCount ?? summary?.steps ?? 0
-        total_steps = progress?.totalSteps
+        step = progress?.step_count ?? summary?.steps ?? 0
+        total_steps = progress?.total_steps
         // A summary is written at the end only: of a resumed run that was killed it tells of the time before.
         let isCurrent = summary?.steps == step
         let isFinished = isCurrent && summary?.ending == .finished
         state = isFinished ? "finished" : isCurrent ? "interrupted" : "not finished"
         last_loss = isCurrent ? summary?.last_loss : nil
-        best_validation_loss = progress?.bestValidationLoss ?? summary?.best_validation_loss
+        best_validation_loss = progress?.best_validation_loss ?? summary?.best_validation_loss
         tokens_per_second = isCurrent ? summary?.tokens_per_second : nil
         trainable_parameters = summary?.trainable_parameters
         can_resume = progress != nil && !isFinished

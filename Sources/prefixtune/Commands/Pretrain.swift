@@ -106,8 +106,6 @@ struct Pretrain: AsyncParsableCommand {
     private func train(_ trainer: Pretrainer, _ folder: URL) throws {
         let log = folder.appendingPathComponent("training-log.jsonl")
         var lines: [UInt8] = [], tokens = 0, sum = 0.0, backgroundSum = 0.0, backgroundCount = 0, count = 0
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
         let start = Date(), last = min(settings.steps, command.stopAfter ?? .max)
         for step in 1...last {
             let report = try trainer.step()
@@ -124,18 +122,18 @@ struct Pretrain: AsyncParsableCommand {
             let seconds = Date().timeIntervalSince(start)
             let gate = try step % 1000 == 0 || step == last ? trainer.gate() : nil
             struct Line: Encodable {
-                let step: Int, loss: Double?, backgroundLoss: Double?, learningRate: Double, tokens: Int
+                let step: Int, loss: Double?, background_loss: Double?, learning_rate: Double, tokens: Int
                 let seconds: Double, copy: Double?, value: Double?
             }
             let line = Line(
                 step: step, loss: count == 0 ? nil : sum / Double(count),
-                backgroundLoss: backgroundCount == 0 ? nil : backgroundSum / Double(backgroundCount),
-                learningRate: report.learningRate, tokens: tokens, seconds: (seconds * 100).rounded() / 100,
+                background_loss: backgroundCount == 0 ? nil : backgroundSum / Double(backgroundCount),
+                learning_rate: report.learningRate, tokens: tokens, seconds: (seconds * 100).rounded() / 100,
                 copy: gate?.copy, value: gate?.value)
-            let text = try encoder.encode(line)
-            lines += text + [UInt8(ascii: "\n")]
+            let text = try JSONText.line(line)
+            lines += text.utf8
             if !command.common.quiet, step % 50 == 0 || step == last || step == 1 {
-                print(String(decoding: text, as: UTF8.self))
+                print(text, terminator: "")
                 fflush(nil)
             }
             (sum, count, backgroundSum, backgroundCount) = (0, 0, 0, 0)

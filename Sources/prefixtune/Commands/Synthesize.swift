@@ -25,13 +25,11 @@ struct Synthesize: AsyncParsableCommand {
 
     func run() async throws {
         var corpus = SyntheticCorpus(seed: seed), written = 0.0
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .withoutEscapingSlashes
         try AtomicFile.write(to: ResultOutput.prepared(output)) { file in
             while written < megabytes * 1e6 {
                 let document = corpus.nextDocument()
                 written += Double(document.utf8.count)
-                try file.write(encoder.encode(["text": document]) + [UInt8(ascii: "\n")])
+                try file.write(JSONText.line(["text": document]).utf8)
             }
         }
     }

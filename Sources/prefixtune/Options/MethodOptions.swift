@@ -62,10 +62,10 @@ struct MethodOptions: ParsableArguments {
         switch setting {
         case "layers", "embeddings": ("--top-layers or --train-embeddings", false)
         case "bottleneck", "placement": ("--bottleneck or --placement", false)
-        case "rank", "alpha", "targets", "loraDropout", "bias", "dora", "modules": ("A LoRA option", false)
-        case "modelDropout", "attentionDropout": ("--model-dropout or --attention-dropout", false)
-        case "hiddenWidth": ("--reparametrization", true)
-        case "prefixDropout": ("--prefix-dropout", true)
+        case "rank", "alpha", "targets", "lora_dropout", "bias", "dora", "modules": ("A LoRA option", false)
+        case "model_dropout", "attention_dropout": ("--model-dropout or --attention-dropout", false)
+        case "hidden_width": ("--reparametrization", true)
+        case "prefix_dropout": ("--prefix-dropout", true)
         default: ("A prefix option", true)
         }
     }

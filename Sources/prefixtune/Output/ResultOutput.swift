@@ -81,20 +81,3 @@ struct FileIdentity: Hashable {
         return names.map { FileIdentity(folder.appendingPathComponent($0)) }.filter { $0?.isFolder == false }
     }
 }
-
-/// JSON in the form that all commands write: sorted keys, slashes as they are.
-enum JSONText {
-    /// A value on one line, with the line's end.
-    static func line(_ value: some Encodable) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
-    }
-
-    /// A value for people to read, with the last line's end.
-    static func document(_ value: some Encodable) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
-    }
-}

@@ -14,7 +14,8 @@ import Testing
     @Test("every property is a key, so that no file can lose one")
     func keys() {
         let properties = Mirror(reflecting: MethodSettings(.prefix)).children.compactMap(\.label)
-        #expect(properties.sorted() == MethodSettings.CodingKeys.allCases.map(\.rawValue).sorted())
+        let snake = properties.map { $0.reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : "\($1)" } }
+        #expect(snake.sorted() == MethodSettings.CodingKeys.allCases.map(\.rawValue).sorted())
     }
 
     @Test("what is not set is not written, and a file with fewer keys says the same")
@@ -58,9 +59,9 @@ import Testing
         let task = TuningTask.e2e
         let given = try Self.settings(
             """
-            {"method": "lora", "learningRate": 0.5, "steps": 7, "batchSize": 3, "schedule": "cosine", "warmup": 2,
-             "layerDecay": 0.9, "weightDecay": 0.01, "clip": 0, "reduction": "sum", "shuffles": false,
-             "recompute": "layer", "tokensPerPass": 99}
+            {"method": "lora", "learning_rate": 0.5, "steps": 7, "batch_size": 3, "schedule": "cosine", "warmup": 2,
+             "layer_decay": 0.9, "weight_decay": 0.01, "clip": 0, "reduction": "sum", "shuffles": false,
+             "recompute": "layer", "tokens_per_pass": 99}
             """
         ).training(task)
         var expected = MethodSettings(.lora).training(task)
@@ -84,8 +85,8 @@ import Testing
         "all that is set of a method arrives",
         arguments: [
             (
-                #"{"method": "prefix", "length": 3, "hiddenWidth": 0, "prefixDropout": 0.5, "textPosition": "zero", "#
-                    + #""attentions": ["decoder"], "modelDropout": 0.25, "attentionDropout": 0.125}"#,
+                #"{"method": "prefix", "length": 3, "hidden_width": 0, "prefix_dropout": 0.5, "text_position": "zero", "#
+                    + #""attentions": ["decoder"], "model_dropout": 0.25, "attention_dropout": 0.125}"#,
                 "length 3, flat, dropout 0.5, text zero, dropout in the model 0.25, on attention 0.125, before decoder"
             ),
             (#"{"method": "prefix"}"#, "length 5, MLP of width 512, dropout 0.0, text after-prefix"),
@@ -94,39 +95,39 @@ import Testing
                 "length 4, MLP of width 512, dropout 0.0, text after-prefix"
             ),
             (
-                #"{"method": "prefix", "initialization": "random", "words": "a b", "wordsBeforeSource": true}"#,
+                #"{"method": "prefix", "initialization": "random", "words": "a b", "words_before_source": true}"#,
                 "length 5, MLP of width 512, dropout 0.0, text after-prefix"
             ),
             (
-                #"{"method": "infix", "length": 3, "hiddenWidth": 7, "prefixDropout": 0.5}"#,
+                #"{"method": "infix", "length": 3, "hidden_width": 7, "prefix_dropout": 0.5}"#,
                 "length 3, MLP of width 7, dropout 0.5"
             ),
             (#"{"method": "infix"}"#, "length 5, MLP of width 512, dropout 0.0"),
             (
                 #"{"method": "prompt-tuning", "initialization": "words:a b"}"#, "length 4, hidden width default"
             ),
-            (#"{"method": "p-tuning", "hiddenWidth": 8}"#, "length 5, hidden width 8"),
-            (#"{"method": "embedding-only", "length": 2, "hiddenWidth": 0}"#, "length 2, hidden width 0"),
+            (#"{"method": "p-tuning", "hidden_width": 8}"#, "length 5, hidden width 8"),
+            (#"{"method": "embedding-only", "length": 2, "hidden_width": 0}"#, "length 2, hidden width 0"),
             (
-                #"{"method": "fine-tune", "modelDropout": 0.25, "attentionDropout": 0.5}"#,
+                #"{"method": "fine-tune", "model_dropout": 0.25, "attention_dropout": 0.5}"#,
                 "dropout 0.25, on attention 0.5"
             ),
             (
-                #"{"method": "top-layers", "layers": 1, "embeddings": true, "modelDropout": 0}"#,
+                #"{"method": "top-layers", "layers": 1, "embeddings": true, "model_dropout": 0}"#,
                 "dropout 0.0, the last 1 layers and embeddings"
             ),
-            (#"{"method": "top-layers", "modelDropout": 0}"#, "dropout 0.0, the last 2 layers"),
+            (#"{"method": "top-layers", "model_dropout": 0}"#, "dropout 0.0, the last 2 layers"),
             (
-                #"{"method": "adapter", "bottleneck": 3, "placement": "sublayers", "modelDropout": 0}"#,
+                #"{"method": "adapter", "bottleneck": 3, "placement": "sublayers", "model_dropout": 0}"#,
                 "bottleneck 3, sublayers, dropout in the model 0.0"
             ),
             (
-                #"{"method": "adapter", "share": 0.1, "modelDropout": 0.5, "attentionDropout": 0}"#,
+                #"{"method": "adapter", "share": 0.1, "model_dropout": 0.5, "attention_dropout": 0}"#,
                 "bottleneck 17, block, dropout in the model 0.5"
             ),
             (
-                #"{"method": "lora", "rank": 2, "alpha": 3, "targets": ["c_fc", "lm_head"], "loraDropout": 0.5, "#
-                    + #""bias": "all", "dora": true, "modules": ["ln_f"], "modelDropout": 0, "attentionDropout": 0.25}"#,
+                #"{"method": "lora", "rank": 2, "alpha": 3, "targets": ["c_fc", "lm_head"], "lora_dropout": 0.5, "#
+                    + #""bias": "all", "dora": true, "modules": ["ln_f"], "model_dropout": 0, "attention_dropout": 0.25}"#,
                 "rank 2, alpha 3.0, targets c_fc lm_head, dropout 0.5, in the model 0.0, on attention 0.25, with "
                     + "magnitudes, biases all, modules ln_f"
             ),
@@ -159,13 +160,13 @@ import Testing
             (#"{"method": "lora", "length": 2}"#, .meaningless(setting: "length", method: "lora")),
             (#"{"method": "prefix", "layers": 2}"#, .meaningless(setting: "layers", method: "prefix")),
             (
-                #"{"method": "prompt-tuning", "hiddenWidth": 2}"#,
-                .meaningless(setting: "hiddenWidth", method: "prompt-tuning")
+                #"{"method": "prompt-tuning", "hidden_width": 2}"#,
+                .meaningless(setting: "hidden_width", method: "prompt-tuning")
             ),
-            (#"{"method": "infix", "textPosition": "zero"}"#, .meaningless(setting: "textPosition", method: "infix")),
+            (#"{"method": "infix", "text_position": "zero"}"#, .meaningless(setting: "text_position", method: "infix")),
             (
-                #"{"method": "p-tuning", "modelDropout": 0}"#,
-                .meaningless(setting: "modelDropout", method: "p-tuning")
+                #"{"method": "p-tuning", "model_dropout": 0}"#,
+                .meaningless(setting: "model_dropout", method: "p-tuning")
             ),
             (#"{"method": "fine-tune", "words": "a"}"#, .meaningless(setting: "words", method: "fine-tune")),
             (
@@ -185,7 +186,7 @@ import Testing
     @Test(
         "and what has one is not",
         arguments: [
-            #"{"method": "fine-tune", "words": "a", "wordsBeforeSource": true}"#,
+            #"{"method": "fine-tune", "words": "a", "words_before_source": true}"#,
             #"{"method": "prompt-tuning", "words": "a"}"#, #"{"method": "embedding-only", "initialization": "random"}"#,
             #"{"method": "prefix", "initialization": "file:a"}"#,
         ])

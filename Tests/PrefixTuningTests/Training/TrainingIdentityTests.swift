@@ -47,8 +47,8 @@ import Testing
         arguments: [
             #""position":1000000000"#, #""position":-1"#, #""position":1"#, #""epoch":-1"#,
             #""epoch":4611686018427387904"#,
-            #""stepCount":-5"#, #""stepCount":3"#, #""totalSteps":0"#, #""tokens":-1"#, #""validations":9"#,
-            #""exampleCount":0"#, #""batchSize":0"#, #""batchSize":9223372036854775807"#, #""order":[0,1,2,3,9]"#,
+            #""step_count":-5"#, #""step_count":3"#, #""total_steps":0"#, #""tokens":-1"#, #""validations":9"#,
+            #""example_count":0"#, #""batch_size":0"#, #""batch_size":9223372036854775807"#, #""order":[0,1,2,3,9]"#,
             #""order":[0,1,2,3,3]"#, #""order":[]"#, #""state":[1,2,3]"#,
         ])
     func forgedProgress(change: String) throws {
@@ -75,7 +75,7 @@ import Testing
     func oldFormat() throws {
         try withTrainingFolder { folder in
             try Self.save(to: folder)
-            try Self.rewrite(folder) { $0 = $0.replacing("\"format\":2,", with: "") }
+            try Self.rewrite(folder) { $0 = $0.replacing("\"format\":3,", with: "") }
             let trainer = try TrainerStateTests.prefixTrainer(TinyModel.worded())
             let error = failure(TrainingError.self) { try trainer.restoreState(from: folder) }
             #expect(error == .otherFormat(folder: folder.path, found: 1))

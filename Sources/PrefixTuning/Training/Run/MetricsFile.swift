@@ -53,10 +53,8 @@ struct MetricsFile {
     ///
     /// - Throws: `CheckpointError.cannotWrite`.
     mutating func append(_ line: some Codable) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        let data = try encoder.encode(line)
-        try file.append(data + [UInt8(ascii: "\n")])
+        let data = Data(try JSONText.line(line).utf8)
+        try file.append(data)
         note(try JSONDecoder().decode([String: Double].self, from: data))
     }
 

@@ -256,10 +256,7 @@ import Tensors
         if ending != .finished { try save(report) }
         let summary = TrainingSummary(
             trainer, ending: ending, seconds: seconds, metrics: metrics, details: details)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try AtomicFile.write(
-            try encoder.encode(summary) + [UInt8(ascii: "\n")], to: folder.appendingPathComponent("summary.json"))
+        try AtomicFile.write(JSONText.document(summary).utf8, to: folder.appendingPathComponent("summary.json"))
         return summary
     }
 }
