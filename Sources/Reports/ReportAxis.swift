@@ -22,9 +22,11 @@ struct ReportAxis: Equatable {
     ///   - values: the smallest and the largest value to be shown.
     ///   - count: about how many marks there is room for.
     ///   - widened: whether the range extends to the next marks beyond the values.
-    init(linear values: ClosedRange<Double>, count: Int, widened: Bool) {
+    ///   - whole: whether only whole numbers are marked: layers, steps.
+    init(linear values: ClosedRange<Double>, count: Int, widened: Bool, whole: Bool = false) {
         let extent = Self.opened(values)
-        let step = Self.roundStep((extent.upperBound - extent.lowerBound) / Double(max(1, count)))
+        let fine = Self.roundStep((extent.upperBound - extent.lowerBound) / Double(max(1, count)))
+        let step = whole ? max(1, fine) : fine
         let low = extent.lowerBound / step
         let high = extent.upperBound / step
         // A bound within a billionth of a step of a mark is that mark.

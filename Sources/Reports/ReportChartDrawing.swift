@@ -35,7 +35,8 @@ struct ReportChartDrawing {
             }
         self.chart = chart
         self.size = size
-        axes = (ReportAxis(linear: left...right, count: size.xTicks, widened: false), y)
+        let isWhole = points.allSatisfy { $0.x == $0.x.rounded() }
+        axes = (ReportAxis(linear: left...right, count: size.xTicks, widened: false, whole: isWhole), y)
         // Seven units per character is a little more than digits take at the style sheet's 12 units.
         let labelWidth = y.ticks.map { Double($0.label.count) * 7 }.max() ?? 0
         frame = (left: max(28, labelWidth + 12), top: 30, right: size.width - 18, bottom: size.height - 46)
@@ -87,7 +88,28 @@ struct ReportChartDrawing {
                 write(series.points, style: "line faint", to: &markup)
             }
             write(series.smoothed, style: "line \(series.stroke.rawValue)", to: &markup)
+            if series.points.count <= Self.fewPoints { mark(series.points, to: &markup) }
         }
+    }
+
+    /// So many points are told from the line that joins them.
+    private static let fewPoints = 16
+
+    private func mark(_ points: [ReportPage.LineChart.Point], to markup: inout ReportMarkup) {
+        for run in chart.runs(of: points) where run.count > 1 {
+            for point in run { dot(place(point), to: &markup) }
+        }
+    }
+
+    private func dot(_ place: (x: Double, y: Double), to markup: inout ReportMarkup) {
+        markup.empty("circle", ["class": "dot", "cx": text(place.x), "cy": text(place.y), "r": "3"])
+    }
+
+    private func place(_ point: ReportPage.LineChart.Point) -> (x: Double, y: Double) {
+        (
+            x: place(axes.x.position(point.x), from: frame.left, to: frame.right),
+            y: place(axes.y.position(point.y), from: frame.bottom, to: frame.top)
+        )
     }
 
     /// The upper ends of a band from left to right, then the lower ones back.
@@ -107,15 +129,9 @@ struct ReportChartDrawing {
         _ points: [ReportPage.LineChart.Point], style: String, to markup: inout ReportMarkup
     ) {
         for run in chart.runs(of: points) {
-            let places = thinned(
-                run.map { point in
-                    (
-                        x: place(axes.x.position(point.x), from: frame.left, to: frame.right),
-                        y: place(axes.y.position(point.y), from: frame.bottom, to: frame.top)
-                    )
-                })
+            let places = thinned(run.map { place($0) })
             if places.count == 1 {
-                markup.empty("circle", ["class": "dot", "cx": text(places[0].x), "cy": text(places[0].y), "r": "3"])
+                dot(places[0], to: &markup)
             } else {
                 let path = places.map { "\(text($0.x)) \(text($0.y))" }.joined(separator: "L")
                 markup.empty("path", ["class": style, "d": "M" + path])

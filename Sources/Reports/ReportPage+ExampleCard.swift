@@ -52,14 +52,14 @@ extension ReportPage {
 
 extension ReportPage.ExampleCard.Source {
     /// A table written on one line, "name : Brakel | type : hotel", as names and values; as text where a part of it has
-    /// no colon. White space around the parts does not count.
+    /// no colon, or is too long to be a cell: prose has colons, too. White space around the parts does not count.
     public init(linearized line: String) {
         var fields: [ReportPage.Fact] = []
         for part in line.split(separator: "|") {
             let field = part.split(separator: ":", maxSplits: 1).map {
                 $0.trimmingCharacters(in: .whitespacesAndNewlines)
             }
-            guard field.count == 2 else {
+            guard field.count == 2, field[0].count <= 60, field[1].count <= 160 else {
                 self = .text(line)
                 return
             }

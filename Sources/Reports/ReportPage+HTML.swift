@@ -1,3 +1,5 @@
+import Foundation
+
 extension ReportPage {
     /// The page as one HTML document.
     public var html: String {
@@ -34,6 +36,7 @@ extension ReportPage {
         markup.element("header") { markup in
             markup.element("h1", title)
             if !subtitle.isEmpty { markup.element("p", ["class": "subtitle"], subtitle) }
+            if !finding.isEmpty { markup.element("p", ["class": "finding"], finding) }
             if !byline.isEmpty { markup.element("p", ["class": "byline"], byline.joined(separator: " · ")) }
         }
     }
@@ -46,6 +49,7 @@ extension ReportPage.Block {
         case .subheading(let text): markup.element("h3", ["id": markup.identifier(text)], text)
         case .paragraph(let text): markup.element("p", text)
         case .note(let text): markup.element("p", ["class": "note", "role": "note"], text)
+        case .warning(let text): markup.element("p", ["class": "note warning", "role": "note"], text)
         case .code(let text): markup.element("pre", ["tabindex": "0"]) { $0.element("code", text) }
         case .keyFigures(let figures): Self.write(figures, to: &markup)
         case .facts(let facts): Self.write(facts, to: &markup)
@@ -72,6 +76,19 @@ extension ReportPage.Block {
         }
     }
 
+    /// Text of a few lines; of a longer one the beginning, and the whole behind a fold.
+    static func write(prose text: String, to markup: inout ReportMarkup) {
+        let limit = 480
+        guard text.count > limit + 80 else { return markup.element("p", ["class": "text"], text) }
+        let cut = text.prefix(limit)
+        let words = cut.lastIndex(where: \.isWhitespace).map { cut[..<$0] } ?? cut
+        markup.element("p", ["class": "text"], words.trimmingCharacters(in: .whitespacesAndNewlines) + " …")
+        markup.element("details") { markup in
+            markup.element("summary", "The whole text")
+            markup.element("p", ["class": "text"], text)
+        }
+    }
+
     static func write(_ facts: [ReportPage.Fact], to markup: inout ReportMarkup) {
         markup.element("dl", ["class": "facts"]) { markup in
             for fact in facts {
@@ -92,7 +109,7 @@ extension ReportPage.ExampleCard {
             markup.element("div", ["class": "source"]) { markup in
                 markup.element("p", ["class": "label"], "Input")
                 switch source {
-                case .text(let text): markup.element("p", ["class": "text"], text)
+                case .text(let text): ReportPage.Block.write(prose: text, to: &markup)
                 case .fields(let fields): ReportPage.Block.write(fields, to: &markup)
                 }
             }

@@ -55,12 +55,32 @@ extension ReportPage {
         }
     }
 
+    /// The answer to a question.
+    public enum Verdict: String, Sendable {
+        /// Yes.
+        case yes
+        /// No.
+        case no
+        /// Neither can be said.
+        case open
+
+        var mark: String {
+            switch self {
+            case .yes: "✓"
+            case .no: "✗"
+            case .open: "?"
+            }
+        }
+    }
+
     /// A cell of a ``Table``. A string literal is a text.
     public enum Cell: Sendable, ExpressibleByStringLiteral {
         /// Text, aligned to the left.
         case text(String)
         /// A number, aligned to the right, rounded to some decimals and followed by a unit.
         case number(Double, decimals: Int = 0, unit: String = "")
+        /// An answer with its words, aligned to the left; it is told by a mark and by its colour as well.
+        case verdict(Verdict, String)
         /// No value.
         case missing
 
@@ -72,6 +92,26 @@ extension ReportPage {
 }
 
 extension ReportPage.Table {
+    /// The same without the columns in which no row has a value; the row names stay.
+    var withoutEmptyColumns: ReportPage.Table {
+        let kept = columns.indices.filter { column in
+            column == 0 || rows.isEmpty
+                || rows.indices.contains { row in
+                    switch cell(row: row, column: column) {
+                    case .missing, .text(""): false
+                    default: true
+                    }
+                }
+        }
+        guard kept.count < columns.count else { return self }
+        var table = self
+        table.columns = kept.map { columns[$0] }
+        table.rows = rows.indices.map { row in
+            ReportPage.Row(kept.map { cell(row: row, column: $0) }, isRanked: rows[row].isRanked)
+        }
+        return table
+    }
+
     /// The cell at a place, whatever the length of its row.
     func cell(row: Int, column: Int) -> ReportPage.Cell {
         let cells = rows[row].cells
@@ -83,7 +123,7 @@ extension ReportPage.Table {
         for row in rows.indices {
             switch cell(row: row, column: column) {
             case .number: return true
-            case .text: return false
+            case .text, .verdict: return false
             case .missing: continue
             }
         }

@@ -17,6 +17,8 @@ public struct ReportPage: Sendable {
     public var title: String
     /// One sentence under the title; none when empty.
     public var subtitle: String
+    /// What came of it, in one sentence under the subtitle; none when empty.
+    public var finding: String
     /// Small print under the subtitle (version, date, machine), joined by dots.
     public var byline: [String]
     /// Small print at the end of the page; none when empty.
@@ -25,9 +27,12 @@ public struct ReportPage: Sendable {
     public private(set) var blocks: [Block] = []
 
     /// An empty page.
-    public init(title: String, subtitle: String = "", byline: [String] = [], footer: String = "") {
+    public init(
+        title: String, subtitle: String = "", finding: String = "", byline: [String] = [], footer: String = ""
+    ) {
         self.title = title
         self.subtitle = subtitle
+        self.finding = finding
         self.byline = byline
         self.footer = footer
     }
@@ -52,6 +57,8 @@ public struct ReportPage: Sendable {
         case paragraph(String)
         /// A remark set apart: a caveat, a reading aid.
         case note(String)
+        /// What a reader must know before anything else: that the numbers below mean little, say.
+        case warning(String)
         /// Commands or other text in which line breaks and spaces count.
         case code(String)
         /// A few results in large type.
@@ -116,7 +123,7 @@ public struct ReportPage: Sendable {
         case gray
 
         /// The tone of the series at a position, where none was chosen.
-        static func automatic(_ index: Int) -> Tone {
+        package static func automatic(_ index: Int) -> Tone {
             allCases[index % allCases.count]
         }
     }

@@ -4,10 +4,12 @@ extension ReportPage {
 
         :root { color-scheme: light dark; --paper: #ffffff; --panel: #f6f7f8; --ink: #1b1f24; --muted: #59616b;
           --rule: #d5d9de; --grid: #e7eaed; --accent: #0b5c9e; --blue: #0b6cb3; --vermilion: #c4500a; --green: #007d5b;
-          --purple: #a8447f; --ochre: #8a6a00; --gray: #6b737c; }
+          --purple: #a8447f; --ochre: #8a6a00; --gray: #6b737c;
+          --shade: rgb(0 0 0 / 0.28); }
         @media (prefers-color-scheme: dark) { :root { --paper: #14171b; --panel: #1d2126; --ink: #e7e9ec;
           --muted: #a3acb6; --rule: #3a4149; --grid: #2a3037; --accent: #7db9ec; --blue: #62b0ee; --vermilion: #f08a4b;
-          --green: #3ec79a; --purple: #e58fc2; --ochre: #dcb74a; --gray: #9aa4af; } }
+          --green: #3ec79a; --purple: #e58fc2; --ochre: #dcb74a; --gray: #9aa4af;
+          --shade: rgb(255 255 255 / 0.3); } }
         * { box-sizing: border-box; }
         html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
         body { margin: 0 auto; max-width: 54rem; padding: 3.5rem 1.5rem 3rem; background: var(--paper);
@@ -22,9 +24,12 @@ extension ReportPage {
         h3 { font-size: 1.05rem; line-height: 1.4; margin: 2rem 0 0.5rem; }
         p { margin: 0 0 1rem; max-width: 42rem; }
         .subtitle { font-size: 1.2rem; line-height: 1.45; color: var(--muted); margin: 0.6rem 0 0; }
+        .finding { font-size: 1.2rem; line-height: 1.45; font-weight: 600; margin: 0.5rem 0 0; }
         .byline { font-size: 0.85rem; color: var(--muted); margin: 0.9rem 0 0; max-width: none; }
         .note { border-left: 3px solid var(--accent); padding: 0.1rem 0 0.1rem 1rem; color: var(--muted); }
-        pre { background: var(--panel); border-radius: 6px; padding: 0.9rem 1.1rem; overflow-x: auto;
+        .warning { border-left: 5px solid var(--vermilion); background: var(--panel); color: var(--ink);
+          padding: 0.6rem 1rem; }
+        pre { background: var(--panel); border-radius: 6px; padding: 0.9rem 1.1rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere;
           font: 0.85rem/1.5 ui-monospace, SFMono-Regular, Menlo, "Liberation Mono", monospace; }
         code { font: inherit; }
         dl, dd { margin: 0; }
@@ -41,13 +46,17 @@ extension ReportPage {
         .facts div { display: flex; justify-content: space-between; gap: 1rem; padding: 0.32rem 0;
           border-bottom: 1px solid var(--grid); }
         .facts dt { color: var(--muted); flex: none; max-width: 50%; }
-        .facts dd { text-align: right; min-width: 0; font-variant-numeric: tabular-nums; }
+        .facts dd { text-align: right; min-width: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
         figure { margin: 1.75rem 0; }
         figcaption { font-size: 0.88rem; line-height: 1.5; color: var(--muted); text-align: left; }
         figcaption { margin-top: 0.5rem; }
         figcaption.above { margin: 0 0 0.6rem; }
         figcaption b { color: var(--ink); }
-        .scroll { overflow-x: auto; }
+        .scroll { overflow-x: auto; background:
+          linear-gradient(to right, var(--paper) 40%, transparent) left / 2.5rem 100% no-repeat local,
+          linear-gradient(to left, var(--paper) 40%, transparent) right / 2.5rem 100% no-repeat local,
+          linear-gradient(to right, var(--shade), transparent) left / 0.9rem 100% no-repeat scroll,
+          linear-gradient(to left, var(--shade), transparent) right / 0.9rem 100% no-repeat scroll; }
         table { border-collapse: collapse; width: 100%; font-size: 0.92rem; line-height: 1.4; }
         th, td { padding: 0.45rem 0.75rem; vertical-align: baseline; }
         th:first-child, td:first-child { padding-left: 0; }
@@ -56,7 +65,10 @@ extension ReportPage {
         thead tr:last-child th { border-bottom: 1.5px solid var(--ink); }
         .groups th { text-align: center; padding-bottom: 0; }
         .groups span { display: block; border-bottom: 1px solid var(--rule); padding-bottom: 0.3rem; }
-        tbody th { font-weight: 500; position: sticky; left: 0; background: var(--paper); }
+        tbody th { font-weight: 500; }
+        th.name { position: sticky; left: 0; background: var(--paper); } tbody th.name { white-space: nowrap; }
+        .verdict { font-weight: 600; white-space: nowrap; } .yes { color: var(--green); } .no { color: var(--vermilion); }
+        .open { color: var(--ochre); }
         tbody tr + tr th, tbody tr + tr td { border-top: 1px solid var(--grid); }
         tbody tr:last-child th, tbody tr:last-child td { border-bottom: 1.5px solid var(--ink); }
         .text { text-align: left; }
@@ -107,7 +119,8 @@ extension ReportPage {
           .key-figures { grid-template-columns: repeat(2, 1fr); gap: 1.1rem; } .key-figures .value { font-size: 1.5rem; }
           .facts { grid-template-columns: 1fr; }
           .wide-drawing { display: none !important; } .narrow-drawing { display: block !important; }
-          table { font-size: 0.86rem; } th, td { padding: 0.4rem 0.5rem; } tbody th { min-width: 7.5rem; }
+          table { font-size: 0.86rem; } th, td { padding: 0.4rem 0.5rem; }
+          tbody th:not(.name) { min-width: 7.5rem; } .verdict { white-space: normal; }
           .card { padding: 0.9rem 1rem 1rem; }
         }
         @media print {

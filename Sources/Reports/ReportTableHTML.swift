@@ -9,7 +9,7 @@ extension ReportPage.Table {
             }
             markup.element(
                 "div", ["class": "scroll", "role": "region", "tabindex": "0", "aria-labelledby": identifier]
-            ) { writeGrid(to: &$0) }
+            ) { withoutEmptyColumns.writeGrid(to: &$0) }
         }
     }
 
@@ -51,8 +51,12 @@ extension ReportPage.Table {
         markup.element("tr") { markup in
             for column in columns.indices {
                 markup.element(
-                    "th", ["scope": "col", "class": isNumeric(column: column) ? "number" : "text"], columns[column].name
-                )
+                    "th",
+                    [
+                        "scope": "col",
+                        "class": (isNumeric(column: column) ? "number" : "text") + (column == 0 ? " name" : ""),
+                    ],
+                    columns[column].name)
             }
         }
     }
@@ -64,10 +68,14 @@ extension ReportPage.Table {
             case .text(let text): text
             case .number(let value, let decimals, let unit):
                 ReportNumber.fixed(value, decimals: decimals) + (value.isFinite ? unit : "")
+            case .verdict(let verdict, let words): "\(verdict.mark) \(words)"
             case .missing: "–"
             }
-        if column == 0 {
-            markup.element("th", ["scope": "row", "class": alignment], text)
+        if case .verdict(let verdict, _) = cell {
+            markup.element("td", ["class": "\(alignment) verdict \(verdict.rawValue)"], text)
+        } else if column == 0 {
+            // A short name stays in sight and whole where the table scrolls.
+            markup.element("th", ["scope": "row", "class": alignment + (text.count <= 18 ? " name" : "")], text)
         } else if isBest {
             markup.element("td", ["class": alignment]) { $0.element("strong", text) }
         } else {

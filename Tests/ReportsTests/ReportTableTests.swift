@@ -77,3 +77,85 @@ import Testing
         #expect(ReportNumber.short(value) == text)
     }
 }
+
+@Suite struct ReportReadingTests {
+    @Test func columnsWithoutAnyValueAreLeftOut() throws {
+        let table = ReportPage.Table(
+            caption: "c", columns: [.init("name"), .init("empty"), .init("n", best: .lowest), .init("blank")],
+            rows: [.init(["a", .missing, .number(1), ""]), .init(["b", .missing, .number(2)], isRanked: false)])
+        let elements = try ReportTableTests.cells(table)
+        #expect(elements.filter { $0.attributes["scope"] == "col" }.map(\.text) == ["name", "n"])
+        #expect(elements.named("td").map(\.text) == ["1", "2"])
+        // One ranked row is not the best of itself, left out columns or not.
+        #expect(elements.named("strong").isEmpty)
+    }
+
+    @Test func aVerdictHasMarkColourAndWord() throws {
+        let table = ReportPage.Table(
+            caption: "c", columns: [.init("claim"), .init("here")],
+            rows: [
+                .init(["a", .verdict(.yes, "holds")]), .init(["b", .verdict(.no, "does not hold")]),
+                .init(["c", .verdict(.open, "too low to tell")]),
+            ])
+        let cells = try ReportTableTests.cells(table).named("td")
+        #expect(cells.map(\.text) == ["✓ holds", "✗ does not hold", "? too low to tell"])
+        #expect(cells.map { $0.attributes["class"] } == ["text verdict yes", "text verdict no", "text verdict open"])
+    }
+
+    @Test func aShortNameOfARowStaysInSight() throws {
+        let table = ReportPage.Table(
+            caption: "c", columns: [.init("method"), .init("n")],
+            rows: [.init(["prefix-2%", .number(1)]), .init(["a name that is a whole sentence", .number(2)])])
+        let names = try ReportTableTests.cells(table).filter { $0.attributes["scope"] == "row" }
+        #expect(names.map { $0.attributes["class"] } == ["text name", "text"])
+        #expect(ReportPage.styleSheet.contains("th.name { position: sticky; left: 0;"))
+    }
+
+    @Test func proseWithAColonIsNoTable() throws {
+        let article = "Report: " + String(repeating: "the minister said nothing new. ", count: 40)
+        guard case .text(let text) = ReportPage.ExampleCard.Source(linearized: article) else {
+            Issue.record("prose was taken for a table")
+            return
+        }
+        #expect(text == article)
+        var page = ReportPage(title: "t")
+        page.add(.example(.init(title: "e", source: .text(article), outputs: [])))
+        let elements = try ReportDocument.parse(page.html)
+        let texts = elements.styled("text").map(\.text)
+        #expect(texts.count == 2 && texts[0].hasSuffix(" …") && texts[0].count < 490 && texts[1] == article)
+        #expect(elements.named("summary").map(\.text) == ["The whole text"])
+    }
+
+    @Test func whatWasFoundStandsUnderWhatIsClaimed() throws {
+        var page = ReportPage(title: "t", subtitle: "The paper says: a.", finding: "Here: 0 of 1.", byline: ["b"])
+        page.add(.warning("A toy run."))
+        let elements = try ReportDocument.parse(page.html)
+        #expect(elements.named("p").map(\.text) == ["The paper says: a.", "Here: 0 of 1.", "b", "A toy run."])
+        #expect(elements.styled("finding").count == 1 && elements.styled("warning").count == 1)
+    }
+
+    @Test func layersAndStepsAreMarkedAtWholeNumbers() throws {
+        let axis = ReportAxis(linear: 0...3, count: 8, widened: false, whole: true)
+        #expect(axis.ticks.map(\.label) == ["0", "1", "2", "3"])
+        let points = [0.0, 1, 2, 3].map { ReportPage.LineChart.Point(x: $0, y: $0) }
+        let chart = ReportPage.LineChart(
+            title: "t", xLabel: "layer", yLabel: "y", series: [.init(name: "s", points: points)])
+        var markup = ReportMarkup()
+        try #require(ReportChartDrawing(chart: chart, size: .wide)).write(to: &markup)
+        let ticks = try ReportDocument.parse(markup.markup).styled("tick").filter {
+            $0.attributes["text-anchor"] == "middle"
+        }
+        #expect(ticks.map(\.text) == ["0", "1", "2", "3"])
+    }
+
+    @Test func fewPointsAreMarked() throws {
+        for (count, marks) in [(5, 5), (40, 0)] {
+            let points = (0..<count).map { ReportPage.LineChart.Point(x: Double($0), y: Double($0)) }
+            let chart = ReportPage.LineChart(
+                title: "t", xLabel: "x", yLabel: "y", series: [.init(name: "s", points: points)])
+            var markup = ReportMarkup()
+            try #require(ReportChartDrawing(chart: chart, size: .wide)).write(to: &markup)
+            #expect(try ReportDocument.parse(markup.markup).named("circle").count == marks)
+        }
+    }
+}
