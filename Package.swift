@@ -96,7 +96,7 @@ let package = Package(
         .testTarget(
             name: "PrefixExperimentsTests",
             dependencies: [
-                "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics",
+                "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports",
                 "TestSupport",
             ],
             swiftSettings: strict),

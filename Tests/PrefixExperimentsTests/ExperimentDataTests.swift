@@ -62,6 +62,8 @@ import Testing
         try withFolder(["wikinews/train.jsonl": rows, "wikinews/valid.jsonl": rows, "wikinews/test.jsonl": rows]) {
             folder in
             let sports = try ExperimentDataSet.read("news-to-sports", in: folder)
+            #expect(sports.name == "wikinews-news-to-sports" && sports.title == "Wikinews, news to sports")
+            #expect(try ExperimentDataSet.read("xsum", in: folder).name == "wikinews")
             #expect(sports.train.map(\.topic) == ["World", "Business", "Sci/Tech"])
             #expect(sports.test.map(\.topic) == ["Sports"] && sports.splits.map(\.name) == ["unseen"])
             let within = try ExperimentDataSet.read("within-news", in: folder)

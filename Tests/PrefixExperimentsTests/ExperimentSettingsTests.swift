@@ -65,7 +65,13 @@ import Testing
             ("seeds=one", "seeds"), ("seeds=[]", "seeds: at least one seed is needed"),
             ("beams=-1", "beams: a number from 0 on is needed"), ("beams", "beams: it is not key=value"),
             ("rows=[\"best\"]", "the row \"best\" is not among the methods"),
-            ("methods.mine.steps=3", "methods.mine.method: it is missing"),
+            ("seeds=7", "seeds: a list in brackets is needed, such as [1]"),
+            (
+                "methods.mine.steps=3",
+                "there is no method \"mine\"; there are adapter-0.1%, adapter-3%, embedding-1, embedding-10, embedding-20, "
+                    + "fine-tune, infix-1, infix-10, infix-20, lora, p-tuning, prefix, prefix-0.1%, prefix-2%, prefix-flat, "
+                    + "prompt-tuning, top-2; a new one needs methods.mine.method"
+            ),
             ("methods.prefix.method=magic", "methods.prefix.method"),
             (
                 "methods.prefix.rank=2",
@@ -77,6 +83,13 @@ import Testing
     func refusals(assignment: String, message: String) throws {
         let error = failure(ExperimentError.self) { _ = try Self.settings("table1", assignment) }
         #expect(error?.description.contains(message) == true, "\(error?.description ?? "no error")")
+    }
+
+    @Test("a method may be written as in the names of runs")
+    func namesOfRuns() throws {
+        let settings = try Self.settings("table1", "methods.adapter-0.1pc.steps=8", "methods.prefix-2pc.length=9")
+        #expect(try settings.method("adapter-0.1%").steps == 8 && settings.method("prefix-2%").length == 9)
+        #expect(!settings.methods.keys.contains { $0.contains("pc") })
     }
 
     @Test("a row has every setting that training has")
@@ -114,9 +127,9 @@ import Testing
             #expect(try same(identity.settings, data, at: ["settings"]), "\(file.path)")
             try identity.settings.validate()
             let file = file.deletingLastPathComponent().appendingPathComponent("results.json")
-            for result in try JSONDecoder().decode([RunResult].self, from: Data(contentsOf: file)) {
-                try result.plan.method.validate()
-            }
+            let record = try JSONDecoder().decode(ExperimentRecord.self, from: Data(contentsOf: file))
+            #expect(record.runs.count == record.planned && record.origin.command != nil, "\(file.path)")
+            for result in record.runs { try result.plan.method.validate() }
         }
     }
 

@@ -28,8 +28,7 @@ import Testing
     }
 
     private func results(_ folder: URL) throws -> [RunResult] {
-        try JSONDecoder().decode(
-            [RunResult].self, from: Data(contentsOf: folder.appendingPathComponent("results.json")))
+        try ExperimentFolder.read(ExperimentRecord.self, "results.json", in: folder).runs
     }
 
     @Test("runs of every experiment have names of their own")
@@ -62,10 +61,15 @@ import Testing
             let page = try String(contentsOf: folder.appendingPathComponent("report.html"), encoding: .utf8)
             for text in [
                 "Table 1: methods on table-to-text", "prefix is comparable to fine-tuning", "adapter-0.1%",
-                "How it was run",
+                "How it was run", "The paper says: With 0.1% of the parameters", "Here, with embedded: ",
+                "What the rows of the tables are", "24 to learn, 4 to choose by, 4 sources to test",
             ] {
                 #expect(page.contains(text), "\(text)")
             }
+            // All that the report shows is in experiment.json and results.json.
+            try FileManager.default.removeItem(at: folder.appendingPathComponent("report.html"))
+            let again = try Experiment.rewriteReport(in: folder)
+            #expect(try String(contentsOf: again, encoding: .utf8) == page)
             #expect(
                 FileManager.default.fileExists(
                     atPath: folder.appendingPathComponent(

@@ -20,6 +20,9 @@ public enum EmbeddedModel {
         public var errorDescription: String? { description }
     }
 
+    /// What reports call the embedded base model.
+    public static let title = "the embedded model"
+
     /// The folder of the embedded base model.
     ///
     /// - Throws: ``InstallationError/missingResources(path:)``.

@@ -26,26 +26,52 @@ enum DataSetFiles {
         /// Names of its folder.
         var folders: [String]
         var topics: Topics?
+        /// Whether the paper's data of this name is XSUM, or topics of it.
+        var isOfXSUM = false
     }
 
     private static let kinds: [(name: String, kind: Kind)] = [
         ("e2e", Kind(task: .e2e, folders: ["e2e"])),
         ("webnlg", Kind(task: .webnlg, folders: ["webnlg", "webnlg2017"])),
         ("dart", Kind(task: .dart, folders: ["dart"])),
-        ("xsum", Kind(task: .xsum, folders: ["xsum", "wikinews", "summarization/wikinews"])),
+        ("xsum", Kind(task: .xsum, folders: ["xsum", "wikinews", "summarization/wikinews"], isOfXSUM: true)),
+        ("wikinews", Kind(task: .xsum, folders: ["wikinews", "summarization/wikinews"])),
         (
             "news-to-sports",
             Kind(
                 task: .xsum, folders: ["xsum", "wikinews", "summarization/wikinews"],
-                topics: .newsToSports)
+                topics: .newsToSports, isOfXSUM: true)
         ),
         (
             "within-news",
             Kind(
                 task: .xsum, folders: ["xsum", "wikinews", "summarization/wikinews"],
-                topics: .withinNews)
+                topics: .withinNews, isOfXSUM: true)
         ),
     ]
+
+    /// How many sources the test set of XSUM has: 11,334, of which copies leave out a few.
+    static let xsumSources = 11_000...11_500
+
+    /// The name of files that were asked for by the name of XSUM, or of a division of it, and are others.
+    static func trueName(_ name: String, folder: URL) -> String {
+        let own = folder.lastPathComponent == "wikinews" ? "wikinews" : "summaries"
+        return name == "xsum" ? own : "\(own)-\(name)"
+    }
+
+    /// What a report calls a data set.
+    static func title(of name: String) -> String {
+        let titles = [
+            "embedded": "Embedded tables", "e2e": "E2E", "webnlg": "WebNLG", "dart": "DART", "xsum": "XSUM",
+            "wikinews": "Wikinews", "summaries": "Summaries (not XSUM)", "news-to-sports": "XSUM, news to sports",
+            "within-news": "XSUM, within news",
+        ]
+        if let title = titles[name] { return title }
+        for own in ["wikinews", "summaries"] where name.hasPrefix(own + "-") {
+            return "\(titles[own] ?? own), \(name.dropFirst(own.count + 1).replacing("-", with: " "))"
+        }
+        return name
+    }
 
     /// All names.
     static let names = kinds.map(\.name)

@@ -1,6 +1,7 @@
 import Foundation
 import LanguageModels
 import PrefixTuning
+import Reports
 import Tensors
 
 /// One of the paper's comparisons, run on a base model and data at hand.
@@ -40,6 +41,8 @@ import Tensors
     let data: [ExperimentDataSet]
     let settings: ExperimentSettings
     private let jobs: Int
+    /// The command and the version of the program, for the report.
+    private let command: String?, version: String?
 
     /// Prepares an experiment; writes nothing.
     ///
@@ -49,15 +52,19 @@ import Tensors
     ///   - output: The folder; made if missing.
     ///   - jobs: How many runs that leave the model as it is are trained in the same passes; nil for as many as fit
     ///     half of the free memory.
+    ///   - command: What repeats the experiment, for the report.
+    ///   - version: Of the program, for the report.
     /// - Throws: ``ExperimentError``.
     public init(
         _ name: String, base: BaseModel, data: [ExperimentDataSet], settings: ExperimentSettings, output: URL,
-        jobs: Int? = 1
+        jobs: Int? = 1, command: String? = nil, version: String? = nil
     ) throws {
         study = try Studies.named(name)
         self.base = base
         self.settings = settings
         self.output = output
+        self.command = command
+        self.version = version
         func limit(_ count: Int) -> Int? { count > 0 ? count : nil }
         self.data = data.map {
             (settings.testsValidation ? $0.testingValidation : $0)
@@ -208,15 +215,29 @@ import Tensors
     }
 
     private func writeReport(_ results: [String: RunResult], _ folder: ExperimentFolder) throws {
-        let ordered = runs.compactMap { results[$0.identifier] }
-        try folder.write(ordered)
-        let report = ExperimentReport(
-            study: study, identity: try identity(), planned: runs.count,
-            results: StudyResults(
-                settings: settings, dataSets: data.map { ($0.name, $0.task.suite) }, runs: ordered,
-                modelParameters: base.configuration.parameterCount),
-            data: data, threads: Compute.threads)
-        try folder.write(report.page(texts: { try folder.texts(of: $0) }))
+        let record = try ExperimentRecord(
+            origin: .init(
+                command: command, version: version, processor: Processor.name, threads: Compute.threads,
+                date: Date().formatted(.iso8601.year().month().day())),
+            planned: runs.count, data: data, runs: runs.compactMap { results[$0.identifier] }, settings: settings,
+            texts: { try folder.texts(of: $0) })
+        try folder.write(record)
+        try folder.write(ExperimentReport(study: study, identity: try identity(), record: record).page())
+    }
+
+    /// Writes the report of an experiment's folder anew, from `experiment.json` and `results.json` alone.
+    ///
+    /// - Parameter file: The page to write; nil for `report.html` in the folder.
+    /// - Returns: The page.
+    /// - Throws: ``ExperimentError`` where the folder's files cannot be read, `CheckpointError` where it cannot be written.
+    public nonisolated static func rewriteReport(in folder: URL, to file: URL? = nil) throws -> URL {
+        let identity = try ExperimentFolder.read(ExperimentFolder.Identity.self, "experiment.json", in: folder)
+        let record = try ExperimentFolder.read(ExperimentRecord.self, "results.json", in: folder)
+        let report = file ?? folder.appendingPathComponent("report.html")
+        let page = try ExperimentReport(study: Studies.named(identity.experiment), identity: identity, record: record)
+            .page()
+        try AtomicFile.write(page.html.utf8, to: report)
+        return report
     }
 }
 

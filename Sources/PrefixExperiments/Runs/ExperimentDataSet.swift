@@ -5,8 +5,10 @@ import TextMetrics
 
 /// The data of an experiment: what is trained on, what runs are chosen by, and what is tested.
 public struct ExperimentDataSet: Sendable {
-    /// Its name in tables: "embedded", "e2e", …
+    /// Its name in files: "embedded", "e2e", …
     public var name: String
+    /// What reports call it: "E2E", "Wikinews", …
+    public var title: String
     /// How prompts and completions are joined, how sources are answered, and how answers are scored.
     public var task: TuningTask
     /// One example per text to learn.
@@ -17,8 +19,11 @@ public struct ExperimentDataSet: Sendable {
     public var test: [Example]
 
     /// A data set; see the properties.
-    public init(name: String, task: TuningTask, train: [Example], validation: [Example], test: [Example]) {
+    public init(
+        name: String, title: String? = nil, task: TuningTask, train: [Example], validation: [Example], test: [Example]
+    ) {
         self.name = name
+        self.title = title ?? DataSetFiles.title(of: name)
         self.task = task
         self.train = train
         self.validation = validation
@@ -126,6 +131,12 @@ extension ExperimentDataSet {
         var data = try ExperimentDataSet(
             name, task: kind.task, train: [files.train], validation: [files.validation], test: files.test)
         if files.train == files.validation { data.holdOutTenth() }
+        // Before the topics divide it: what is not XSUM must not be called so, nor have the paper's numbers beside it.
+        let isXSUM = DataSetFiles.xsumSources.contains(data.test.count)
+        if kind.isOfXSUM, !isXSUM {
+            data.name = DataSetFiles.trueName(name, folder: files.test.deletingLastPathComponent())
+        }
+        data.title = DataSetFiles.title(of: data.name)
         if let topics = kind.topics { data.divide(by: topics) }
         return data
     }

@@ -17,6 +17,8 @@ public enum ExperimentError: Error, Equatable {
     case otherExperiment(folder: String, difference: String)
     /// The result of a run cannot be read.
     case badResult(file: String)
+    /// What a report is made from cannot be read.
+    case noReport(file: String)
     /// A folder for the demonstration has files of others.
     case notOurFolder(String)
     /// A setting is not `key=value`.
@@ -53,11 +55,14 @@ extension ExperimentError: CustomStringConvertible, LocalizedError {
         case .badAssignment(let text): "\(text): it is not key=value"
         case .badResult(let file):
             "\(file) is damaged or was written by another version; remove it, and the run is done again"
+        case .noReport(let file):
+            "no report can be made without \(file), which is not there, is damaged or was written by another version; run the "
+                + "experiment again with this version"
         case .tooFewExamples(let dataSet, let asked, let found):
             "\(dataSet) has \(found) training examples, but \(asked) are needed; choose smaller \"sizes\""
         case .noRoom(let dataSet, let positions):
             "a prompt of \(dataSet) leaves no room for an answer in the model's \(positions) positions; lower "
-                + "\"maxNewTokens\" or use a model with more positions"
+                + "\"max_new_tokens\" or use a model with more positions"
         case .unsuitable(let experiment, let reason): "\(experiment): \(reason)"
         case .interrupted(let done, let total):
             "stopped after \(done) of \(total) runs; the same command continues"

@@ -71,6 +71,17 @@ struct ExperimentFolder {
         return nil
     }
 
+    /// Reads a file of an experiment's folder.
+    ///
+    /// - Throws: ``ExperimentError/noReport(file:)``.
+    static func read<Value: Decodable>(_ type: Value.Type, _ name: String, in folder: URL) throws -> Value {
+        let file = folder.appendingPathComponent(name)
+        guard let data = try? Data(contentsOf: file), let value = try? JSONDecoder().decode(type, from: data) else {
+            throw ExperimentError.noReport(file: file.path)
+        }
+        return value
+    }
+
     private func folder(of plan: RunPlan) -> URL {
         url.appendingPathComponent("runs").appendingPathComponent(plan.identifier)
     }
@@ -110,8 +121,8 @@ struct ExperimentFolder {
     }
 
     /// Writes all results in one file.
-    func write(_ results: [RunResult]) throws {
-        try AtomicFile.write(JSONText.document(results).utf8, to: url.appendingPathComponent("results.json"))
+    func write(_ record: ExperimentRecord) throws {
+        try AtomicFile.write(JSONText.document(record).utf8, to: url.appendingPathComponent("results.json"))
     }
 
     /// Writes the report.

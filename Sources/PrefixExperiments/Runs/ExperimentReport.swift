@@ -2,31 +2,36 @@ import Foundation
 import LanguageModels
 import PrefixTuning
 import Reports
-import TextMetrics
 
-/// The page of an experiment.
+/// The page of an experiment: what the paper says, what was found here, and how far that can be trusted, before all numbers.
 struct ExperimentReport {
     let study: any Study
     let identity: ExperimentFolder.Identity
-    /// Number of runs in all.
-    let planned: Int
-    let results: StudyResults
-    let data: [ExperimentDataSet]
-    let threads: Int
+    let record: ExperimentRecord
+    private let results: StudyResults
+
+    init(study: any Study, identity: ExperimentFolder.Identity, record: ExperimentRecord) {
+        self.study = study
+        self.identity = identity
+        self.record = record
+        results = StudyResults(
+            settings: identity.settings, dataSets: record.data, runs: record.runs,
+            modelParameters: identity.modelParameters)
+    }
 
     /// The page.
     ///
-    /// - Parameter texts: The texts of a run.
-    func page(texts: (RunPlan) throws -> [String]) throws -> ReportPage {
+    /// - Throws: ``ExperimentError/badSettings(source:problem:)``, which the package's own defaults cannot cause.
+    func page() throws -> ReportPage {
+        let claims = study.claims(results)
         var page = ReportPage(
-            title: study.title, subtitle: study.claim,
-            byline: [
-                "prefixtune experiment \(study.name)", identity.model,
-                Date().formatted(.iso8601.year().month().day()),
-            ],
+            title: study.title, subtitle: "The paper says: " + study.claim,
+            finding: claims.summary.map { "Here, with \(identity.model): \($0)" } ?? "",
+            byline: ["prefixtune experiment \(study.name)", identity.model] + [record.origin.date].compactMap(\.self),
             footer: "Li & Liang 2021, Prefix-Tuning: Optimizing Continuous Prompts for Generation")
-        if results.runs.count < planned {
-            page.add(.note("\(results.runs.count) of \(planned) runs are done; the same command continues."))
+        if let warning = try budget.warning { page.add(.warning(warning)) }
+        if results.runs.count < record.planned {
+            page.add(.note("\(results.runs.count) of \(record.planned) runs are done; the same command continues."))
         }
         let failed = results.runs.filter { $0.failure != nil }
         if !failed.isEmpty {
@@ -35,90 +40,79 @@ struct ExperimentReport {
                     "Did not come to an end: "
                         + failed.map { "\($0.plan.identifier) (\($0.failure ?? ""))" }.joined(separator: "; ")))
         }
+        page.add(claims.blocks)
+        page.add(.details(summary: "What the rows of the tables are", blocks: [.table(rowTable)]))
         study.report(results, to: &page)
-        page.add(try pairedTests(texts))
-        page.add(try examples(texts))
+        page.add(remarks)
+        page.add(pairedTests)
+        page.add(samples)
         page.add(.heading("How it was run"))
+        if let command = record.origin.command { page.add(.code(command)) }
         page.add(.facts(facts))
         page.add(.details(summary: "Rates, steps and times of the rows", blocks: [.table(runTable)]))
         return page
     }
 
-    /// The probability that the difference between the prefix and each other row is chance: the first run of both, on the same
-    /// resampled test sources.
-    private func pairedTests(_ texts: (RunPlan) throws -> [String]) throws -> [ReportPage.Block] {
-        guard results.settings.bootstrap > 0 else { return [] }
-        let bootstrap = Bootstrap(samples: results.settings.bootstrap)
-        var rows: [ReportPage.Row] = []
-        for data in data {
-            let runs = results.runs.filter { $0.plan.dataSet == data.name && $0.failure == nil }
-            guard let prefix = runs.first(where: { $0.plan.row.hasPrefix("prefix") }) else { continue }
-            let mine = try texts(prefix.plan), score = results.mainScore(of: data.name)
-            var compared: Set = [prefix.plan.row]
-            for run in runs where compared.insert(run.plan.row).inserted {
-                let others = try texts(run.plan)
-                for split in data.splits {
-                    let report = try EvaluationReport.evaluate(
-                        predictions: split.indices.map { mine[$0] },
-                        references: split.indices.map { data.test[$0].references }, suite: data.task.suite,
-                        bootstrap: bootstrap, baseline: split.indices.map { others[$0] })
-                    guard let found = report.scores.first(where: { $0.name == score }), let p = found.pValue,
-                        let other = found.baseline
-                    else { continue }
-                    rows.append(
-                        .init([
-                            .text("\(data.name), \(split.name)"), .text("\(prefix.plan.row) − \(run.plan.row)"),
-                            .text(score), .number(found.value - other, decimals: 1), .number(p, decimals: 3),
-                        ]))
-                }
-            }
+    private var budget: Budget {
+        get throws {
+            let defaults = try ExperimentSettings.settings(
+                for: study.name, suitsEmbeddedModel: identity.model == EmbeddedModel.title)
+            return Budget(
+                identity.settings, defaults: defaults,
+                usesSubsets: results.runs.contains { ($0.plan.subset?.validation ?? 0) > 0 })
         }
-        guard !rows.isEmpty else { return [] }
+    }
+
+    private var remarks: [ReportPage.Block] {
+        let intervals = results.runs.flatMap(\.tests).flatMap(\.scores)
+            .filter { $0.name == "METEOR" }.compactMap(\.interval)
+        guard intervals.contains(where: { $0.last ?? 0 >= 100 }) else { return [] }
+        return [
+            .note(
+                "An interval of METEOR can reach up to 100 far from its score: a test set whose texts all equal a reference has no "
+                    + "penalty for fragments, and one text that differs brings the penalty of all. Resampled sets without the few "
+                    + "texts that differ jump to 100.")
+        ]
+    }
+
+    /// The prefix against each other row, on the same resampled test sources.
+    private var pairedTests: [ReportPage.Block] {
+        guard !record.pairs.isEmpty else { return [] }
         let table = ReportPage.Table(
             caption:
                 "Differences to the other rows, first run of each, and the probability of one as great if both were equal "
                 + "(paired bootstrap over test sources; it knows nothing of other seeds).",
-            columns: [.init("test"), .init("difference"), .init("score"), .init("value"), .init("p")], rows: rows)
+            columns: [.init("difference"), .init("value"), .init("p"), .init("score"), .init("test")],
+            rows: record.pairs.map { pair in
+                .init([
+                    .text("\(pair.row) − \(pair.other)"), .number(pair.difference, decimals: 1),
+                    .number(pair.probability, decimals: 3), .text(pair.score),
+                    .text("\(results.title(pair.dataSet)), \(StudyResults.title(split: pair.split))"),
+                ])
+            })
         return [.details(summary: "Paired tests", blocks: [.table(table)])]
     }
 
-    /// Two sources of each data set with what the first run of each row wrote.
-    private func examples(_ texts: (RunPlan) throws -> [String]) throws -> [ReportPage.Block] {
-        var blocks: [ReportPage.Block] = []
-        for data in data {
-            var rows: [String] = [], outputs: [(row: String, texts: [String])] = []
-            for run in results.runs where run.plan.dataSet == data.name && !run.tests.isEmpty {
-                guard !rows.contains(run.plan.row), rows.count < 6 else { continue }
-                rows.append(run.plan.row)
-                outputs.append((run.plan.row, try texts(run.plan)))
-            }
-            guard !outputs.isEmpty else { continue }
-            if blocks.isEmpty { blocks.append(.heading("What they wrote")) }
-            for split in data.splits where split.name != "all" {
-                guard let index = split.indices.dropFirst(split.indices.count / 3).first else { continue }
-                let example = data.test[index]
-                blocks.append(
-                    .example(
-                        .init(
-                            title: "\(data.name), \(split.name)",
-                            source: .init(linearized: example.prompt.trimmingCharacters(in: .whitespacesAndNewlines)),
-                            outputs: outputs.map { row, texts in
-                                .init(
-                                    system: row, text: index < texts.count ? texts[index] : "",
-                                    tone: StudyResults.tone(of: row))
-                            },
-                            references: Array(example.references.prefix(3)))))
-            }
+    private var samples: [ReportPage.Block] {
+        let cards = record.samples.map { sample in
+            ReportPage.Block.example(
+                .init(
+                    title: "\(results.title(sample.dataSet)), \(StudyResults.title(split: sample.split))",
+                    source: .init(linearized: sample.prompt),
+                    outputs: sample.outputs.map {
+                        .init(system: $0.row, text: $0.text, tone: StudyResults.tone(of: $0.row))
+                    },
+                    references: sample.references))
         }
-        return blocks
+        return cards.isEmpty ? [] : [.heading("What they wrote")] + cards
     }
 
     private var facts: [ReportPage.Fact] {
-        let settings = identity.settings
+        let settings = identity.settings, origin = record.origin
         var facts: [ReportPage.Fact] = [
             .init("base model", identity.model),
             .init("its parameters", ReportNumber.fixed(Double(identity.modelParameters), decimals: 0)),
-            .init("precision of frozen weights", identity.precision.rawValue), .init("threads", "\(threads)"),
+            .init("precision of frozen weights", identity.precision.rawValue),
             .init("seeds", settings.seeds.map(String.init).joined(separator: ", ")),
             .init("beams", settings.beams == 0 ? "the paper's (5; 6 for summaries)" : "\(settings.beams)"),
             .init("tested parameters", settings.keepsBest ? "of the least validation loss" : "of the last step"),
@@ -127,14 +121,22 @@ struct ExperimentReport {
                 ReportNumber.fixed(results.runs.reduce(0) { $0 + $1.seconds + $1.testSeconds } / 60, decimals: 1)
                     + " min"),
         ]
+        facts += [
+            ("prefixtune", origin.version), ("processor", origin.processor),
+            ("threads", origin.threads.map { "\($0)" }),
+            ("weights of the model", identity.weights.map { "digest \($0)" }),
+        ].compactMap { name, value in value.map { .init(name, $0) } }
         for data in identity.data {
+            let chosen = settings.validationExamples
+            let choosing = chosen > 0 ? min(chosen, data.validation) : data.validation
             facts.append(
                 .init(
-                    data.name, "\(data.train) to learn, \(data.validation) to choose by, \(data.test) sources to test"))
+                    results.title(data.name),
+                    "\(data.train) to learn, \(choosing) to choose by, \(data.test) sources to test"))
         }
         let cut = Dictionary(results.runs.map { ($0.plan.dataSet, $0.cutSources) }, uniquingKeysWith: max)
         for (data, count) in cut.sorted(by: { $0.key < $1.key }) where count > 0 {
-            facts.append(.init("\(data): sources cut to fit the model", "\(count)"))
+            facts.append(.init("\(results.title(data)): sources cut to fit the model", "\(count)"))
         }
         return facts
     }
@@ -153,6 +155,22 @@ struct ExperimentReport {
                     .number(Double(run.testedStep)),
                     run.bestValidationLoss.map { .number($0, decimals: 3) } ?? .missing,
                     .number(run.seconds, decimals: 1), .number(run.testSeconds, decimals: 1),
+                ])
+            })
+    }
+
+    /// What is trained in each row, and what it really stores.
+    private var rowTable: ReportPage.Table {
+        var seen: Set<String> = []
+        let runs = results.runs.filter { seen.insert($0.plan.row).inserted }
+        return ReportPage.Table(
+            caption: "What is trained in each row, and how much of it is kept.",
+            columns: [.init("row"), .init("what is trained"), .init("stored values"), .init("% of the model")],
+            rows: runs.map { run in
+                let share = 100 * Double(run.storedParameters) / Double(max(1, results.modelParameters))
+                return .init([
+                    .text(run.plan.row), .text(RowMeaning.text(run.plan)), .number(Double(run.storedParameters)),
+                    .number(share, decimals: 2),
                 ])
             })
     }

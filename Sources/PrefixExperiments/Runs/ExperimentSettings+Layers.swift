@@ -59,11 +59,14 @@ extension ExperimentSettings {
             as? [String: Any] ?? [:]
     }
 
-    /// `methods.adapter-0.1%.steps` → the three keys: one that is there may have dots in it.
+    /// `methods.adapter-0.1%.steps` → the three keys: one that is there may have dots in it, and may be written as it stands
+    /// in the names of runs, `adapter-0.1pc`.
     private static func keys(of path: String, in object: [String: Any]) -> [String] {
-        let known = object.keys.filter { path == $0 || path.hasPrefix($0 + ".") }.max { $0.count < $1.count }
-        let key = known ?? String(path.prefix { $0 != "." })
-        let rest = String(path.dropFirst(key.count + 1))
+        let spellings = object.keys.flatMap { key in [key, RunPlan.fileName(key)].map { (key: key, spelling: $0) } }
+        let known = spellings.filter { path == $0.spelling || path.hasPrefix($0.spelling + ".") }
+            .max { $0.spelling.count < $1.spelling.count }
+        let spelling = known?.spelling ?? String(path.prefix { $0 != "." }), key = known?.key ?? spelling
+        let rest = String(path.dropFirst(spelling.count + 1))
         return rest.isEmpty ? [key] : [key] + keys(of: rest, in: object[key] as? [String: Any] ?? [:])
     }
 
@@ -91,12 +94,23 @@ extension ExperimentSettings {
                     : "\"\(path)\(key)\" is not a setting; known are \(known.joined(separator: ", "))")
         }
         try check(object.keys.sorted(), CodingKeys.allCases.map(\.stringValue), "")
-        for (name, row) in object["methods"] as? [String: Any] ?? [:] {
-            let keys = (row as? [String: Any] ?? [:]).keys.sorted()
+        let methods = (object["methods"] as? [String: Any] ?? [:]).mapValues { $0 as? [String: Any] ?? [:] }
+        for (name, row) in methods.sorted(by: { $0.key < $1.key }) {
+            guard row["method"] != nil else {
+                let known = methods.filter { $0.value["method"] != nil }.keys.sorted().joined(separator: ", ")
+                throw ExperimentError.badSettings(
+                    source: source,
+                    problem:
+                        "there is no method \"\(name)\"; there are \(known); a new one needs methods.\(name).method")
+            }
+            let keys = row.keys.sorted()
             try check(keys, MethodSettings.CodingKeys.allCases.map(\.stringValue), "methods.\(name).")
         }
         do {
             return try JSONDecoder().decode(Self.self, from: JSONSerialization.data(withJSONObject: object))
+        } catch DecodingError.typeMismatch(let type, let context) where "\(type)".hasPrefix("Array<") {
+            throw ExperimentError.badSettings(
+                source: source, problem: problem(context.codingPath, "a list in brackets is needed, such as [1]"))
         } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
             DecodingError.dataCorrupted(let context)
         {

@@ -37,7 +37,12 @@ public struct RunPlan: Codable, Equatable, Sendable {
         if let point { parts.append(ReportNumber.short(point, digits: 6)) }
         if let subset { parts.append("subset\(subset.index)") }
         parts.append("seed\(seed)")
-        return parts.joined(separator: "-").map { $0.isLetter || $0.isNumber || "-._%".contains($0) ? $0 : "_" }
+        return Self.fileName(parts.joined(separator: "-"))
+    }
+
+    /// A name as it stands in names of files: `adapter-0.1%` as `adapter-0.1pc`.
+    static func fileName(_ name: String) -> String {
+        name.map { $0.isLetter || $0.isNumber || "-._%".contains($0) ? $0 : "_" }
             .reduce(into: "") { $0.append($1 == "%" ? "pc" : String($1)) }
     }
 }

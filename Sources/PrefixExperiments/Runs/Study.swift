@@ -17,7 +17,10 @@ protocol Study: Sendable {
     /// - Throws: ``ExperimentError`` where settings or data do not fit.
     func runs(_ settings: ExperimentSettings, _ data: [ExperimentDataSet]) throws -> [RunPlan]
 
-    /// Adds what the runs show to a page.
+    /// What becomes of the paper's claims.
+    func claims(_ results: StudyResults) -> Claims
+
+    /// Adds what the runs show to a page, after the claims.
     func report(_ results: StudyResults, to page: inout ReportPage)
 }
 

@@ -5,8 +5,8 @@ import TextMetrics
 /// The results of a study's runs, ready to be put into tables.
 struct StudyResults: Sendable {
     let settings: ExperimentSettings
-    /// Names and rules of the data sets, in order.
-    let dataSets: [(name: String, suite: EvaluationSuite)]
+    /// Names, titles and rules of the data sets, in order.
+    let dataSets: [ExperimentRecord.DataSet]
     let runs: [RunResult]
     /// Values of the base model.
     let modelParameters: Int
@@ -19,6 +19,25 @@ struct StudyResults: Sendable {
         /// The 95% interval over test sources, of a single run.
         var interval: [Double]?
         var count: Int
+    }
+
+    /// What a data set is called in a report.
+    func title(_ dataSet: String) -> String { dataSets.first { $0.name == dataSet }?.title ?? dataSet }
+
+    /// What a part of a test set is called in a report.
+    static func title(split: String) -> String {
+        switch split {
+        case "seen": "topics seen in training"
+        case "unseen": "topics not seen in training"
+        case "all": "all topics"
+        case "test": "test set"
+        default: split
+        }
+    }
+
+    /// Number of test sources of a part of a data set.
+    func sources(_ dataSet: String, split: String) -> Int {
+        runs.lazy.filter { $0.plan.dataSet == dataSet }.flatMap(\.tests).first { $0.split == split }?.instances ?? 0
     }
 
     /// Runs of a cell of a table.

@@ -13,18 +13,22 @@ struct AblationStudy: Study {
         try runs(settings, data, over: [nil])
     }
 
-    func report(_ results: StudyResults, to page: inout ReportPage) {
+    func claims(_ results: StudyResults) -> Claims {
         var claims = Claims()
-        for (data, _) in results.dataSets {
+        for data in results.dataSets.map(\.name) {
             for split in results.splits(of: data) where split != "all" {
                 for row in results.settings.rows where row != "prefix" {
                     let found = results.comparison(data, split: split, "prefix", against: row)
                     claims.add(
-                        "\(data), \(split): prefix is better than \(row)", difference: found.difference,
-                        evidence: found.evidence)
+                        "\(results.title(data)), \(StudyResults.title(split: split)): prefix is better than \(row)",
+                        found)
                 }
             }
         }
-        results.add(claims, tablesOf: results.settings.rows, to: &page)
+        return claims
+    }
+
+    func report(_ results: StudyResults, to page: inout ReportPage) {
+        results.addTables(of: results.settings.rows, to: &page)
     }
 }

@@ -1,49 +1,167 @@
 import PrefixTuning
 import Reports
 
-/// What the paper claims, what was found here, and by how much: a table at the head of each report.
-struct Claims {
-    private var rows: [ReportPage.Row] = []
+/// What became of a claim of the paper's on the model and data at hand.
+enum Verdict: Equatable {
+    case holds
+    case doesNotHold
+    /// The difference is one that seeds, subsets or test sources alone can make.
+    case tooClose
+    /// What is compared is so poor that which is better says nothing.
+    case tooLow
+    /// One run each, without intervals: how far the difference is chance is not known.
+    case tooFew
+    /// Runs are missing.
+    case notRun
 
-    /// A claim that a difference is positive.
+    var cell: ReportPage.Cell {
+        switch self {
+        case .holds: .verdict(.yes, "holds")
+        case .doesNotHold: .verdict(.no, "does not hold")
+        case .tooClose: .verdict(.open, "too close to tell")
+        case .tooLow: .verdict(.open, "too low to tell")
+        case .tooFew: .verdict(.open, "too few runs to tell")
+        case .notRun: .verdict(.open, "not run")
+        }
+    }
+}
+
+/// What the paper claims, what was found here, and by how much: at the head of each report.
+struct Claims {
+    private(set) var rows: [(claim: String, verdict: Verdict, evidence: String)] = []
+
+    /// A claim that one thing is greater than another.
     ///
     /// - Parameters:
     ///   - claim: In words.
-    ///   - difference: Found here; nil where runs are missing.
-    ///   - tolerance: How far below 0 still counts as "comparable"; 0 for "greater".
-    ///   - evidence: The numbers.
-    mutating func add(_ claim: String, difference: Double?, tolerance: Double = 0, evidence: String) {
-        let verdict = difference.map { $0 > -tolerance ? "holds" : "does not hold" } ?? "not run"
-        rows.append(.init([.text(claim), .text(verdict), .text(evidence)]))
+    ///   - found: What was found.
+    ///   - tolerance: How far below still counts as "comparable"; 0 for "greater".
+    mutating func add(_ claim: String, _ found: Comparison, tolerance: Double = 0) {
+        rows.append((claim, found.verdict(tolerance: tolerance), found.evidence))
     }
 
-    /// The table; nil where nothing was claimed.
-    var table: ReportPage.Block? {
-        rows.isEmpty
-            ? nil
-            : .table(
-                .init(
-                    caption:
-                        "The paper's claims on this model and data. A verdict is on the mean; the evidence says how far it can be trusted.",
-                    columns: [.init("claim"), .init("here"), .init("evidence")], rows: rows))
+    /// "2 of 8 claims hold; 5 do not; 1 cannot be told."; nil where nothing was claimed.
+    var summary: String? {
+        guard !rows.isEmpty else { return nil }
+        func count(_ verdicts: [Verdict]) -> Int { rows.count { verdicts.contains($0.verdict) } }
+        let holding = count([.holds])
+        var text = "\(holding) of \(rows.count) claims " + (holding == 1 ? "holds" : "hold")
+        if rows.count == 1 { text = holding == 1 ? "the one claim holds" : "the one claim is not seen to hold" }
+        let others = [
+            (count([.doesNotHold]), "does not", "do not"),
+            (count([.tooClose]), "is too close to tell", "are too close to tell"),
+            (count([.tooLow]), "is at scores too low to tell", "are at scores too low to tell"),
+            (count([.tooFew]), "has too few runs to tell", "have too few runs to tell"),
+            (count([.notRun]), "is not run", "are not run"),
+        ]
+        return ([text] + others.filter { $0.0 > 0 }.map { "\($0.0) \($0.0 == 1 ? $0.1 : $0.2)" })
+            .joined(separator: "; ") + "."
+    }
+
+    /// The table, and how its verdicts are reached.
+    var blocks: [ReportPage.Block] {
+        guard !rows.isEmpty else { return [] }
+        let table = ReportPage.Table(
+            caption: "The paper's claims on this model and data.",
+            columns: [.init("claim"), .init("here"), .init("evidence")],
+            rows: rows.map { .init([.text($0.claim), $0.verdict.cell, .text($0.evidence)]) })
+        return [.table(table), .details(summary: "How a verdict is reached", blocks: [.paragraph(Comparison.rule)])]
+    }
+}
+
+/// Two things compared: by how much they differ, and how much of that may be chance.
+struct Comparison {
+    /// The first less the second; nil where runs are missing.
+    var difference: Double?
+    /// Differences up to this may be chance; nil where nothing is known of it.
+    var noise: Double?
+    /// Whether both are below the scores from which on a difference says something.
+    var isLow = false
+    /// The numbers in words.
+    var evidence: String
+
+    /// Scores below which texts have little in common with their references.
+    static let floors = ["BLEU": 10.0, "ROUGE-2": 5]
+
+    static let rule = """
+        A claim holds, or does not, where the difference is greater than what chance makes of it, and the scores are not too \
+        low. Several runs of both rows, with the same seeds and subsets: chance is the half width of the 95% interval of the mean \
+        of their differences, by Student's t. One run of each: it is the root of the summed squares of the half widths of the two \
+        95% intervals over test sources, which knows nothing of other seeds; the \
+        paired tests further down are sharper, and know no more of seeds. One run of each without intervals: nothing can be \
+        told. Times and memory, measured once: a tenth of the greater value. Too low is a score of both rows of less than 10 BLEU, or \
+        5 ROUGE-2: such texts have little in common with the references, and which of them are better says nothing.
+        """
+
+    /// Whether the first is greater, or below the second by no more than a tolerance.
+    func verdict(tolerance: Double) -> Verdict {
+        guard let difference else { return .notRun }
+        if isLow { return .tooLow }
+        guard let noise else { return .tooFew }
+        if difference + tolerance > noise { return .holds }
+        return difference + tolerance < -noise ? .doesNotHold : .tooClose
+    }
+
+    /// Two things measured once, of which less is better.
+    init(lessOf value: Double, than other: Double, evidence: String) {
+        difference = other - value
+        noise = max(value, other) / 10
+        self.evidence = evidence
+    }
+
+    /// Runs of two rows by a score.
+    init(
+        _ runs: [RunResult], _ name: String, against others: [RunResult], _ other: String, score: String, split: String
+    ) {
+        guard let a = StudyResults.mean(runs, score, split: split),
+            let b = StudyResults.mean(others, score, split: split)
+        else {
+            evidence = ""
+            return
+        }
+        difference = a.value - b.value
+        isLow = Self.floors[score].map { a.value < $0 && b.value < $0 } ?? false
+        noise = Self.noise(runs, others, score, split: split)
+        func text(_ mean: StudyResults.Mean) -> String {
+            let spread = StudyResults.spread(mean, decimals: 1)
+            return ReportNumber.fixed(mean.value, decimals: 1) + (spread.isEmpty ? "" : " \(spread)")
+        }
+        evidence = "\(score): \(name) \(text(a)), \(other) \(text(b))"
+        if let noise { evidence += "; chance up to \(ReportNumber.fixed(noise, decimals: 1))" }
+    }
+
+    private static func noise(_ runs: [RunResult], _ others: [RunResult], _ score: String, split: String) -> Double? {
+        if runs.count == 1, others.count == 1 {
+            let halves = [runs[0], others[0]].compactMap { $0.score(score, split: split)?.interval }
+                .map { ($0[1] - $0[0]) / 2 }
+            return halves.count == 2 ? (halves[0] * halves[0] + halves[1] * halves[1]).squareRoot() : nil
+        }
+        let differences = runs.compactMap { run in
+            others.first { $0.plan.seed == run.plan.seed && $0.plan.subset?.index == run.plan.subset?.index }
+                .flatMap { other in
+                    run.score(score, split: split).flatMap { mine in
+                        other.score(score, split: split).map { mine.value - $0.value }
+                    }
+                }
+        }
+        guard let mean = StudyResults.mean(differences), let deviation = mean.deviation else { return nil }
+        return quantile(freedom: mean.count - 1) * deviation / Double(mean.count).squareRoot()
+    }
+
+    /// The 97.5% quantile of Student's t; above ten degrees of freedom that of eleven, which is on the safe side.
+    private static func quantile(freedom: Int) -> Double {
+        let values = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23]
+        return values.indices.contains(freedom - 1) ? values[freedom - 1] : 2.2
     }
 }
 
 extension StudyResults {
     /// Compares two rows by the main score of a data set.
-    ///
-    /// - Returns: The difference of their means, and the numbers in words.
     func comparison(
         _ dataSet: String, split: String, _ row: String, against other: String, point: Double? = nil
-    ) -> (difference: Double?, evidence: String) {
-        let score = mainScore(of: dataSet)
-        guard let a = Self.mean(runs(dataSet, row: row, point: point), score, split: split),
-            let b = Self.mean(runs(dataSet, row: other, point: point), score, split: split)
-        else { return (nil, "") }
-        func text(_ mean: Mean) -> String {
-            let spread = Self.spread(mean, decimals: 1)
-            return ReportNumber.fixed(mean.value, decimals: 1) + (spread.isEmpty ? "" : " \(spread)")
-        }
-        return (a.value - b.value, "\(score): \(row) \(text(a)), \(other) \(text(b))")
+    ) -> Comparison {
+        Comparison(
+            runs(dataSet, row: row, point: point), row, against: runs(dataSet, row: other, point: point), other,
+            score: mainScore(of: dataSet), split: split)
     }
 }

@@ -17,26 +17,23 @@ struct DataEfficiencyStudy: Study {
         }
     }
 
-    func report(_ results: StudyResults, to page: inout ReportPage) {
-        var claims = Claims(), charts: [ReportPage.Block] = []
-        for (data, _) in results.dataSets {
+    func claims(_ results: StudyResults) -> Claims {
+        var claims = Claims()
+        for data in results.dataSets.map(\.name) {
             for split in results.splits(of: data) where split != "all" {
                 for share in results.settings.shares where share >= 0.2 {
-                    let found = results.comparison(
-                        data, split: split, "prefix", against: "fine-tune", point: 100 * share)
                     claims.add(
-                        "\(data), \(split), \(ReportNumber.short(100 * share))%: prefix is better than fine-tuning",
-                        difference: found.difference, evidence: found.evidence)
+                        "\(results.title(data)), \(StudyResults.title(split: split)), \(ReportNumber.short(100 * share))%: prefix is "
+                            + "better than fine-tuning",
+                        results.comparison(data, split: split, "prefix", against: "fine-tune", point: 100 * share))
                 }
-                charts.append(
-                    .chart(
-                        results.chart(
-                            data, split: split, rows: results.settings.rows, title: "\(data), \(split)",
-                            xLabel: "% of the training data")))
             }
         }
-        if let table = claims.table { page.add(table) }
-        page.add(charts)
+        return claims
+    }
+
+    func report(_ results: StudyResults, to page: inout ReportPage) {
+        results.addCharts(results.settings.rows, xLabel: "% of the training data", to: &page)
         results.addPointTables(results.settings.rows, pointName: "% of the data", to: &page)
     }
 }

@@ -19,16 +19,19 @@ struct ExtrapolationStudy: Study {
         return try runs(settings, data, over: [nil])
     }
 
-    func report(_ results: StudyResults, to page: inout ReportPage) {
+    func claims(_ results: StudyResults) -> Claims {
         var claims = Claims()
-        for (data, _) in results.dataSets {
+        for data in results.dataSets.map(\.name) {
             for row in results.settings.rows where row != "fine-tune" && row != "top-2" {
                 let found = results.comparison(data, split: "unseen", row, against: "fine-tune")
                 claims.add(
-                    "\(data), unseen topics: \(row) is better than fine-tuning", difference: found.difference,
-                    evidence: found.evidence)
+                    "\(results.title(data)), unseen topics: \(row) is better than fine-tuning", found)
             }
         }
-        results.add(claims, tablesOf: results.settings.rows, to: &page)
+        return claims
+    }
+
+    func report(_ results: StudyResults, to page: inout ReportPage) {
+        results.addTables(of: results.settings.rows, to: &page)
     }
 }

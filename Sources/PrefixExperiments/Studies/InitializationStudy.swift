@@ -30,18 +30,22 @@ struct InitializationStudy: Study {
         }
     }
 
-    func report(_ results: StudyResults, to page: inout ReportPage) {
+    func claims(_ results: StudyResults) -> Claims {
         var claims = Claims()
-        for (data, _) in results.dataSets {
+        for data in results.dataSets.map(\.name) {
             for split in results.splits(of: data) where split != "all" {
                 for words in results.settings.initializations where words != Self.random {
                     let found = results.comparison(data, split: split, words, against: Self.random)
                     claims.add(
-                        "\(data), \(split): \"\(words)\" is better than random values", difference: found.difference,
-                        evidence: found.evidence)
+                        "\(results.title(data)), \(StudyResults.title(split: split)): \"\(words)\" is better than random values",
+                        found)
                 }
             }
         }
-        results.add(claims, tablesOf: results.settings.initializations, to: &page)
+        return claims
+    }
+
+    func report(_ results: StudyResults, to page: inout ReportPage) {
+        results.addTables(of: results.settings.initializations, to: &page)
     }
 }

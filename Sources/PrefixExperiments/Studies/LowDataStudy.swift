@@ -22,29 +22,23 @@ struct LowDataStudy: Study {
         }
     }
 
-    func report(_ results: StudyResults, to page: inout ReportPage) {
-        var claims = Claims(), charts: [ReportPage.Block] = []
-        for (data, _) in results.dataSets {
+    func claims(_ results: StudyResults) -> Claims {
+        var claims = Claims()
+        for data in results.dataSets.map(\.name) {
             for split in results.splits(of: data) where split != "all" {
                 for size in results.settings.sizes {
-                    let found = results.comparison(
-                        data, split: split, "prefix", against: "fine-tune", point: Double(size))
                     claims.add(
-                        "\(data), \(split), \(size) examples: prefix is better than fine-tuning",
-                        difference: found.difference, evidence: found.evidence)
+                        "\(results.title(data)), \(StudyResults.title(split: split)), \(size) examples: prefix is better than "
+                            + "fine-tuning",
+                        results.comparison(data, split: split, "prefix", against: "fine-tune", point: Double(size)))
                 }
-                charts.append(
-                    .chart(
-                        results.chart(
-                            data, split: split, rows: results.settings.rows, title: "\(data), \(split)",
-                            xLabel: "training examples",
-                            caption:
-                                "Means over subsets and seeds; the bands are one standard deviation wide on each side.")
-                    ))
             }
         }
-        if let table = claims.table { page.add(table) }
-        page.add(charts)
+        return claims
+    }
+
+    func report(_ results: StudyResults, to page: inout ReportPage) {
+        results.addCharts(results.settings.rows, xLabel: "training examples", to: &page)
         results.addPointTables(results.settings.rows, pointName: "examples", to: &page)
     }
 }

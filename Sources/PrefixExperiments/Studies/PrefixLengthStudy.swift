@@ -15,33 +15,33 @@ struct PrefixLengthStudy: Study {
         }
     }
 
-    func report(_ results: StudyResults, to page: inout ReportPage) {
-        var claims = Claims(), charts: [ReportPage.Block] = []
-        for (data, _) in results.dataSets {
+    func claims(_ results: StudyResults) -> Claims {
+        var claims = Claims()
+        for data in results.dataSets.map(\.name) {
+            let score = results.mainScore(of: data)
             for split in results.splits(of: data) where split != "all" {
                 for row in results.settings.rows {
-                    let curve = results.points(data, row: row).compactMap { point in
-                        StudyResults.mean(
-                            results.runs(data, row: row, point: point), results.mainScore(of: data), split: split
-                        ).map { (point, $0.value) }
+                    let points = results.points(data, row: row)
+                    func mean(_ point: Double) -> Double {
+                        StudyResults.mean(results.runs(data, row: row, point: point), score, split: split)?.value
+                            ?? -.infinity
                     }
-                    if let first = curve.first, let best = curve.max(by: { $0.1 < $1.1 }) {
-                        claims.add(
-                            "\(data), \(split): a longer prefix than \(Int(first.0)) is better",
-                            difference: best.1 - first.1,
-                            evidence: "best at \(Int(best.0)): \(ReportNumber.fixed(best.1, decimals: 1)) against "
-                                + ReportNumber.fixed(first.1, decimals: 1))
-                    }
+                    guard let first = points.first, let best = points.max(by: { mean($0) < mean($1) }) else { continue }
+                    claims.add(
+                        "\(results.title(data)), \(StudyResults.title(split: split)): a longer prefix than \(Int(first)) is better",
+                        Comparison(
+                            results.runs(data, row: row, point: best), "\(Int(best)) positions",
+                            against: results.runs(data, row: row, point: first),
+                            "\(Int(first)) position\(first == 1 ? "" : "s")", score: score,
+                            split: split))
                 }
-                charts.append(
-                    .chart(
-                        results.chart(
-                            data, split: split, rows: results.settings.rows, title: "\(data), \(split)",
-                            xLabel: "positions")))
             }
         }
-        if let table = claims.table { page.add(table) }
-        page.add(charts)
+        return claims
+    }
+
+    func report(_ results: StudyResults, to page: inout ReportPage) {
+        results.addCharts(results.settings.rows, xLabel: "positions", to: &page)
         results.addPointTables(results.settings.rows, pointName: "positions", to: &page)
     }
 }

@@ -14,43 +14,49 @@ struct SpeedStudy: Study {
         try runs(settings, data, over: [nil])
     }
 
-    func report(_ results: StudyResults, to page: inout ReportPage) {
+    func claims(_ results: StudyResults) -> Claims {
         var claims = Claims()
-        for (data, _) in results.dataSets {
-            guard let prefix = results.runs(data, row: "prefix").first,
-                let tuned = results.runs(data, row: "fine-tune").first
+        for data in results.dataSets {
+            guard let prefix = results.runs(data.name, row: "prefix").first,
+                let tuned = results.runs(data.name, row: "fine-tune").first
             else { continue }
             let (mine, others) = (Self.secondsPerEpoch(prefix), Self.secondsPerEpoch(tuned))
             claims.add(
-                "\(data): an epoch takes less time than with fine-tuning", difference: others - mine,
-                evidence: "\(ReportNumber.short(mine)) s against \(ReportNumber.short(others)) s: "
-                    + "\(ReportNumber.fixed(mine / others, decimals: 2)) of it")
+                "\(data.title): an epoch takes less time than with fine-tuning",
+                Comparison(
+                    lessOf: mine, than: others,
+                    evidence: "\(ReportNumber.short(mine)) s against \(ReportNumber.short(others)) s: "
+                        + "\(ReportNumber.fixed(mine / others, decimals: 2)) of it"))
             if let a = prefix.peakMemory, let b = tuned.peakMemory {
                 claims.add(
-                    "\(data): memory is less than with fine-tuning", difference: Double(b - a),
-                    evidence: "\(a / 1_000_000) MB against \(b / 1_000_000) MB: "
-                        + "\(ReportNumber.fixed(Double(a) / Double(b), decimals: 2)) of it")
+                    "\(data.title): memory is less than with fine-tuning",
+                    Comparison(
+                        lessOf: Double(a), than: Double(b),
+                        evidence: "\(a / 1_000_000) MB against \(b / 1_000_000) MB: "
+                            + "\(ReportNumber.fixed(Double(a) / Double(b), decimals: 2)) of it"))
             }
         }
-        if let table = claims.table { page.add(table) }
-        for (data, _) in results.dataSets {
+        return claims
+    }
+
+    func report(_ results: StudyResults, to page: inout ReportPage) {
+        for data in results.dataSets {
             page.add(
                 .table(
                     .init(
-                        caption: "\(data): training alone, one run at a time.",
+                        caption: "\(data.title): training alone, one run at a time.",
                         columns: [
-                            .init("method"), .init("trained values"), .init("stored values"),
-                            .init("tokens/s", best: .highest), .init("seconds per epoch", best: .lowest),
-                            .init("peak memory, MB", best: .lowest),
+                            .init("method"), .init("tokens/s", best: .highest),
+                            .init("seconds per epoch", best: .lowest), .init("peak memory, MB", best: .lowest),
+                            .init("trained values"), .init("stored values"),
                         ],
                         rows: results.settings.rows.compactMap { row in
-                            guard let run = results.runs(data, row: row).first else { return nil }
+                            guard let run = results.runs(data.name, row: row).first else { return nil }
                             return .init([
-                                .text(row), .number(Double(run.trainableParameters)),
-                                .number(Double(run.storedParameters)),
-                                .number(Double(run.tokens) / max(1e-9, run.seconds)),
+                                .text(row), .number(Double(run.tokens) / max(1e-9, run.seconds)),
                                 .number(Self.secondsPerEpoch(run), decimals: 1),
                                 run.peakMemory.map { .number(Double($0) / 1e6) } ?? .missing,
+                                .number(Double(run.trainableParameters)), .number(Double(run.storedParameters)),
                             ])
                         })))
         }

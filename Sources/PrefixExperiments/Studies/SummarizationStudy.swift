@@ -13,22 +13,24 @@ struct SummarizationStudy: Study {
         try runs(settings, data, over: [nil])
     }
 
-    func report(_ results: StudyResults, to page: inout ReportPage) {
+    func claims(_ results: StudyResults) -> Claims {
         var claims = Claims()
-        for (data, _) in results.dataSets {
+        for data in results.dataSets.map(\.name) {
             for split in results.splits(of: data) {
                 for row in ["prefix-2%", "prefix-0.1%"] {
                     let found = results.comparison(data, split: split, row, against: "fine-tune")
                     claims.add(
-                        "\(data): \(row) comes within 3 points of fine-tuning", difference: found.difference,
-                        tolerance: 3,
-                        evidence: found.evidence)
+                        "\(results.title(data)): \(row) comes within 3 points of fine-tuning", found, tolerance: 3)
                 }
                 let found = results.comparison(data, split: split, "prefix-2%", against: "prefix-0.1%")
                 claims.add(
-                    "\(data): the larger prefix is better", difference: found.difference, evidence: found.evidence)
+                    "\(results.title(data)): the larger prefix is better", found)
             }
         }
-        results.add(claims, tablesOf: results.settings.rows, to: &page)
+        return claims
+    }
+
+    func report(_ results: StudyResults, to page: inout ReportPage) {
+        results.addTables(of: results.settings.rows, to: &page)
     }
 }

@@ -13,37 +13,42 @@ struct TableToTextStudy: Study {
         try runs(settings, data, over: [nil])
     }
 
-    func report(_ results: StudyResults, to page: inout ReportPage) {
+    func claims(_ results: StudyResults) -> Claims {
         var claims = Claims()
-        for (data, _) in results.dataSets {
+        for data in results.dataSets.map(\.name) {
             for split in results.splits(of: data) where split == "all" || split == "test" {
                 let full = results.comparison(data, split: split, "prefix", against: "fine-tune")
                 claims.add(
-                    "\(data): prefix is comparable to fine-tuning or better (no more than 2 points below)",
-                    difference: full.difference, tolerance: 2, evidence: full.evidence)
+                    "\(results.title(data)): prefix is comparable to fine-tuning or better (no more than 2 points below)",
+                    full, tolerance: 2)
                 for row in ["adapter-0.1%", "top-2"] {
                     let found = results.comparison(data, split: split, "prefix", against: row)
                     claims.add(
-                        "\(data): prefix is better than \(row)", difference: found.difference, evidence: found.evidence)
+                        "\(results.title(data)): prefix is better than \(row)", found)
                 }
             }
         }
-        results.add(claims, tablesOf: results.settings.rows, to: &page)
+        return claims
+    }
+
+    func report(_ results: StudyResults, to page: inout ReportPage) {
+        results.addTables(of: results.settings.rows, to: &page)
     }
 }
 
 extension StudyResults {
-    /// The claims, then for each data set its tables and loss curves.
-    func add(_ claims: Claims, tablesOf rows: [String], to page: inout ReportPage) {
-        if let table = claims.table { page.add(table) }
-        for (data, _) in dataSets {
-            page.add(.heading(data))
-            for split in splits(of: data) { page.add(.table(table(data, split: split, rows: rows))) }
+    /// For each data set its tables and loss curves.
+    func addTables(of rows: [String], to page: inout ReportPage) {
+        for data in dataSets {
+            page.add(.heading(data.title))
+            let splits = splits(of: data.name)
+            for split in splits { page.add(.table(table(data.name, split: split, rows: rows))) }
+            let hasPaper = splits.contains { hasPaperNumbers(data.name, split: $0, rows: rows) }
             page.add(
                 .details(
-                    summary: "Intervals, and differences to the paper",
-                    blocks: splits(of: data).map { .table(detailTable(data, split: $0, rows: rows)) }))
-            page.add(.chart(lossChart(data, rows: rows)))
+                    summary: hasPaper ? "Intervals, and differences to the paper" : "Intervals",
+                    blocks: splits.map { .table(detailTable(data.name, split: $0, rows: rows)) }))
+            page.add(.chart(lossChart(data.name, rows: rows)))
         }
     }
 }

@@ -1,0 +1,137 @@
+import Foundation
+import LanguageModels
+import PrefixTuning
+import Tensors
+import TextMetrics
+
+/// What came of an experiment: `results.json`. With `experiment.json` it is all that the report shows, so that a report can
+/// be made anew without the model and the data.
+struct ExperimentRecord: Codable, Sendable {
+    /// By what and on what an experiment was run last.
+    struct Origin: Codable, Equatable, Sendable {
+        /// The command line.
+        var command: String?
+        var version: String?
+        var processor: String?
+        var threads: Int?
+        /// The day, as in 2026-11-30.
+        var date: String?
+    }
+
+    /// What is to be known of a data set without its files.
+    struct DataSet: Codable, Equatable, Sendable {
+        var name: String
+        var title: String
+        var suite: EvaluationSuite
+    }
+
+    /// A source with what the first run of each row wrote about it.
+    struct Sample: Codable, Equatable, Sendable {
+        struct Output: Codable, Equatable, Sendable {
+            var row: String
+            var text: String
+        }
+
+        var dataSet: String
+        var split: String
+        var prompt: String
+        var references: [String]
+        var outputs: [Output]
+
+        private enum CodingKeys: String, CodingKey {
+            case dataSet = "data_set", split, prompt, references, outputs
+        }
+    }
+
+    /// Two rows compared on the same resampled test sources.
+    struct Pair: Codable, Equatable, Sendable {
+        var dataSet: String
+        var split: String
+        var row: String
+        var other: String
+        var score: String
+        /// The row's score less the other's.
+        var difference: Double
+        /// The probability of a difference as great if both were equal.
+        var probability: Double
+
+        private enum CodingKeys: String, CodingKey {
+            case dataSet = "data_set", split, row, other, score, difference, probability
+        }
+    }
+
+    var origin: Origin
+    /// Number of runs in all.
+    var planned: Int
+    var data: [DataSet]
+    var runs: [RunResult]
+    var samples: [Sample] = []
+    var pairs: [Pair] = []
+}
+
+extension ExperimentRecord {
+    /// A record of what is done.
+    ///
+    /// - Parameter texts: The texts of a run.
+    init(
+        origin: Origin, planned: Int, data: [ExperimentDataSet], runs: [RunResult], settings: ExperimentSettings,
+        texts: (RunPlan) throws -> [String]
+    ) throws {
+        self.init(
+            origin: origin, planned: planned,
+            data: data.map { DataSet(name: $0.name, title: $0.title, suite: $0.task.suite) }, runs: runs)
+        samples = try data.flatMap { try Self.samples(of: $0, runs, texts) }
+        guard settings.bootstrap > 0 else { return }
+        pairs = try data.flatMap { try Self.pairs(of: $0, runs, Bootstrap(samples: settings.bootstrap), texts) }
+    }
+
+    /// A source of each part of a data set with what the first runs of up to six rows wrote.
+    private static func samples(
+        of data: ExperimentDataSet, _ runs: [RunResult], _ texts: (RunPlan) throws -> [String]
+    ) throws -> [Sample] {
+        var outputs: [(row: String, texts: [String])] = []
+        for run in runs where run.plan.dataSet == data.name && !run.tests.isEmpty {
+            guard outputs.count < 6, !outputs.contains(where: { $0.row == run.plan.row }) else { continue }
+            outputs.append((run.plan.row, try texts(run.plan)))
+        }
+        guard !outputs.isEmpty else { return [] }
+        return data.splits.filter { $0.name != "all" }.compactMap { split in
+            guard let index = split.indices.dropFirst(split.indices.count / 3).first else { return nil }
+            let example = data.test[index]
+            return Sample(
+                dataSet: data.name, split: split.name,
+                prompt: example.prompt.trimmingCharacters(in: .whitespacesAndNewlines),
+                references: Array(example.references.prefix(3)),
+                outputs: outputs.map { row, texts in
+                    .init(row: row, text: index < texts.count ? texts[index] : "")
+                })
+        }
+    }
+
+    /// The prefix against each other row: the first run of both.
+    private static func pairs(
+        of data: ExperimentDataSet, _ runs: [RunResult], _ bootstrap: Bootstrap, _ texts: (RunPlan) throws -> [String]
+    ) throws -> [Pair] {
+        let runs = runs.filter { $0.plan.dataSet == data.name && $0.failure == nil && !$0.tests.isEmpty }
+        guard let prefix = runs.first(where: { $0.plan.row.hasPrefix("prefix") }) else { return [] }
+        let mine = try texts(prefix.plan)
+        var pairs: [Pair] = [], compared: Set = [prefix.plan.row]
+        for run in runs where compared.insert(run.plan.row).inserted {
+            let others = try texts(run.plan)
+            for split in data.splits {
+                let report = try EvaluationReport.evaluate(
+                    predictions: split.indices.map { mine[$0] },
+                    references: split.indices.map { data.test[$0].references }, suite: data.task.suite,
+                    bootstrap: bootstrap, baseline: split.indices.map { others[$0] })
+                guard let found = report.scores.first(where: { $0.name == data.task.suite.mainScore }),
+                    let probability = found.pValue, let other = found.baseline
+                else { continue }
+                pairs.append(
+                    Pair(
+                        dataSet: data.name, split: split.name, row: prefix.plan.row, other: run.plan.row,
+                        score: found.name, difference: found.value - other, probability: probability))
+            }
+        }
+        return pairs
+    }
+}
