@@ -92,7 +92,7 @@ def essence(folder):
         for name in names:
             path = os.path.join(base, name)
             key, data = os.path.relpath(path, folder), open(path, "rb").read()
-            if key == "summary.json":
+            if key in ("summary.json", "report.html"):
                 continue
             if key == "metrics.jsonl":
                 lines = [json.loads(line) for line in data.splitlines()]

@@ -33,6 +33,8 @@ enum CommandError: Error, Equatable {
     case adapterMissing(path: String)
     /// A data set's files are needed, and no folder was given.
     case dataFolderNeeded(dataSet: String)
+    /// A page of training runs was to have an experiment in it.
+    case experimentAmongRuns(path: String)
 }
 
 extension CommandError: CustomStringConvertible {
@@ -52,6 +54,8 @@ extension CommandError: CustomStringConvertible {
             "\(adapter) was trained on \(model), which is not there; name the model with --model"
         case .adapterMissing(let path):
             "there is no \(path); name the folder or file of a trained prefix or adapter, or org/name on the hub"
+        case .experimentAmongRuns(let path):
+            "\(path) holds an experiment, whose report stands by itself; name folders of training runs, or this folder alone"
         case .interrupted:
             "interrupted before the results were complete; run the command again"
         case .interruptedAnswers(let done, let count, let partial):

@@ -23,7 +23,7 @@ struct PrefixTune: AsyncParsableCommand {
             CommandGroup(
                 name: "Prefixes",
                 subcommands: [
-                    Inspect.self, Compare.self, Attention.self, Words.self, Convert.self, Combine.self,
+                    Inspect.self, Report.self, Compare.self, Attention.self, Words.self, Convert.self, Combine.self,
                 ]),
             CommandGroup(name: "Hub", subcommands: [Pull.self, Push.self, List.self, Remove.self]),
             CommandGroup(

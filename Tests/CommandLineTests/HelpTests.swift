@@ -4,7 +4,7 @@ import Testing
 @Suite struct HelpTests {
     static let commands = [
         "demo", "train", "generate", "score", "evaluate", "compare", "attention", "words", "inspect", "convert",
-        "combine", "experiment", "benchmark", "pretrain", "synthesize", "pull", "push", "list", "remove",
+        "combine", "experiment", "benchmark", "pretrain", "synthesize", "pull", "push", "list", "remove", "report",
     ]
 
     @Test(arguments: commands)
@@ -59,6 +59,8 @@ import Testing
 
                 PREFIXES SUBCOMMANDS:
                   inspect                 Say what a model, an adapter or a training run is.
+                  report                  Make a page of a training run, lay several over each
+                                          other, or make an experiment's report anew.
                   compare                 Answer the same prompts with several prefixes, side
                                           by side.
                   attention               How much attention each position of a prefix gets.

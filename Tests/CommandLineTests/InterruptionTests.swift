@@ -27,7 +27,7 @@ import Testing
     /// What must not depend on interruptions: everything but times.
     private func essence(_ workspace: Workspace, _ folder: String) throws -> [String: Data] {
         var files = try workspace.snapshot(folder)
-        files["summary.json"] = nil
+        for name in ["summary.json", "report.html"] { files[name] = nil }
         let lines = try workspace.text("\(folder)/metrics.jsonl").split(separator: "\n")
         files["metrics.jsonl"] = try lines.reduce(into: Data()) { data, line in
             var values = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]

@@ -15,6 +15,8 @@ public enum TrainingError: Error, Equatable {
     case randomStart(method: String, orWords: Bool)
     /// There is nothing to resume from.
     case nothingToResume(folder: String)
+    /// A folder holds no training run.
+    case noRun(folder: String)
     /// The saved state belongs to another run.
     case otherRun(folder: String, difference: String)
     /// The saved state is not what was written.
@@ -53,6 +55,8 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
             "the method \(method) starts from random values\(orWords ? " or words:TEXT" : ""); leave the initialization out"
         case .nothingToResume(let folder):
             "there is no training state in \(folder); start a new run"
+        case .noRun(let folder):
+            "\(folder) holds no training run: neither summary.json nor metrics.jsonl is there; name the folder that a run wrote to"
         case .otherRun(let folder, let difference):
             "the training state in \(folder) belongs to another run: \(difference); "
                 + "repeat the run's settings, or start a new run in another output folder"

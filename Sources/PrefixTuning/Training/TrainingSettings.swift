@@ -55,7 +55,7 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     /// The paper's defaults where a task has none of its own.
     public init() {}
 
-    private enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case duration, batchSize = "batch_size", learningRate = "learning_rate", layerDecay = "layer_decay", schedule
         case warmupSteps = "warmup_steps", reduction, seed, shuffles, optimizer, tokensPerPass = "tokens_per_pass"
         case recomputation, saveEvery = "save_every", validateEvery = "validate_every", patience

@@ -62,21 +62,29 @@ extension Train {
             trainer, validation: validation, folder: folder, resumes: resume, extends: true, lock: lock,
             record: TaskRecord(material.task, format: limits.format(of: material.task), examples: material.examples),
             details: [
-                "command": CommandLine.arguments.joined(separator: " "), "task": task.name,
+                "command": ShellWords.commandLine, "task": task.name,
                 "data": data.map(\.path).joined(separator: " "), "version": Version.number,
-            ].merging(split) { $1 }, advice: "continue with --resume")
+            ].merging(split) { $1 }, writesTensorBoard: log.tensorboard,
+            sampler: {
+                let held = try self.validation.share.map {
+                    try material.examples.holdingOut($0, seed: trainer.settings.seed).validation
+                }
+                return try TrainingSample.samples(
+                    of: method, examples: held ?? material.validation, task: material.task,
+                    format: limits.format(of: material.task))
+            }, advice: "continue with --resume")
         try options(seed: seed).write(to: OptionFile.run(in: folder))
-        common.note(
-            "\(counted(trainer.exampleCount, "example")), \(counted(trainer.totalSteps, "step")); "
-                + "\(method.trainableParameterCount) trainable parameters, \(method.storedParameterCount) stored, of "
-                + "\(method.model.configuration.parameterCount) in the model")
-        if let before = trainer.stepsBeforeExtension {
-            common.note(
-                "going on beyond the \(before) steps that the run was begun with: the learning rate follows the longer "
-                    + "schedule from step \(trainer.stepCount + 1) on, so this is not what one run of "
-                    + "\(trainer.totalSteps) steps gives")
+        var events = TrainingLog(log.log, common, trainer, output: folder)
+        events.begin()
+        return try Interrupt.gracefully {
+            let (ending, summary) = try run.run {
+                events.show($0)
+            } shouldStop: {
+                Interrupt.isRequested
+            }
+            events.end(ending, summary)
+            return ending != .interrupted
         }
-        return try Interrupt.gracefully { try show(run, trainer, folder) }
     }
 
     /// The options with which the run can be repeated, from any folder.
@@ -93,50 +101,5 @@ extension Train {
             options.values["seed"] = ["\(seed)"]
         }
         return options
-    }
-
-    @Compute private func show(_ run: TrainingRun, _ trainer: Trainer, _ folder: URL) throws -> Bool {
-        var display = ProgressDisplay(quiet: common.quiet), firstLoss: Double?
-        let (ending, summary) = try run.run { event in
-            switch event {
-            case .step(let step, let rate, let left):
-                firstLoss = firstLoss ?? step.tokenLoss
-                display.update(
-                    step.number, of: trainer.totalSteps,
-                    facts: String(format: "loss %.4f  %.0f tokens/s", step.tokenLoss, rate), secondsLeft: left)
-            case .validation(let step, let loss, let isBest):
-                display.note(
-                    String(format: "step %d: validation loss %.4f, perplexity %.2f", step, loss, exp(loss))
-                        + (isBest ? " (best)" : ""))
-            case .saved(let step):
-                if common.verbose { display.note("step \(step): saved") }
-            }
-        } shouldStop: {
-            Interrupt.isRequested
-        }
-        switch ending {
-        case .finished, .stoppedEarly:
-            if ending == .stoppedEarly {
-                display.note(
-                    "stopped at step \(summary.steps): \(counted(trainer.validationsSinceBest, "validation")) without a lower "
-                        + "loss")
-            }
-            if let first = firstLoss, let last = summary.last_loss, last > 1.2 * first {
-                display.note(
-                    String(
-                        format: "the loss rose from %.4f to %.4f: a lower --learning-rate, or --warmup, may help",
-                        first, last))
-            }
-            common.note(
-                String(
-                    format: "%@, %.0f tokens/s, %.2f GB at most; written to %@", counted(summary.steps, "step"),
-                    summary.tokens_per_second, Double(summary.peak_memory_bytes) / 1e9, folder.path))
-            return true
-        case .interrupted:
-            display.note(
-                "stopped at step \(summary.steps) and saved; prefixtune train --resume --output \(folder.path) continues"
-            )
-            return false
-        }
     }
 }

@@ -13,7 +13,7 @@ struct Train: ComputeCommand {
             Defaults are the paper's for the task. The output folder gets the adapter in PEFT's layout (adapter_config.json, \
             adapter_model.safetensors), prefixtune_task.json (task, template and white space of the prompts, which answering \
             goes by), best/ (the same at the least validation loss), training-state/ to resume from, \
-            metrics.jsonl, summary.json, and run.json with all options. Ctrl-C, SIGTERM and a closed terminal save and exit \
+            metrics.jsonl, summary.json, run.json with all options, and report.html, a page to look at. Ctrl-C, SIGTERM and a closed terminal save and exit \
             (130, 143, 129); --resume --output FOLDER continues bit for bit, also with more --steps or --epochs than the run was \
             begun with. --config FOLDER/run.json begins the same run anew, or one that differs in what else is typed.
 
@@ -70,6 +70,7 @@ struct Train: ComputeCommand {
             "Answer and score these examples at the end: into test.jsonl and test.json; by best/, where it was validated.",
             valueName: "file"))
     var test: InputFile?
+    @OptionGroup(title: "Log") var log: LogOptions
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {

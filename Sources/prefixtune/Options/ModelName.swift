@@ -50,7 +50,7 @@ enum ModelName: ExpressibleByArgument, Sendable {
     }
 
     /// What reports call it.
-    var title: String { if case .reference(let reference) = self { reference.title } else { "the embedded model" } }
+    var title: String { if case .reference(let reference) = self { reference.title } else { EmbeddedModel.title } }
 }
 
 extension ModelName {

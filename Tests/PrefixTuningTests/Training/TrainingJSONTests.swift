@@ -1,8 +1,9 @@
 import Foundation
 import LanguageModels
-import PrefixTuning
 import Testing
 import TextMetrics
+
+@testable import PrefixTuning
 
 /// What is written as JSON has keys of one case, and enumerations without `_0`.
 @Suite struct TrainingJSONTests {
@@ -20,11 +21,13 @@ import TextMetrics
     @Test("settings of training") func settings() throws {
         var settings = TrainingSettings()
         (settings.duration, settings.validateEvery, settings.layerDecay) = (.steps(200), 5, 0.5)
-        settings.recomputation = .layer
+        (settings.recomputation, settings.patience) = (.layer, 3)
+        // A property without a key would be lost without a word.
+        #expect(Mirror(reflecting: settings).children.count == TrainingSettings.CodingKeys.allCases.count)
         let expected: Set = [
             "duration", "steps", "batch_size", "learning_rate", "layer_decay", "schedule", "warmup_steps", "reduction",
             "seed", "shuffles", "optimizer", "beta1", "beta2", "epsilon", "weight_decay", "clip", "tokens_per_pass",
-            "recomputation", "save_every", "validate_every",
+            "recomputation", "save_every", "validate_every", "patience",
         ]
         #expect(try Self.keys(of: settings) == expected)
         let text = try JSONText.line(settings)

@@ -5,8 +5,9 @@ import Tensors
 /// A training run with its folder: metrics, checkpoints, state to resume from, summary.
 ///
 /// In the folder: what the method writes (the adapter, or a model) as it is after the last step, with what it answers
-/// (``TaskRecord``) where that is told; `best/`, the same at
-/// the least validation loss; `training-state/`; `metrics.jsonl`, a line per step; `validation.jsonl`; `summary.json`.
+/// (``TaskRecord``) where that is told; `best/`, the same at the least validation loss; `training-state/`; `metrics.jsonl`, a line
+/// per step; `validation.jsonl`; at the end `samples.jsonl`, `summary.json` and `report.html`, a page to look at
+/// (``TrainingReport``).
 @Compute public final class TrainingRun {
     /// What happens during a run, for whoever shows it.
     public enum Event: Sendable {
@@ -38,6 +39,8 @@ import Tensors
     let advice: String
     var metrics: MetricsFile
     var validations: MetricsFile
+    private let tensorBoard: TensorBoardFile?
+    private let sampler: (@Compute () throws -> [TrainingSample])?
     private let lock: FolderLock
     /// The longest time between two saved states, besides the settings' number of steps.
     private let saveInterval: Swift.Duration
@@ -64,13 +67,16 @@ import Tensors
     ///   - record: What the method is trained to answer; written beside what the method writes.
     ///   - details: Facts for the summary that the trainer does not know: data files, command.
     ///   - saveInterval: The longest time between two saved states, beside the number of steps that the settings name.
+    ///   - writesTensorBoard: Whether an event file of TensorBoard is written, too, or continued.
+    ///   - sampler: Makes the samples of a finished run; see ``TrainingSample/samples(of:examples:task:format:count:newTokens:)``.
     ///   - advice: What to do after memory ran out and the last step was saved, for people.
     /// - Throws: ``TrainingError`` where a run is there already and `resumes` is false or where validation data does not
     ///   fit the model, and `CheckpointError` where the folder cannot be written to or another process is at work there.
     public init(
         _ trainer: Trainer, validation: [TokenizedExample], folder: URL, resumes: Bool, extends: Bool = false,
         lock: FolderLock? = nil, record: TaskRecord? = nil, details: [String: String] = [:],
-        saveInterval: Swift.Duration = .seconds(300), advice: String = "continue the run"
+        saveInterval: Swift.Duration = .seconds(300), writesTensorBoard: Bool = false,
+        sampler: (@Compute () throws -> [TrainingSample])? = nil, advice: String = "continue the run"
     ) throws {
         self.trainer = trainer
         self.saveInterval = saveInterval
@@ -79,6 +85,7 @@ import Tensors
         self.folder = folder
         self.details = details
         self.record = record
+        self.sampler = sampler
         try Trainer.check(validation, for: trainer.method)
         self.lock = try lock ?? Self.claim(folder, resumes: resumes)
         trainer.validationDigest = validation.digest
@@ -93,6 +100,9 @@ import Tensors
         validations = try MetricsFile(
             folder.appendingPathComponent("validation.jsonl"), keeping: trainer.validationCount,
             upTo: trainer.stepCount)
+        tensorBoard =
+            writesTensorBoard
+            ? try TensorBoardFile(in: folder, upTo: trainer.stepCount, validations: trainer.validationCount) : nil
         seconds = metrics.last["seconds"].flatMap { (0..<1e10).contains($0) ? $0 : nil } ?? 0
     }
 
@@ -180,6 +190,7 @@ import Tensors
             MetricsLine(
                 step: step.number, loss: step.loss, token_loss: step.tokenLoss, learning_rate: step.learningRate,
                 gradient_norm: step.gradientNorm, tokens: step.tokens, seconds: seconds))
+        try tensorBoard?.add(step, tokensPerSecond: Double(trainer.tokensSeen) / seconds)
         let isDue = trainer.settings.validateEvery.map { step.number.isMultiple(of: $0) } ?? step.endsEpoch
         trainer.owesValidation = !validation.isEmpty && (isDue || trainer.isFinished)
         report(
@@ -214,6 +225,7 @@ import Tensors
         }
         try validations.append(
             ValidationLine(step: trainer.stepCount, loss: loss, perplexity: min(exp(loss), .greatestFiniteMagnitude)))
+        try tensorBoard?.add(validation: loss, step: trainer.stepCount)
         trainer.validationCount = validations.count
         trainer.owesValidation = false
         report(.validation(step: trainer.stepCount, loss: loss, isBest: isBest))
@@ -227,6 +239,7 @@ import Tensors
         }
         try metrics.synchronize()
         try validations.synchronize()
+        try tensorBoard?.synchronize()
         do {
             try write(to: folder)
         } catch CheckpointError.notFinite {
@@ -257,7 +270,18 @@ import Tensors
         let summary = TrainingSummary(
             trainer, ending: ending, seconds: seconds, metrics: metrics, details: details)
         try AtomicFile.write(JSONText.document(summary).utf8, to: folder.appendingPathComponent("summary.json"))
+        if ending != .interrupted { try writeSamples() }
+        try TrainingReport.write(in: folder)
         return summary
+    }
+}
+
+extension TrainingRun {
+    /// Samples are to be looked at: a prompt that cannot be answered is no reason for a run to fail.
+    private func writeSamples() throws {
+        guard let samples = try? sampler?(), !samples.isEmpty else { return }
+        try AtomicFile.write(
+            samples.map(JSONText.line).joined().utf8, to: folder.appendingPathComponent("samples.jsonl"))
     }
 }
 

@@ -6,6 +6,8 @@ import Tensors
 public struct TrainingSummary: Codable, Sendable {
     /// Method, as on the command line.
     public let method: String
+    /// Its form in words: everything in which two methods of this name can differ.
+    public let form: String?
     /// The model's folder or name.
     public let model: String
     /// How the run ended.
@@ -34,6 +36,8 @@ public struct TrainingSummary: Codable, Sendable {
     public let settings: TrainingSettings
     /// Threads of tensor work.
     public let threads: Int
+    /// The processor, where the system says what it is.
+    public let processor: String?
     /// Data files, command and the like.
     public let details: [String: String]
 
@@ -51,6 +55,7 @@ public struct TrainingSummary: Codable, Sendable {
         details: [String: String]
     ) {
         method = trainer.method.name
+        form = trainer.method.fingerprint
         model = trainer.method.model.name
         self.ending = ending
         steps = trainer.stepCount
@@ -70,6 +75,7 @@ public struct TrainingSummary: Codable, Sendable {
         best_validation_loss = trainer.bestValidationLoss
         settings = trainer.settings
         threads = Compute.threads
+        processor = Processor.name
         self.details = details
     }
 }
