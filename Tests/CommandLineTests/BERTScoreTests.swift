@@ -9,7 +9,7 @@ import Testing
             var name, description: String
             var value: Double
             var interval: [Double]?
-            var baseline, pValue: Double?
+            var baseline, p_value: Double?
         }
         var scores: [Score]
     }
@@ -79,7 +79,7 @@ import Testing
             ], in: workspace)
         #expect(result.code == 0, "\(result.errors)")
         let score = try #require(JSONDecoder().decode(Report.self, from: Data(result.output.utf8)).scores.last)
-        #expect(score.interval?.count == 2 && score.pValue != nil)
+        #expect(score.interval?.count == 2 && score.p_value != nil)
         #expect(try #require(score.baseline) != score.value)
     }
 

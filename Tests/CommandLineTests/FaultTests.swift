@@ -22,7 +22,7 @@ import Testing
     private func essence(_ place: Place) throws -> [String: String] {
         var files: [String: String] = [:]
         for (name, data) in try place.workspace.snapshot("run") where !name.hasSuffix("summary.json") {
-            if name.hasSuffix("/lock") || name == "lock" { continue }
+            if name.hasSuffix("/lock") || name == "lock" || name.hasSuffix("report.html") { continue }
             let text = String(data.map { Character(Unicode.Scalar($0)) })
             files[name] = text.replacing(/"seconds":[-+0-9.e]+/, with: "")
                 .replacing(place.workspace.folder.lastPathComponent, with: "")

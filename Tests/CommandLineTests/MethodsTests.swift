@@ -131,7 +131,7 @@ import Testing
                 var name: String
                 var value: Double
                 var interval: [Double]?
-                var baseline, pValue: Double?
+                var baseline, p_value: Double?
             }
             var scores: [Score]
         }
@@ -140,7 +140,7 @@ import Testing
         // One of nine words is missing, or four.
         let baseline = try #require(ter.baseline)
         #expect(abs(ter.value - 100.0 / 9) < 1e-9 && abs(baseline - 400.0 / 9) < 1e-9)
-        #expect(try #require(ter.interval).allSatisfy { abs($0 - ter.value) < 1e-9 } && ter.pValue == 1.0 / 201)
+        #expect(try #require(ter.interval).allSatisfy { abs($0 - ter.value) < 1e-9 } && ter.p_value == 1.0 / 201)
         try Data("a\nb\n".utf8).write(to: workspace["short.txt"])
         let short = try await Tool.run(call + ["--baseline", "short.txt"], in: workspace)
         #expect(

@@ -8,8 +8,8 @@ import Testing
 @Suite struct TrainOptionsTests {
     /// The keys of a row that say what options say under other names.
     private static let row = [
-        "prefix-length": "length", "reparametrization": "hiddenWidth", "init": "initialization",
-        "text-at-zero": "textPosition", "text-after-prefix": "textPosition", "top-layers": "layers",
+        "prefix-length": "length", "reparametrization": "hidden_width", "init": "initialization",
+        "text-at-zero": "text_position", "text-after-prefix": "text_position", "top-layers": "layers",
         "train-embeddings": "embeddings", "lora-rank": "rank", "lora-alpha": "alpha", "lora-targets": "targets",
         "lora-bias": "bias", "modules-to-save": "modules", "loss-reduction": "reduction", "no-shuffle": "shuffles",
     ]
@@ -18,7 +18,7 @@ import Testing
     /// What an experiment has options of its own for, or does by itself: it keeps no state of a run.
     private static let others: Set = [
         "model", "validation", "task", "output", "precision", "save-every", "resume", "config", "dry-run", "seeds",
-        "test", "patience", "threads", "quiet", "verbose",
+        "test", "patience", "log", "tensorboard", "threads", "quiet", "verbose",
         "version", "h", "prompt-template", "prompt-field", "completion-field",
     ]
 
@@ -36,8 +36,7 @@ import Testing
         let rows = Set(MethodSettings.CodingKeys.allCases.map(\.rawValue))
         let settings = Set(ExperimentSettings.CodingKeys.allCases.map(\.rawValue))
         for name in names where !Self.others.contains(name) {
-            let words = name.split(separator: "-").map(String.init)
-            let key = words[0] + words.dropFirst().map(\.capitalized).joined()
+            let key = name.replacing("-", with: "_")
             #expect(
                 rows.contains(Self.row[name] ?? key) || settings.contains(Self.experiment[name] ?? key),
                 "--\(name) is not a key of an experiment")

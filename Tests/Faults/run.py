@@ -114,7 +114,7 @@ def essence(folder: Path, temporaries=True) -> dict:
             continue
         elif path.is_symlink():
             found[name] = os.readlink(path).encode()
-        elif path.is_dir() or path.name in ("summary.json", "lock") or path.suffix == ".lock":
+        elif path.is_dir() or path.name in ("summary.json", "report.html", "lock") or path.suffix == ".lock":
             continue
         elif path.suffix == ".tmp" and not temporaries:
             continue

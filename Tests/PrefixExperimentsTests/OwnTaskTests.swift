@@ -76,8 +76,7 @@ import Testing
                 "table1", base: BaseModel(folder: EmbeddedModel.folder(), name: "embedded"), data: [data],
                 settings: settings, output: output
             ).run()
-            let results = try JSONDecoder().decode(
-                [RunResult].self, from: Data(contentsOf: output.appendingPathComponent("results.json")))
+            let results = try ExperimentFolder.read(ExperimentRecord.self, "results.json", in: output).runs
             let result = try #require(results.first)
             #expect(results.count == 1 && result.steps == 2 && result.learningRate == 0.125 && result.examples == 3)
             #expect(result.tests.map(\.instances) == [2])

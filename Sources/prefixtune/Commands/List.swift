@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Hub
+import LanguageModels
 
 /// Lists what was fetched from the hub.
 struct List: AsyncParsableCommand {
