@@ -76,7 +76,10 @@ import Testing
                 "table1", base: BaseModel(folder: EmbeddedModel.folder(), name: "embedded"), data: [data],
                 settings: settings, output: output
             ).run()
-            let results = try ExperimentFolder.read(ExperimentRecord.self, "results.json", in: output).runs
+            struct Record: Decodable { var runs: [RunResult] }
+            let results = try JSONDecoder().decode(
+                Record.self, from: Data(contentsOf: output.appendingPathComponent("results.json"))
+            ).runs
             let result = try #require(results.first)
             #expect(results.count == 1 && result.steps == 2 && result.learningRate == 0.125 && result.examples == 3)
             #expect(result.tests.map(\.instances) == [2])
