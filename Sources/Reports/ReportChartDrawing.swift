@@ -84,6 +84,9 @@ struct ReportChartDrawing {
         let series = chart.series[index]
         markup.element("g", ["class": "tone-\(chart.tone(index).rawValue)"]) { markup in
             write(band: series.band, to: &markup)
+            if series.stroke == .points {
+                return series.points.filter(chart.canDraw).forEach { dot(place($0), to: &markup) }
+            }
             if series.smoothing > 1 {
                 write(series.points, style: "line faint", to: &markup)
             }

@@ -38,7 +38,11 @@ extension ReportPage.LineChart {
                     markup.element(
                         "svg", ["viewBox": "0 0 28 10", "width": "28", "height": "10", "aria-hidden": "true"]
                     ) {
-                        $0.empty("path", ["class": "line \(series.stroke.rawValue)", "d": "M1 5H27"])
+                        if series.stroke == .points {
+                            $0.empty("circle", ["class": "dot", "cx": "14", "cy": "5", "r": "3"])
+                        } else {
+                            $0.empty("path", ["class": "line \(series.stroke.rawValue)", "d": "M1 5H27"])
+                        }
                     }
                     markup.text(series.name)
                 }

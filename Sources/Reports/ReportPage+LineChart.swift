@@ -43,6 +43,8 @@ extension ReportPage {
             case dashed
             /// In dots.
             case dotted
+            /// Not at all: values of things that lie in no order, such as positions, are points.
+            case points
         }
 
         /// How values are spread along the vertical axis.

@@ -38,6 +38,15 @@ import Testing
         return result
     }
 
+    @Test func pointsAreNotJoined() throws {
+        let elements = try Self.elements(
+            Self.chart([.init(name: "s", points: Self.points([1, .nan, 3]), stroke: .points)]))
+        let drawn = elements.filter { $0.ancestors.contains("svg") }
+        // Two in each of two drawings, and one in the legend where there is one.
+        #expect(drawn.filter { $0.name == "circle" && !$0.ancestors.contains("ul") }.count == 2 * 2)
+        #expect(!drawn.contains { $0.attributes["class"]?.hasPrefix("line") ?? false })
+    }
+
     @Test(arguments: [
         [0.0], [1, 2, 3], [5, 5, 5], [-1e149, 1e149], [0, Double.leastNonzeroMagnitude], [1e9, 1e9 + 1e-3],
         [Double.nan, 1, Double.infinity, 2, -Double.infinity],

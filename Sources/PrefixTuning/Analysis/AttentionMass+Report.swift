@@ -56,7 +56,7 @@ extension AttentionMass {
     private var positionChart: ReportPage.LineChart {
         ReportPage.LineChart(
             title: "Share of each position", caption: "Means over all layers and heads.", xLabel: "position",
-            yLabel: "% of attention", series: [Self.series("mean", positionShares)])
+            yLabel: "% of attention", series: [Self.series("mean", positionShares, .points)])
     }
 
     private var layerChart: ReportPage.LineChart {
@@ -65,8 +65,8 @@ extension AttentionMass {
             title: "Share of the whole prefix in each layer", xLabel: "layer", yLabel: "% of attention",
             series: [
                 Self.series("mean of heads", (0..<layerCount).map { total(layer: $0) }),
-                Self.series("greatest head", totals.map { $0.max() ?? 0 }, .dashed),
-                Self.series("least head", totals.map { $0.min() ?? 0 }, .dotted),
+                Self.series("largest head", totals.map { $0.max() ?? 0 }, .dashed),
+                Self.series("smallest head", totals.map { $0.min() ?? 0 }, .dotted),
             ])
     }
 

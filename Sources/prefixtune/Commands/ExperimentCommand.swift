@@ -120,7 +120,7 @@ struct ExperimentCommand: ComputeCommand {
         }
         return try Experiment(
             name, base: base, data: sets, settings: chosen,
-            output: output, jobs: jobs.number, command: ShellWords.commandLine, version: Version.number)
+            output: output, jobs: jobs.number, command: ShellWords.commandLine, version: Version.build)
     }
 }
 

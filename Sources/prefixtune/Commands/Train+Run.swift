@@ -63,7 +63,7 @@ extension Train {
             record: TaskRecord(material.task, format: limits.format(of: material.task), examples: material.examples),
             details: [
                 "command": ShellWords.commandLine, "task": task.name,
-                "data": data.map(\.path).joined(separator: " "), "version": Version.number,
+                "data": data.map(\.path).joined(separator: " "), "version": Version.build,
             ].merging(split) { $1 }, writesTensorBoard: log.tensorboard,
             sampler: {
                 let held = try self.validation.share.map {
