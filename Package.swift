@@ -72,10 +72,13 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        // The README's example: built with the tests, so that it compiles.
+        // Built with the tests, so that they compile; the first is the README's.
         .executableTarget(
             name: "LibraryExample", dependencies: ["PrefixExperiments", "PrefixTuning", "LanguageModels"],
             path: "Examples/Library", swiftSettings: strict),
+        .executableTarget(
+            name: "ManyPrefixesExample", dependencies: ["PrefixExperiments", "PrefixTuning", "LanguageModels"],
+            path: "Examples/ManyPrefixes", swiftSettings: strict),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: strict),

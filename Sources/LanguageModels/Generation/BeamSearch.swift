@@ -124,6 +124,7 @@ final class BeamSearch: PromptSearch {
         if answers.isEmpty { answers.append(running[0].draft.generation(reason)) }
         var step = SearchStep(finished: answers.enumerated().map { ($0, $1) })
         step.tokens = step.finished.flatMap { answer, generation in generation.tokenIds.map { (answer, $0) } }
+        step.logProbabilities = step.finished.flatMap { $0.generation.logProbabilities ?? [] }
         return step
     }
 }

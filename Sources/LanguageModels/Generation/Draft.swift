@@ -40,6 +40,9 @@ struct Draft {
         if let distribution { logProbabilities?.append(distribution.choosing(token)) }
     }
 
+    /// What is known of the last token.
+    var lastLogProbability: TokenLogProbability? { logProbabilities?.last }
+
     /// The answer.
     func generation(_ reason: Generation.FinishReason, score: Float? = nil) -> Generation {
         Generation(

@@ -12,6 +12,8 @@ import Tokenizers
     public struct Step: Sendable {
         /// Greedy search and sampling: the token chosen for each answer. Beam search: those of the finished answers.
         public internal(set) var tokens: [(prompt: Int, answer: Int, token: Int32)] = []
+        /// How probable the model found each of these tokens; none where ``DecodingOptions/logProbabilities`` did not ask.
+        public internal(set) var logProbabilities: [TokenLogProbability] = []
         /// The answers complete with this step. Those to a prompt are numbered from 0; in beam search they come in one
         /// step, the best first.
         public internal(set) var finished: [(prompt: Int, answer: Int, generation: Generation)] = []
@@ -172,6 +174,7 @@ import Tokenizers
             for var entry in live {
                 let found = try entry.search.advance(base + row * scores.width)
                 step.tokens += found.tokens.map { (entry.prompt, $0.answer, $0.token) }
+                step.logProbabilities += found.logProbabilities
                 step.finished += found.finished.map { (entry.prompt, $0.answer, $0.generation) }
                 for next in found.next {
                     sequences.append(cache.sequences[row + next.row])

@@ -16,6 +16,8 @@ struct SearchStep {
     var next: [(row: Int, token: Int32)] = []
     /// Tokens that are now certain, and the answer that each belongs to.
     var tokens: [(answer: Int, token: Int32)] = []
+    /// How probable the model found each of them; none where that was not asked.
+    var logProbabilities: [TokenLogProbability] = []
     /// Answers that are complete; numbered from 0, in beam search the best first.
     var finished: [(answer: Int, generation: Generation)] = []
 }

@@ -56,6 +56,7 @@ final class TokenSearch: PromptSearch {
             }
             branch.draft.append(token, of: distribution)
             step.tokens.append((branch.answer, token))
+            if let known = branch.draft.lastLogProbability { step.logProbabilities.append(known) }
             if let reason = branch.draft.end {
                 step.finished.append((branch.answer, branch.draft.generation(reason)))
             } else {

@@ -47,7 +47,7 @@ extension LanguageModel {
 
     /// What the model reads of a prompt: an encoder all special tokens that the tokenizer puts around a text; see
     /// ``beginning(_:)`` for a decoder-only model, which continues the text.
-    private func encodedPrompt(_ prompt: String) throws -> [Int32] {
+    func encodedPrompt(_ prompt: String) throws -> [Int32] {
         if network.startToken != nil { return try tokenizer.encode(prompt, addingSpecialTokens: true) }
         return beginning(try tokenizer.encode(prompt))
     }
