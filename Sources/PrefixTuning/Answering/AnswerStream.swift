@@ -24,7 +24,7 @@ public enum AnswerEvent: Sendable {
         /// The text that is certain with it: often a piece of a word, nothing where a character is not complete or where a
         /// stop text may have begun.
         public let text: String
-        /// How probable the model found it; nil where ``DecodingOptions/logProbabilities`` did not ask.
+        /// How probable the model found it; nil where `DecodingOptions.logProbabilities` did not ask.
         public let logProbability: TokenLogProbability?
     }
 
