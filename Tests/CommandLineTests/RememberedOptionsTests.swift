@@ -177,6 +177,15 @@ import Testing
                     == Data(contentsOf: workspace["alone-\(seed)/\(file)"]))
             #expect(try workspace.text("runs/seed-\(seed)/test.jsonl").split(separator: "\n").count == 4)
         }
+        // All of them go on by the folder's own record.
+        let longer = try await Tool.run(["train", "--resume", "--output", "runs", "--steps", "5"], in: workspace)
+        #expect(longer.code == 0, "\(longer.errors)")
+        for seed in 1...2 {
+            #expect(try workspace.text("runs/seed-\(seed)/metrics.jsonl").split(separator: "\n").count == 5)
+        }
+        #expect(longer.output.hasPrefix("last training loss    ") && longer.output != result.output)
+        let figures = try workspace.text("runs/seeds.json")
+        #expect(figures.contains("\"last training loss\""))
         struct Overview: Decodable {
             struct Spread: Decodable { var mean, standard_deviation: Double; var values: [Double] }
             var seeds: [Int]

@@ -87,8 +87,8 @@ extension Train {
         }
     }
 
-    /// The options with which the run can be repeated, from any folder.
-    @Compute private func options(seed: UInt64?) throws -> OptionFile {
+    /// The options with which the run, or where no seed is given the whole command, can be repeated from any folder.
+    @Compute func options(seed: UInt64?) throws -> OptionFile {
         var options = OptionFile(typed: try Main.arguments())
         options.values["model"] = [model.description]
         options.values["data"] = data.map(\.absolute)

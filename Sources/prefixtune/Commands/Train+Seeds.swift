@@ -47,8 +47,9 @@ extension Train {
             // One that was not begun when the others were interrupted.
             if resume, !TrainingRun.isBegun(in: folder) { command.resume = false }
             let lock = try TrainingRun.claim(folder, resumes: command.resume)
+            try options(seed: nil).write(to: OptionFile.run(in: output))
             guard try command.train(material, seed: seed, into: folder, lock: lock) else {
-                return common.note("continue with --resume and the same --output and --seeds")
+                return common.note("prefixtune train --resume --output \(output.path) continues with all seeds")
             }
             let summary = try TrainingSummary(contentsOf: folder)
             if let loss = summary.last_loss { add("last training loss", loss) }
