@@ -90,7 +90,8 @@ import Testing
         #expect(result.code == 0, "\(result.errors)")
         let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines[0].hasPrefix("README.md  ") && lines[1].hasPrefix("adapter_config.json  "))
-        #expect(lines[2].hasPrefix("adapter_model.safetensors  ") && lines[3] == "" && lines[4] == "---")
+        #expect(lines[2].hasPrefix("adapter_model.safetensors  ") && lines[3].hasPrefix("prefixtune_task.json  "))
+        #expect(lines[4] == "" && lines[5] == "---")
         #expect(result.output.contains("max_new_tokens=100, use_cache=False)"))
     }
 
