@@ -31,6 +31,16 @@ import Tensors
             + (afterPrompt.map { $0.embeddings.byteCount + $0.shift.byteCount } ?? 0)
     }
 
+    /// The first attention whose part is not of a model's sizes; nil where all parts are.
+    func unfitPart(for shape: ModelShape) -> AttentionKind? {
+        let parts: [(AttentionKind, KeyValues?)] = [(.decoder, decoder), (.encoder, encoder), (.cross, cross)]
+        for (kind, part) in parts {
+            if let part, !(shape.stack(kind).map(part.fits) ?? false) { return kind }
+        }
+        let isFit = afterPrompt.map { shape.encoder == nil && $0.shift.width == shape.prefixRowWidth } ?? true
+        return isFit ? nil : .decoder
+    }
+
     /// Where gradients of it are collected, if it is in training.
     var gradients: [Gradient] {
         let keyValues = [decoder, encoder, cross].compactMap { $0?.layers.first?.source.gradient }

@@ -72,6 +72,14 @@ import Tensors
         return matrix
     }
 
+    /// Whether they are of a model's layers: as many of them, and keys and values as wide.
+    func fits(_ stack: AttentionStack) -> Bool {
+        layers.count == stack.layerCount
+            && layers.allSatisfy { source, keyColumn, valueColumn in
+                valueColumn == keyColumn + stack.keyWidth && source.width >= valueColumn + stack.keyWidth
+            }
+    }
+
     /// How many positions they are of.
     public var count: Int { rows.count }
 

@@ -16,6 +16,8 @@ public enum GenerationError: Error, Equatable, Sendable {
     case sourceTooLong(index: Int, source: Int, positions: Int)
     /// Stop texts are found in text, and nothing can read the tokens.
     case stopTextsWithoutTokenizer([String])
+    /// What a prompt comes after has other layers, or wider or narrower ones, than the model.
+    case foreignPrefix(index: Int, kind: AttentionKind, model: ModelShape)
     /// Neither one prefix per prompt nor one for all.
     case prefixCount(prompts: Int, prefixes: Int)
     /// The model's scores are not numbers.
@@ -42,6 +44,12 @@ extension GenerationError: CustomStringConvertible, LocalizedError {
             "prompt \(index) is too long: it has \(source) tokens, but the encoder has room for \(positions); shorten it"
         case .stopTextsWithoutTokenizer(let texts):
             "the options name \(texts.count) stop texts, which only a tokenizer can find in tokens; give the model's"
+        case .foreignPrefix(let index, let kind, let model):
+            "the prefix of prompt \(index) was made for a model of other sizes: "
+                + (model.stack(kind).map {
+                    "the \(kind.rawValue) attention here has \($0.layerCount) layers with keys of width \($0.keyWidth)"
+                } ?? "there is no \(kind.rawValue) attention here")
+                + "; give one that was made for this model"
         case .prefixCount(let prompts, let prefixes):
             "\(prompts) prompts came with \(prefixes) prefixes; give one per prompt"
         case .notFinite(let index):

@@ -19,6 +19,8 @@ import Tokenizers
         public internal(set) var finished: [(prompt: Int, answer: Int, generation: Generation)] = []
         /// The prompts whose last answer is complete.
         public internal(set) var answered: [Int] = []
+        /// The prompts that cannot be answered to the end, and why; see ``GenerationRun/advance()``.
+        public internal(set) var failed: [(prompt: Int, error: GenerationError)] = []
     }
 
     /// How much goes through the model at once.
@@ -57,6 +59,7 @@ import Tokenizers
     private let prompts: [[Int32]]
     private let prefixes: [InitialKeyValues?]
     private let options: DecodingOptions
+    private let seeds: [UInt64]
     private let limits: Limits
     private let rules: TokenRules
     private let tokenizer: Tokenizer?
@@ -72,13 +75,16 @@ import Tokenizers
     ///   - prompts: At least one token each: what is continued, or the sources of an encoder–decoder model.
     ///   - prefixes: What each prompt comes after; as many as prompts.
     ///   - options: How answers are chosen.
+    ///   - seeds: Sampling: what fixes the draws of each prompt, as ``DecodingOptions/seed`` does those of the only prompt of a
+    ///     run; as many as prompts. Nil for draws by that seed and the prompt's place.
     ///   - limits: How much goes through the model at once.
     ///   - tokenizer: The model's; needed where ``DecodingOptions/stopTexts`` has any.
     /// - Throws: ``GenerationError`` where an option or a prompt is not valid.
     public init(
         _ model: any CausalModel, prompts: [[Int32]], after prefixes: [InitialKeyValues?], options: DecodingOptions,
-        limits: Limits = Limits(), tokenizer: Tokenizer? = nil
+        seeds: [UInt64]? = nil, limits: Limits = Limits(), tokenizer: Tokenizer? = nil
     ) throws(GenerationError) {
+        precondition(seeds.map { $0.count == prompts.count } ?? true, "as many seeds as prompts")
         let shape = model.shape
         try options.validate()
         if tokenizer == nil, !options.stopTexts.isEmpty { throw .stopTextsWithoutTokenizer(options.stopTexts) }
@@ -87,8 +93,9 @@ import Tokenizers
             throw .prefixCount(prompts: prompts.count, prefixes: prefixes.count)
         }
         for (index, (prompt, prefix)) in zip(prompts, prefixes).enumerated() {
-            try Self.validate(prompt, index, prefix, options, model)
+            try Self.validate(prompt, index: index, after: prefix, options: options, model: model)
         }
+        self.seeds = seeds ?? prompts.indices.map { options.continuing(afterPrompts: $0).seed }
         self.model = model
         self.prompts = prompts
         self.prefixes = prefixes
@@ -104,10 +111,20 @@ import Tokenizers
     ///
     /// - Returns: What it brought; nil where all prompts are answered.
     /// - Throws: ``GenerationError/notFinite(index:)``.
-    public func next() throws -> Step? {
+    public func next() throws(GenerationError) -> Step? {
+        let step = advance()
+        if let error = step?.failed.first?.error { throw error }
+        return step
+    }
+
+    /// Goes on by one token of every live prompt. One whose scores are not numbers leaves, and is told in ``Step/failed``: the
+    /// others, whose rows know nothing of it, go on.
+    ///
+    /// - Returns: What it brought; nil where no prompt is left.
+    public func advance() -> Step? {
         admit()
         if live.isEmpty { return nil }
-        return try choose(from: scores())
+        return choose(from: scores())
     }
 
     /// Lets further prompts in while there is room for all their beams.
@@ -143,6 +160,8 @@ import Tokenizers
 
     private func search(_ prompt: [Int32]) -> any PromptSearch {
         let size = model.shape.vocabularySize
+        var options = options
+        options.seed = seeds[joined]
         return options.isBeamSearch
             ? BeamSearch(
                 prompt, index: joined, options: options, rules: rules, vocabularySize: size, tokenizer: tokenizer)
@@ -166,13 +185,20 @@ import Tokenizers
         return body()
     }
 
-    private func choose(from scores: Tensor) throws -> Step {
+    private func choose(from scores: Tensor) -> Step {
         var step = Step(), remaining: [Live] = [], sequences: [KVCache.Sequence] = [], row = 0
         inputs.removeAll(keepingCapacity: true)
-        try scores.withMutableValues { buffer in
+        scores.withMutableValues { buffer in
             guard let base = buffer.baseAddress else { return }
             for var entry in live {
-                let found = try entry.search.advance(base + row * scores.width)
+                let found: SearchStep
+                do throws(GenerationError) {
+                    found = try entry.search.advance(base + row * scores.width)
+                } catch {
+                    step.failed.append((entry.prompt, error))
+                    row += entry.rows
+                    continue
+                }
                 step.tokens += found.tokens.map { (entry.prompt, $0.answer, $0.token) }
                 step.logProbabilities += found.logProbabilities
                 step.finished += found.finished.map { (entry.prompt, $0.answer, $0.generation) }
@@ -192,32 +218,6 @@ import Tokenizers
 }
 
 extension GenerationRun {
-    private static func validate(
-        _ prompt: [Int32], _ index: Int, _ prefix: InitialKeyValues?, _ options: DecodingOptions,
-        _ model: any CausalModel
-    ) throws(GenerationError) {
-        let shape = model.shape
-        if prompt.isEmpty { throw .emptyPrompt(index: index) }
-        for token in prompt where token < 0 || Int(token) >= shape.vocabularySize {
-            throw .unknownToken(token, place: "prompt \(index)", vocabularySize: shape.vocabularySize)
-        }
-        var promptLength = prompt.count
-        if model.startToken != nil {
-            let taken = prefix?.encoder?.positions ?? 0
-            guard taken + prompt.count <= shape.positionCount else {
-                throw .sourceTooLong(index: index, source: prompt.count, positions: shape.positionCount - taken)
-            }
-            promptLength = 1  // the start token
-        }
-        // The last token of an answer is never read.
-        let taken = prefix?.decoderPositions ?? 0
-        if taken + promptLength + options.maxNewTokens - 1 > shape.positionCount {
-            throw .tooLong(
-                index: index, prefix: taken, prompt: promptLength, newTokens: options.maxNewTokens,
-                positions: shape.positionCount)
-        }
-    }
-
     /// The tapes of a model or a prefix in training: nothing of a generation is differentiated.
     private static func tapes(of model: any CausalModel, _ prefixes: [InitialKeyValues?]) -> [Tape] {
         let gradients =

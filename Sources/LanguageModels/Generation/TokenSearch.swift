@@ -18,7 +18,9 @@ final class TokenSearch: PromptSearch {
 
     /// A search from `prompt`, the `index`-th of its call.
     ///
-    /// - Parameter tokenizer: Reads the answers where there are stop texts.
+    /// - Parameters:
+    ///   - options: Their seed is that of this prompt's draws.
+    ///   - tokenizer: Reads the answers where there are stop texts.
     init(
         _ prompt: [Int32], index: Int, options: DecodingOptions, rules: TokenRules, vocabularySize: Int,
         tokenizer: Tokenizer? = nil
@@ -31,7 +33,7 @@ final class TokenSearch: PromptSearch {
         branches = (0..<options.answerCount).map { answer in
             Branch(
                 answer: answer, draft: draft,
-                sampler: options.strategy == .sample ? Sampler(options, prompt: index, answer: answer) : nil)
+                sampler: options.strategy == .sample ? Sampler(options, prompt: 0, answer: answer) : nil)
         }
     }
 

@@ -7,11 +7,15 @@ public struct AnswerRequest: Sendable {
     public var prompt: String
     /// Nil for the model alone. It is laid out once, however many requests have it.
     public var prefix: ResidentPrefix?
+    /// Sampling: fixes the draws of this answer, whatever is asked beside it; nil for draws by `DecodingOptions.seed` and the
+    /// number of the request.
+    public var seed: UInt64?
 
     /// A request; see the properties.
-    public init(_ prompt: String, after prefix: ResidentPrefix? = nil) {
+    public init(_ prompt: String, after prefix: ResidentPrefix? = nil, seed: UInt64? = nil) {
         self.prompt = prompt
         self.prefix = prefix
+        self.seed = seed
     }
 }
 
@@ -44,7 +48,7 @@ public enum AnswerEvent: Sendable {
     case token(request: Int, Token)
     /// An answer is complete.
     case ended(request: Int, Ending)
-    /// A request cannot be answered, such as one whose prompt is too long: the others are.
+    /// A request cannot be answered, such as one whose prompt is too long, or cannot be answered to its end: the others are.
     case failed(request: Int, any Error)
 }
 
@@ -58,17 +62,18 @@ extension LanguageModel {
     /// }
     /// ```
     ///
-    /// Each gets the answer that it gets alone; drawn answers depend on seed and place, as in a `GenerationRun` over the
-    /// requests that can be answered. A request that cannot is told as ``AnswerEvent/failed(request:_:)``, before all else: one
-    /// user's long text is no reason to refuse the others'. Between tokens other work may use the compute thread. Answering
-    /// stops when the stream is let go, or the task that reads it is cancelled.
+    /// Each gets the answer that it gets alone; where answers are drawn, if it has a ``AnswerRequest/seed``. A request that
+    /// cannot be answered is told as ``AnswerEvent/failed(request:_:)``, before all else, or in its turn where the model's
+    /// scores turn out not to be numbers: one user's long text or broken prefix is no reason to refuse the others'. Of one
+    /// request, its end or failure comes last. Between tokens other work may use the compute thread. Answering stops when the
+    /// stream is let go, or the task that reads it is cancelled.
     ///
     /// - Parameters:
     ///   - requests: What is to be answered.
     ///   - options: How tokens are chosen; the model's end-of-text token ends an answer in any case. Each request gets one
     ///     answer. Beam search tells all tokens of an answer when it is found.
     ///   - limits: How much goes through the model at once; requests beyond wait.
-    /// - Returns: The stream; it throws `GenerationError` where the model's scores are not numbers.
+    /// - Returns: The stream. It throws only what ends all answers; what is wrong with one of them is an event.
     /// - Throws: `GenerationError` where an option is not valid.
     public func generate(
         _ requests: [AnswerRequest], options: DecodingOptions = DecodingOptions(),
@@ -82,8 +87,8 @@ extension LanguageModel {
         for (number, request) in requests.enumerated() {
             do {
                 let prompt = try encodedPrompt(request.prompt)
-                _ = try GenerationRun(
-                    network, prompts: [prompt], after: [request.prefix?.start], options: options, tokenizer: tokenizer)
+                try GenerationRun.validate(
+                    prompt, index: number, after: request.prefix?.start, options: options, model: network)
                 numbers.append(number)
                 prompts.append(prompt)
             } catch {
@@ -92,38 +97,57 @@ extension LanguageModel {
         }
         let run = try GenerationRun(
             network, prompts: prompts, after: numbers.map { requests[$0].prefix?.start }, options: options,
-            limits: limits, tokenizer: tokenizer)
+            seeds: numbers.map { requests[$0].seed ?? options.continuing(afterPrompts: $0).seed }, limits: limits,
+            tokenizer: tokenizer)
         let empty = AnswerText(tokenizer, options: options)
         let (stream, continuation) = AsyncThrowingStream<AnswerEvent, any Error>.makeStream()
         let task = Task { @Compute in
             for (number, error) in failures { continuation.yield(.failed(request: number, error)) }
             var texts = numbers.map { _ in (decoder: empty, said: "") }
-            do {
-                while !Task.isCancelled, let step = try run.next() {
-                    for (index, (place, _, token)) in step.tokens.enumerated() {
-                        let text = texts[place].decoder.append(token)
-                        texts[place].said += text
-                        let known = step.logProbabilities.isEmpty ? nil : step.logProbabilities[index]
-                        continuation.yield(
-                            .token(request: numbers[place], .init(id: token, text: text, logProbability: known)))
-                    }
-                    for (place, _, generation) in step.finished {
-                        let rest = texts[place].decoder.finish()
-                        continuation.yield(
-                            .ended(
-                                request: numbers[place],
-                                .init(
-                                    text: texts[place].said + rest, rest: rest, generation: generation,
-                                    promptTokens: prompts[place].count)))
-                    }
-                    await Task.yield()
+            while !Task.isCancelled, let step = run.advance() {
+                for (index, (place, _, token)) in step.tokens.enumerated() {
+                    let text = texts[place].decoder.append(token)
+                    texts[place].said += text
+                    let known = step.logProbabilities.isEmpty ? nil : step.logProbabilities[index]
+                    continuation.yield(
+                        .token(request: numbers[place], .init(id: token, text: text, logProbability: known)))
                 }
-                continuation.finish()
-            } catch {
-                continuation.finish(throwing: error)
+                for (place, _, generation) in step.finished {
+                    let rest = texts[place].decoder.finish()
+                    continuation.yield(
+                        .ended(
+                            request: numbers[place],
+                            .init(
+                                text: texts[place].said + rest, rest: rest, generation: generation,
+                                promptTokens: prompts[place].count)))
+                }
+                // The run numbers the prompts that it was given.
+                for (place, _) in step.failed {
+                    let number = numbers[place]
+                    continuation.yield(.failed(request: number, GenerationError.notFinite(index: number)))
+                }
+                await Task.yield()
             }
+            continuation.finish()
         }
         continuation.onTermination = { _ in task.cancel() }
         return stream
+    }
+}
+
+extension AdaptedModel {
+    /// Answers many texts after the model's own prefix; see `LanguageModel.generate(_:options:limits:)`.
+    ///
+    /// - Parameters:
+    ///   - prompts: Used as given: no template of a task is applied.
+    ///   - options: How tokens are chosen.
+    ///   - limits: How much goes through the model at once; prompts beyond wait.
+    /// - Returns: What happens, each prompt being the request of its number.
+    /// - Throws: `GenerationError` where an option is not valid.
+    public func generate(
+        _ prompts: [String], options: DecodingOptions = DecodingOptions(),
+        limits: GenerationRun.Limits = GenerationRun.Limits()
+    ) throws -> AsyncThrowingStream<AnswerEvent, any Error> {
+        try model.generate(prompts.map { AnswerRequest($0, after: prefix) }, options: options, limits: limits)
     }
 }

@@ -75,6 +75,56 @@ import Testing
         }
     }
 
+    @Test("a prompt with such scores leaves, and the others go on", arguments: strategies)
+    func leaving(strategy: Strategy) throws {
+        let golden = try GenerationGolden(), options = golden.options(strategy)
+        let matrix = Tensor(
+            [Float](repeating: .nan, count: golden.prefixMatrix.count), shape: golden.prefixMatrix.shape)
+        let damaged = InitialKeyValues(decoder: KeyValues(rowsOf: matrix, shape: golden.model.shape))
+        let prompts: [[Int32]] = [[1], [2], [3, 4]]
+        let run = try GenerationRun(
+            golden.model, prompts: prompts, after: [golden.prefix, damaged, nil], options: options)
+        var answers: [Int: Generation] = [:], failed: [Int] = [], answered: [Int] = []
+        while let step = run.advance() {
+            for (prompt, answer, generation) in step.finished where answer == 0 { answers[prompt] = generation }
+            failed += step.failed.map(\.prompt)
+            answered += step.answered
+        }
+        #expect(failed == [1] && answered.sorted() == [0, 2])
+        let expected = try Generator(golden.model).generate(
+            prompts, after: [golden.prefix, nil, nil], options: options)
+        #expect(answers == [0: expected[0], 2: expected[2]])
+    }
+
+    @Test("what was made for a model of other sizes")
+    func foreignPrefix() throws {
+        let golden = try GenerationGolden(), shape = golden.model.shape
+        func error(_ change: (inout ModelShape) -> Void, cross: Bool = false) throws -> String? {
+            var other = shape
+            change(&other)
+            let part = KeyValues(rowsOf: Tensor(shape: [5, other.prefixRowWidth]), shape: other)
+            let start = cross ? InitialKeyValues(cross: part) : InitialKeyValues(decoder: part)
+            do {
+                _ = try GenerationRun(
+                    golden.model, prompts: [[1], [2]], after: [nil, start], options: golden.options(.greedy))
+            } catch { return error.description }
+            return nil
+        }
+        let (layers, width) = (shape.layerCount, shape.keyWidth)
+        let sentence =
+            "the prefix of prompt 1 was made for a model of other sizes: the decoder attention here has "
+            + "\(layers) layers with keys of width \(width); give one that was made for this model"
+        #expect(try error { _ in } == nil)
+        #expect(try error { $0.layerCount += 1 } == sentence)
+        #expect(try error { $0.layerCount -= 1 } == sentence)
+        #expect(try error { $0.headWidth *= 2 } == sentence)
+        #expect(try error { $0.headWidth /= 2 } == sentence)
+        #expect(
+            try error({ _ in }, cross: true)
+                == "the prefix of prompt 1 was made for a model of other sizes: there is no cross attention here; "
+                + "give one that was made for this model")
+    }
+
     @Test("prompts that cannot be answered")
     func badPrompts() throws {
         let golden = try GenerationGolden()
