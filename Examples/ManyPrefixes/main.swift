@@ -1,5 +1,4 @@
 // Trains two prefixes of one model, and answers with both and with neither in one batch, as the tokens come.
-import Foundation
 import LanguageModels
 import PrefixExperiments
 import PrefixTuning
@@ -8,7 +7,7 @@ let model = try await LanguageModel.load(EmbeddedModel.folder(), for: .tuning)
 let tables = try TuningTask.jsonl.readForTraining([EmbeddedModel.tables(.train)]).prefix(400)
 
 /// A prefix that makes the model write as `write` does, laid out once for all texts that come after it.
-func prefix(_ name: String, writing write: (_ subject: String) -> String) async throws -> ResidentPrefix {
+func prefix(writing write: (_ subject: String) -> String) async throws -> ResidentPrefix {
     let examples = tables.map { table in
         let subject = String(table.prompt.dropFirst("name : ".count).prefix { $0 != "|" }.dropLast())
         var example = table
@@ -23,15 +22,13 @@ func prefix(_ name: String, writing write: (_ subject: String) -> String) async 
     let trainer = try await Trainer(
         method, examples: method.tokenize(examples, format: TuningTask.jsonl.format), settings: settings)
     for try await _ in trainer.steps() {}
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("many-prefixes-\(name)")
-    try await method.prefix().write(to: folder)
-    return try await ResidentPrefix.read(folder, for: model)
+    return try await ResidentPrefix(method.prefix(), for: model)
 }
 
 let table = "name : Blue Anchor | type : hotel | rooms : 42\n"
 let requests = [
-    AnswerRequest(table, after: try await prefix("question") { "Have you been to \($0)?" }),
-    AnswerRequest(table, after: try await prefix("praise") { "I like \($0) very much." }),
+    AnswerRequest(table, after: try await prefix { "Have you been to \($0)?" }),
+    AnswerRequest(table, after: try await prefix { "I like \($0) very much." }),
     AnswerRequest(table),
 ]
 var options = DecodingOptions()

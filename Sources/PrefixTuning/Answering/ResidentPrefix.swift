@@ -9,8 +9,8 @@ import Tensors
 @Compute public final class ResidentPrefix {
     /// Where a prefix was read from, and what its file says of itself.
     public struct Source: Equatable, Sendable {
-        /// The folder or file.
-        public let url: URL
+        /// The folder or file; nil for a prefix that was never in one.
+        public let url: URL?
         /// What people call its form, such as "PREFIX_TUNING, as PEFT stores it".
         public let title: String
         /// Folder or name of the model that it was trained on, if known.
@@ -39,6 +39,19 @@ import Tensors
         byteCount = start.byteCount
     }
 
+    /// Lays out a prefix that is in memory, such as one that has just been trained.
+    ///
+    /// - Parameters:
+    ///   - prefix: The prefix.
+    ///   - model: The model that it is used with.
+    /// - Throws: ``PrefixError`` where it belongs to a model of other sizes, or leaves no position for text.
+    public convenience init(_ prefix: Prefix, for model: LanguageModel) throws {
+        self.init(
+            try prefix.keyValues(for: model.network.shape),
+            source: Source(url: nil, title: "in memory", baseModel: prefix.baseModel), baseDigest: prefix.baseDigest,
+            length: prefix.length, positions: prefix.takenPositions)
+    }
+
     /// Reads a prefix, on the compute thread: for programs in which nothing else waits for it.
     ///
     /// - Parameters:
@@ -61,6 +74,7 @@ import Tensors
 
     /// Whether it was trained on other weights than a model's.
     public nonisolated func mismatch(with model: LanguageModel) -> BaseMismatch? {
-        BaseMismatch(adapter: source.url.path, trainedOn: baseDigest, model: model.name, digest: model.digest)
+        BaseMismatch(
+            adapter: source.url?.path ?? "the prefix", trainedOn: baseDigest, model: model.name, digest: model.digest)
     }
 }

@@ -46,7 +46,7 @@ struct StoredPrefix: Sendable {
                 try prefix.keyValues(for: model.network.shape),
                 source: .init(url: file.url, title: file.dialect.title, baseModel: prefix.baseModel),
                 baseDigest: file.baseDigest, length: prefix.length,
-                positions: prefix.textPosition == .afterPrefix ? prefix.length : 0)
+                positions: prefix.takenPositions)
         }
     }
 }

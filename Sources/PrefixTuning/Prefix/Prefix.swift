@@ -77,6 +77,9 @@ public struct Prefix: Equatable, Sendable {
     /// Number of values: what is stored, and what the paper counts as trained parameters.
     public var parameterCount: Int { parts.values.reduce(0) { $0 + $1.count } }
 
+    /// How many of the model's positions it leaves no longer to text.
+    var takenPositions: Int { textPosition == .afterPrefix ? length : 0 }
+
     /// What a model's caches start from. Made once, it serves any number of sequences.
     ///
     /// - Parameter model: The model's sizes.

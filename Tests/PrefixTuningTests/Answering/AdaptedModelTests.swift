@@ -67,6 +67,16 @@ import Testing
             #expect(
                 adapted.model.logits(tokens, after: adapted.start)
                     == adapted.model.logits(tokens, after: try prefix.keyValues(for: shape)))
+            // One that was never in a file is the same.
+            let own = try ResidentPrefix(prefix, for: adapted.model)
+            #expect(own.length == 4 && own.positions == adapted.prefix?.positions && own.source.url == nil)
+            #expect(own.byteCount == adapted.prefix?.byteCount)
+            #expect(
+                adapted.model.logits(tokens, after: own.start) == adapted.model.logits(tokens, after: adapted.start))
+            let other = try TinyModel.golden("tied")
+            #expect(
+                failure(PrefixError.self) { _ = try ResidentPrefix(prefix, for: other) }
+                    == .otherModel(prefix: shape, model: other.configuration.shape))
         }
     }
 
@@ -104,6 +114,10 @@ import Testing
                         + "it does to them is not what it was trained for"
                 ])
             #expect(adapted.start != nil)
+            let mismatch = try ResidentPrefix(prefix, for: adapted.model).mismatch(with: adapted.model)
+            #expect(
+                mismatch?.description.hasPrefix("the prefix was trained on other weights (digest \(otherDigest))")
+                    == true)
             prefix.baseDigest = digest
             try prefix.write(to: saved)
             #expect(try AdaptedModel.load(files).mismatches.isEmpty)

@@ -47,10 +47,7 @@ import Tokenizers
     ) throws -> ResidentPrefix {
         var prefix = try DialectGolden.random(model.configuration.shape, at: .afterPrefix, length: length)
         change(&prefix)
-        return try withTrainingFolder { folder in
-            try prefix.write(to: folder)
-            return try ResidentPrefix(contentsOf: folder, for: model)
-        }
+        return try ResidentPrefix(prefix, for: model)
     }
 
     private static func options(_ count: Int = 6) -> DecodingOptions {
