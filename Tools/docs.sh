@@ -3,7 +3,8 @@
 # error. Usage: Tools/docs.sh OUTPUT-FOLDER
 #
 # The symbols are read from the modules of the release build, so that documentation needs neither a build nor a package
-# dependency of its own.
+# dependency of its own. Extension blocks are kept: what a module adds to a type of another one, such as
+# `LanguageModel.generate`, is documented nowhere without them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -34,7 +35,7 @@ dependencies=()
 for module in "${modules[@]}"; do
     mkdir -p "$work/symbols/$module"
     swift symbolgraph-extract -module-name "$module" -target "$target" -I "$products/Modules" ${maps[@]+"${maps[@]}"} \
-        -minimum-access-level public -skip-inherited-docs -output-dir "$work/symbols/$module"
+        -minimum-access-level public -skip-inherited-docs -emit-extension-block-symbols -output-dir "$work/symbols/$module"
     catalog=Sources/$module/$module.docc
     [ -d "$catalog" ] || catalog=
     "$docc" convert $catalog --enable-experimental-external-link-support \

@@ -63,7 +63,7 @@ extension LanguageModel {
         return all.isEmpty ? conventions.beginToken.map { [$0] } ?? [] : all
     }
 
-    /// The sequences of tokens that spell words, alone and after a blank: what ``DecodingOptions/forbiddenSequences`` needs to
+    /// The sequences of tokens that spell words, alone and after a blank: what `DecodingOptions.forbiddenSequences` needs to
     /// forbid words at the beginning and within a text, as vLLM's `bad_words` does.
     public nonisolated func sequences(ofWords words: [String]) throws -> [[Int32]] {
         let all = try words.flatMap { word in
