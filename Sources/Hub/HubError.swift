@@ -136,7 +136,8 @@ extension HubError: CustomStringConvertible, LocalizedError {
             : names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
     }
 
-    private static func size(_ bytes: Int) -> String {
+    /// 1234567 → "1.2 MB".
+    package static func size(_ bytes: Int) -> String {
         switch bytes {
         case ..<1000: "\(bytes) bytes"
         case ..<1_000_000: String(format: "%.1f kB", Double(bytes) / 1e3)

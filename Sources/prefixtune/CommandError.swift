@@ -23,8 +23,10 @@ enum CommandError: Error, Equatable {
     case unknownFolder(path: String, reason: String)
     /// The hub's cache has no such repository.
     case notInCache(name: String, folder: String, nearest: String?)
-    /// No model is named, and no adapter that may record one.
-    case modelNeeded
+    /// No model is named, and no adapter that may record one, where one could.
+    case modelNeeded(orAdapter: Bool)
+    /// A folder has a run for each of several seeds, and is not a run itself, or the reverse.
+    case otherSeeds(folder: String, hasSeeds: Bool)
     /// An adapter does not record its model.
     case modelNotRecorded(adapter: String)
     /// The model that an adapter records is not here.
@@ -46,8 +48,13 @@ extension CommandError: CustomStringConvertible {
         case .notInCache(let name, let folder, let nearest):
             "\(name) is not in \(folder); "
                 + (nearest.map { "did you mean \($0)?" } ?? "prefixtune list shows what is")
-        case .modelNeeded:
-            "Name the model with --model, or give an adapter that records it."
+        case .modelNeeded(let orAdapter):
+            "No model is named; give --model, set $PREFIXTUNE_MODEL"
+                + (orAdapter ? ", or give an adapter, which records its own" : "")
+        case .otherSeeds(let folder, let hasSeeds):
+            "\(folder) already holds "
+                + (hasSeeds ? "runs of several seeds" : "a training run of one seed")
+                + "; continue with --resume and nothing of seeds, or choose another output folder"
         case .modelNotRecorded(let adapter):
             "\(adapter) does not record the model that it was trained on; name it with --model"
         case .recordedModelMissing(let adapter, let model):

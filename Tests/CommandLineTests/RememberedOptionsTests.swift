@@ -67,7 +67,125 @@ import Testing
         #expect(fewer.code == 1)
         #expect(fewer.errors.contains("the number of steps was 6, not 5"))
         let none = try await Tool.run(["train", "--resume", "--output", "nothing"], in: workspace)
-        #expect(none.code == 2)
+        #expect(
+            none.code == 1
+                && none.errors
+                    == "Error: there is no training state in \(workspace["nothing"].path); leave out --resume to start a new run\n"
+        )
+        try FileManager.default.removeItem(at: workspace["short/run.json"])
+        let old = try await Tool.run(["train", "--resume", "--output", "short"], in: workspace)
+        #expect(
+            old.code == 1
+                && old.errors
+                    == "Error: the run in \(workspace["short"].path) recorded no options; repeat the command that began it, with "
+                    + "--resume\n"
+        )
+        let again = try await Tool.run(
+            workspace.train("short", steps: 6, "--resume", "--threads", "1"), in: workspace)
+        #expect(again.code == 0, "\(again.errors)")
+    }
+
+    @Test func whatIsTypedTwiceIsRecordedAsItCounts() async throws {
+        let workspace = try Workspace()
+        let run = try await train(workspace, "--steps", "2", "--prompt-field", "prompt", "--")
+        #expect(run.code == 0, "\(run.errors)")
+        #expect(try options(workspace, "run/run.json").steps == 2)
+        let resumed = try await Tool.run(["train", "--resume", "--output", "run", "--steps", "3"], in: workspace)
+        #expect(resumed.code == 0, "\(resumed.errors)")
+        // A text that looks like a number stays the text.
+        try workspace.write(#"{"1.0": "a b", "completion": "c"}"# + "\n", to: "numbers.jsonl")
+        let numbers = try await Tool.run(
+            [
+                "train", "--model", "model", "--data", "numbers.jsonl", "--prompt-field", "1.0", "--steps", "1",
+                "--output",
+                "numbers",
+            ], in: workspace)
+        #expect(numbers.code == 0, "\(numbers.errors)")
+        let more = try await Tool.run(["train", "--resume", "--output", "numbers", "--steps", "2"], in: workspace)
+        #expect(more.code == 0, "\(more.errors)")
+    }
+
+    @Test func anotherTaskOrMethodLeavesOutWhatItHasNoUseFor() async throws {
+        let workspace = try Workspace()
+        let run = try await train(workspace, "--prompt-template", "Say {prompt}:")
+        #expect(run.code == 0, "\(run.errors)")
+        try workspace.write("name : X | area : Y||X is in Y . \n", to: "e2e.txt")
+        let task = try await Tool.run(
+            ["train", "--config", "run/run.json", "--task", "e2e", "--data", "e2e.txt", "--output", "task"],
+            in: workspace)
+        #expect(task.code == 0, "\(task.errors)")
+        let method = try await Tool.run(
+            ["train", "--config", "run/run.json", "--method", "lora", "--lora-rank", "2", "--output", "lora"],
+            in: workspace)
+        #expect(method.code == 0, "\(method.errors)")
+        #expect(!(try workspace.text("lora/run.json").contains("prefix_length")))
+    }
+
+    @Test func helpComesBesideAFile() async throws {
+        let workspace = try Workspace()
+        for flag in ["-h", "--help"] {
+            let result = try await Tool.run(["train", "--config", "missing.json", flag], in: workspace)
+            #expect(result.code == 0 && result.output.hasPrefix("OVERVIEW: Train "), "\(result.errors)")
+        }
+    }
+
+    @Test func aTestIsReadBeforeTraining() async throws {
+        let workspace = try Workspace()
+        let missing = try await Tool.run(workspace.train("run", steps: 2, "--test", "nope.jsonl"), in: workspace)
+        #expect(
+            missing.code == 1
+                && missing.errors == "Error: cannot read \(workspace["nope.jsonl"].path): there is no such file\n")
+        try workspace.write(#"{"prompt": "x"}"# + "\n", to: "bare.jsonl")
+        let bare = try await Tool.run(workspace.train("run", steps: 2, "--test", "bare.jsonl"), in: workspace)
+        #expect(bare.code == 1 && bare.errors.hasPrefix("Error: \(workspace["bare.jsonl"].path), line 1: "))
+        #expect(!bare.errors.contains("step 2"))
+    }
+
+    @Test func aRunThatStoppedEarlySaysSo() async throws {
+        let workspace = try Workspace()
+        let options = [
+            "--validation", "data.jsonl", "--validate-every", "1", "--patience", "1", "--learning-rate", "0",
+        ]
+        let run = try await Tool.run(workspace.train("run", steps: 6) + options, in: workspace)
+        #expect(run.code == 0 && run.errors.contains("\nstopped at step 2: 1 validation without a lower loss\n"))
+        let longer = try await Tool.run(["train", "--resume", "--output", "run", "--steps", "8"], in: workspace)
+        #expect(
+            longer.errors.contains(
+                "\nnothing is left to do: the run had stopped after 1 validation without a lower loss; give a larger --patience "
+                    + "to go on\n"))
+        #expect(!longer.errors.contains("going on beyond"))
+        let patient = try await Tool.run(["train", "--resume", "--output", "run", "--patience", "9"], in: workspace)
+        #expect(patient.code == 0 && patient.errors.contains("8 steps, "), "\(patient.errors)")
+    }
+
+    @Test func oneSeedAndSeveralDoNotShareAFolder() async throws {
+        let workspace = try Workspace()
+        #expect(try await train(workspace).code == 0)
+        let before = try workspace.snapshot("run")
+        let several = try await Tool.run(workspace.train("run", steps: 2) + ["--seeds", "1", "2"], in: workspace)
+        #expect(
+            several.code == 1
+                && several.errors
+                    == "Error: \(workspace["run"].path) already holds a training run of one seed; continue with --resume and "
+                    + "nothing of seeds, or choose another output folder\n"
+        )
+        #expect(try workspace.snapshot("run") == before)
+        #expect(
+            try await Tool.run(workspace.train("runs", steps: 2) + ["--seeds", "1", "2"], in: workspace).code == 0)
+        let recorded = try workspace.snapshot("runs")
+        let message =
+            "Error: \(workspace["runs"].path) already holds runs of several seeds; continue with --resume and nothing of seeds, "
+            + "or choose another output folder\n"
+        for more in [["--seeds", "3"], ["--seeds", "1", "--resume"], []] {
+            let result = try await Tool.run(workspace.train("runs", steps: 2) + more, in: workspace)
+            #expect(result.code == 1 && result.errors == message, "\(more): \(result.errors)")
+        }
+        #expect(try workspace.snapshot("runs") == recorded)
+        // There may be more of them.
+        let three = try await Tool.run(
+            ["train", "--resume", "--output", "runs", "--seeds", "1", "2", "3"], in: workspace)
+        #expect(three.code == 0, "\(three.errors)")
+        #expect(try workspace.text("runs/seeds.json").contains("3"))
     }
 
     @Test func badFilesOfOptions() async throws {
@@ -89,6 +207,14 @@ import Testing
             ),
             (#"{"steps": [1, 2]}"#, "\(path): \"steps\" has another value, but a text or a number is needed"),
             (#"{"no_shuffle": "x"}"#, "\(path): \"no_shuffle\" has another value, but true or false is needed"),
+            (#"{"lr": 1}"#, "\(path): \"lr\" is no option of train; did you mean \"learning_rate\"?"),
+            (
+                #"{"help": true}"#, "\(path): \"help\" is no option of train; prefixtune train --help lists them"
+            ),
+            (
+                #"{"batch-size": 1, "batch_size": 2}"#,
+                "\(path): \"batch_size\" stands there twice, by two spellings; leave one of them out"
+            ),
             (
                 #"{"data": true}"#,
                 "\(path): \"data\" has another value, but a text, a number or a list of them is needed"
@@ -135,6 +261,11 @@ import Testing
             environment: ["PREFIXTUNE_MODEL": "moved", "PREFIXTUNE_THREADS": "1"]
         ).result()
         #expect(environment.code == 0, "\(environment.errors)")
+        let training = try await Tool.start(
+            ["train", "--data", "data.jsonl", "--steps", "1", "--output", "trained"], in: workspace,
+            environment: ["PREFIXTUNE_MODEL": "moved"]
+        ).result()
+        #expect(training.code == 0, "\(training.errors)")
         let threads = try await Tool.start(
             ["generate", "--model", "moved", "--prompt", "a dog"], in: workspace,
             environment: ["PREFIXTUNE_THREADS": "many"]

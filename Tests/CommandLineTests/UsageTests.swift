@@ -37,8 +37,14 @@ import Testing
         Case(line: "inspect model --frobnicate", message: "Unknown option '--frobnicate'"),
         Case(line: "train --model model --output run", message: "Missing expected argument '--data <file> ...'"),
         Case(
-            line: "score --data data.jsonl", message: "Name the model with --model, or give an adapter that records it."
+            line: "score --data data.jsonl",
+            message:
+                "No model is named; give --model, set $PREFIXTUNE_MODEL, or give an adapter, which records its own."
         ),
+        Case(
+            line: "train --data data.jsonl --output run",
+            message: "No model is named; give --model, set $PREFIXTUNE_MODEL."),
+        Case(line: "benchmark", message: "No model is named; give --model, set $PREFIXTUNE_MODEL."),
         Case(line: "inspect", message: "Missing expected argument '<folder>'"),
         Case(
             line: "\(train) --learning-rate fast",

@@ -11,16 +11,6 @@ struct StudyResults: Sendable {
     /// Values of the base model.
     let modelParameters: Int
 
-    /// A mean over runs that differ in seed or subset only.
-    struct Mean: Sendable, Equatable {
-        var value: Double
-        /// Standard deviation over the runs; nil for one run.
-        var deviation: Double?
-        /// The 95% interval over test sources, of a single run.
-        var interval: [Double]?
-        var count: Int
-    }
-
     /// What a data set is called in a report.
     func title(_ dataSet: String) -> String { dataSets.first { $0.name == dataSet }?.title ?? dataSet }
 
@@ -46,21 +36,11 @@ struct StudyResults: Sendable {
     }
 
     /// The mean of a score over runs; nil where there is none.
-    static func mean(_ runs: [RunResult], _ score: String, split: String) -> Mean? {
+    static func mean(_ runs: [RunResult], _ score: String, split: String) -> SampleMean? {
         let scores = runs.compactMap { $0.score(score, split: split) }
-        guard var mean = mean(scores.map(\.value)) else { return nil }
+        guard var mean = SampleMean(scores.map(\.value)) else { return nil }
         if scores.count == 1 { mean.interval = scores[0].interval }
         return mean
-    }
-
-    /// The mean of numbers.
-    static func mean(_ values: [Double]) -> Mean? {
-        guard !values.isEmpty else { return nil }
-        let mean = values.reduce(0, +) / Double(values.count)
-        let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-        return Mean(
-            value: mean, deviation: values.count > 1 ? (squares / Double(values.count - 1)).squareRoot() : nil,
-            count: values.count)
     }
 
     /// The parts of a data set's test, as its runs have them.

@@ -122,7 +122,7 @@ struct Comparison {
         difference = a.value - b.value
         isLow = Self.floors[score].map { a.value < $0 && b.value < $0 } ?? false
         noise = Self.noise(runs, others, score, split: split)
-        func text(_ mean: StudyResults.Mean) -> String {
+        func text(_ mean: SampleMean) -> String {
             let spread = StudyResults.spread(mean, decimals: 1)
             return ReportNumber.fixed(mean.value, decimals: 1) + (spread.isEmpty ? "" : " \(spread)")
         }
@@ -144,7 +144,7 @@ struct Comparison {
                     }
                 }
         }
-        guard let mean = StudyResults.mean(differences), let deviation = mean.deviation else { return nil }
+        guard let mean = SampleMean(differences), let deviation = mean.deviation else { return nil }
         return quantile(freedom: mean.count - 1) * deviation / Double(mean.count).squareRoot()
     }
 

@@ -32,7 +32,7 @@ extension StudyResults {
         return ReportPage.Table(
             caption: "\(title(data)), \(Self.title(split: split)): means over the runs of each row.", columns: columns,
             rows: cells.map { row, point, found in
-                let loss = Self.mean(found.compactMap(\.bestValidationLoss))
+                let loss = SampleMean(found.compactMap(\.bestValidationLoss))
                 return .init(
                     [.text(row), .number(point)] + scores.flatMap { scoreCells(found, $0) }
                         + [loss.map { .number($0.value, decimals: 3) } ?? .missing, .number(Double(found.count))])

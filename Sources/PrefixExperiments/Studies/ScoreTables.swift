@@ -78,7 +78,7 @@ extension StudyResults {
     }
 
     /// "[61.2, 64.0]" or "± 0.8 (5 runs)".
-    static func spread(_ mean: Mean, decimals: Int) -> String {
+    static func spread(_ mean: SampleMean, decimals: Int) -> String {
         func fixed(_ value: Double) -> String { ReportNumber.fixed(value, decimals: decimals) }
         if let deviation = mean.deviation { return "± \(fixed(deviation)) (\(mean.count) runs)" }
         return mean.interval.map { "[\(fixed($0[0])), \(fixed($0[1]))]" } ?? ""

@@ -11,6 +11,8 @@ struct CommandDescription: Decodable {
         var kind: Kind
         var isRepeating: Bool
         var names: [Name]?
+        /// The title of its group in the help.
+        var sectionTitle: String?
     }
 
     var commandName: String
@@ -36,6 +38,11 @@ struct CommandDescription: Decodable {
     /// The option or flag of a name such as "data".
     func argument(_ name: String) -> Argument? {
         arguments?.first { $0.names?.contains { $0.name == name } ?? false }
+    }
+
+    /// The names of the options and flags of a group.
+    func optionNames(in section: String) -> [String] {
+        (arguments ?? []).filter { $0.sectionTitle == section }.flatMap { ($0.names ?? []).map(\.name) }
     }
 
     /// All names of options and flags.

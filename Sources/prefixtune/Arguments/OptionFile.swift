@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import PrefixTuning
 import TextMetrics
 
 /// Options in a file: JSON with the names of the command line, as `{"learning_rate": 0.005, "data": ["a.jsonl"]}`.
@@ -14,7 +15,12 @@ struct OptionFile: Equatable {
     private static let unrecorded: Set = [
         "config", "resume", "output", "dry-run", "quiet", "verbose", "help", "version",
     ]
+    /// What a file must not say: it would be obeyed instead of what the command is for.
+    private static let refused: Set = ["config", "help", "version", "h"]
     /// Options that exclude each other: where one was typed, the file's other one does not count.
+    private static let sections = [
+        "task": [Train.fieldsTitle], "method": [Train.prefixTitle, Train.othersTitle],
+    ]
     private static let alternatives = [
         ["epochs", "steps"], ["text-at-zero", "text-after-prefix"], ["seed", "seeds"],
         ["prompt-template", "prompt-field"],
@@ -30,14 +36,18 @@ struct OptionFile: Equatable {
             throw OptionFileError.notOptions(file: url.path)
         }
         values = [:]
-        for (key, value) in object {
+        var names: Set<String> = []
+        for (key, value) in object.sorted(by: { $0.key < $1.key }) {
             let name = key.replacing("_", with: "-")
-            guard let argument = command.argument(name), name != "config" else {
-                let near = Spelling.nearest(to: name, among: command.optionNames)?.replacing("-", with: "_")
+            guard let argument = command.argument(name), !Self.refused.contains(name) else {
+                let near =
+                    Self.refused.contains(name)
+                    ? nil : Spelling.meant(by: name, in: command)?.replacing("-", with: "_")
                 throw OptionFileError.unknownKey(key, file: url.path, nearest: near)
             }
+            guard names.insert(name).inserted else { throw OptionFileError.twice(key, file: url.path) }
             switch (argument.kind, value) {
-            case (_, .none), (.flag, .switched(false)): break
+            case (_, .none), (.flag, .switched(false)), (.option, .many([])): break
             case (.flag, .switched(true)): values[name] = []
             case (.option, .one(let text)): values[name] = [text]
             case (.option, .many(let texts)) where argument.isRepeating: values[name] = texts
@@ -53,16 +63,22 @@ struct OptionFile: Equatable {
 
     /// The options among arguments that were typed.
     ///
-    /// - Parameter arguments: With negative numbers joined to their options; see ``NegativeNumbers``.
-    init(typed arguments: [String]) {
+    /// - Parameters:
+    ///   - arguments: With negative numbers joined to their options; see ``NegativeNumbers``.
+    ///   - command: Whose options they are.
+    init(typed arguments: [String], of command: CommandDescription) {
         values = [:]
         var name: String?
-        for argument in arguments {
+        for argument in arguments where argument != "--" {
             if argument.hasPrefix("--") {
                 let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 let option = String(parts[0])
                 name = option
+                // Of an option that takes one value, the parser takes the last one.
+                if command.argument(option)?.isRepeating != true { values[option] = [] }
                 values[option, default: []] += parts.dropFirst().map(String.init)
+            } else if argument.hasPrefix("-"), argument != "-" {
+                name = nil
             } else if let name {
                 values[name, default: []].append(argument)
             }
@@ -71,9 +87,16 @@ struct OptionFile: Equatable {
 
     /// The options as arguments.
     ///
-    /// - Parameter typed: What was typed, which counts instead.
-    func arguments(besides typed: OptionFile) -> [String] {
+    /// - Parameters:
+    ///   - typed: What was typed, which counts instead.
+    ///   - command: Whose options they are.
+    func arguments(besides typed: OptionFile, of command: CommandDescription) -> [String] {
         var names = Set(typed.values.keys)
+        // Another task has no use for the fields of the file's, another method none for its options.
+        for (option, sections) in Self.sections {
+            guard let value = typed.values[option], value != values[option] else { continue }
+            for section in sections { names.formUnion(command.optionNames(in: section)) }
+        }
         for group in Self.alternatives where !names.isDisjoint(with: group) { names.formUnion(group) }
         return values.sorted { $0.key < $1.key }.filter { !names.contains($0.key) }.flatMap { name, texts in
             texts.count == 1 ? ["--\(name)=\(texts[0])"] : ["--\(name)"] + texts
@@ -95,25 +118,28 @@ extension OptionFile {
     ///
     /// `train --config FILE` names a file; `train --resume --output FOLDER` means the one that the run in the folder wrote.
     ///
-    /// - Throws: ``OptionFileError``.
+    /// - Throws: ``OptionFileError``, `TrainingError.nothingToResume` where there is no run in the folder.
     static func expanded(_ arguments: [String]) throws -> [String] {
         guard arguments.first == "train",
             let command = CommandDescription.subcommand("train")
         else { return arguments }
-        let typed = OptionFile(typed: arguments)
-        let file: URL
-        if let path = typed.values["config"]?.last, let url = URL(argument: path) {
-            file = url
-        } else if typed.values["resume"] != nil, let path = typed.values["output"]?.last,
-            let folder = URL(argument: path),
-            FileManager.default.fileExists(atPath: run(in: folder).path)
-        {
-            file = run(in: folder)
-        } else {
-            return arguments
-        }
-        let more = try OptionFile(file, of: command).arguments(besides: typed)
+        let typed = OptionFile(typed: arguments, of: command)
+        let asksForHelp = !Set(["-h", "--help", "--version"]).isDisjoint(with: arguments)
+        guard !asksForHelp, let file = try file(named: typed) else { return arguments }
+        let more = try OptionFile(file, of: command).arguments(besides: typed, of: command)
         return [arguments[0]] + more + arguments.dropFirst()
+    }
+
+    private static func file(named typed: OptionFile) throws -> URL? {
+        if let path = typed.values["config"]?.last, let url = URL(argument: path) { return url }
+        guard typed.values["resume"] != nil, let path = typed.values["output"]?.last, let folder = URL(argument: path)
+        else { return nil }
+        let file = run(in: folder)
+        if FileManager.default.fileExists(atPath: file.path) { return file }
+        // Whoever says all again needs no record.
+        if typed.values["data"] != nil { return nil }
+        guard TrainingRun.isBegun(in: folder) else { throw TrainingError.nothingToResume(folder: folder.path) }
+        throw OptionFileError.noRecord(folder: folder.path)
     }
 
     /// Where a run's own options are.
@@ -148,7 +174,7 @@ private enum Value: Codable {
             // A number only where it is read as the same text again.
             if let number = Int64(text), "\(number)" == text {
                 try container.encode(number)
-            } else if let number = Double(text), number.isFinite, "\(number)" == text {
+            } else if let number = Double(text), Int64(exactly: number) == nil, number.isFinite, "\(number)" == text {
                 try container.encode(number)
             } else {
                 try container.encode(text)
@@ -192,6 +218,10 @@ enum OptionFileError: Error, Equatable {
     case notOptions(file: String)
     /// No option is called so.
     case unknownKey(String, file: String, nearest: String?)
+    /// An option stands in it by two spellings.
+    case twice(String, file: String)
+    /// A run has a state, and no options beside it.
+    case noRecord(folder: String)
     /// A value is none for its option.
     case badValue(key: String, file: String, needed: String)
 }
@@ -208,6 +238,10 @@ extension OptionFileError: CustomStringConvertible {
         case .unknownKey(let key, let file, let nearest):
             "\(file): \"\(key)\" is no option of train; "
                 + (nearest.map { "did you mean \"\($0)\"?" } ?? "prefixtune train --help lists them")
+        case .twice(let key, let file):
+            "\(file): \"\(key)\" stands there twice, by two spellings; leave one of them out"
+        case .noRecord(let folder):
+            "the run in \(folder) recorded no options; repeat the command that began it, with --resume"
         case .badValue(let key, let file, let needed): "\(file): \"\(key)\" has another value, but \(needed) is needed"
         }
     }

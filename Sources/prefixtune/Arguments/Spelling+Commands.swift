@@ -37,14 +37,23 @@ extension Spelling {
             let command = arguments.first.flatMap(CommandDescription.subcommand),
             let name = line.dropFirst(unknown.count).split(separator: "'").first.map(String.init)
         else { return message }
-        let known = command.optionNames
         var sentence = unknown + name + "'"
-        if let other = otherNames[name.lowercased().replacing("_", with: "-")], known.contains(other) {
+        let plain = name.replacing("_", with: "-")
+        if let other = otherName(of: plain, in: command) {
             sentence += ". Here it is called '--\(other)'."
-        } else if let near = nearest(to: name.replacing("_", with: "-"), among: known) {
+        } else if let near = nearest(to: plain, among: command.optionNames) {
             sentence += ". Did you mean '--\(near)'?"
         }
         return sentence + message.dropFirst(line.count)
+    }
+
+    /// The option that was probably meant: what another program calls so, or the nearest one.
+    static func meant(by name: String, in command: CommandDescription) -> String? {
+        otherName(of: name, in: command) ?? nearest(to: name, among: command.optionNames)
+    }
+
+    private static func otherName(of name: String, in command: CommandDescription) -> String? {
+        otherNames[name.lowercased()].flatMap { command.optionNames.contains($0) ? $0 : nil }
     }
 
     /// Refuses a first word that is no subcommand: the parser would complain of what follows it.

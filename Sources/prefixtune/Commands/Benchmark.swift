@@ -20,7 +20,7 @@ struct Benchmark: ComputeCommand {
               prefixtune benchmark --model gpt2 --work train --batch-size 10 --profile
             """)
 
-    @Option(help: ModelName.help) var model: ModelName
+    @Option(help: ModelName.help) var model: ModelName?
     @Option(parsing: .upToNextOption, help: "train, prefill (reading prompts) or decode; all by default.") var work:
         [SpeedBenchmark.Work] = []
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
@@ -42,6 +42,7 @@ struct Benchmark: ComputeCommand {
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {
+        try ModelName.validate(model, orAdapter: false)
         for (name, value, least) in [
             ("batch-size", batchSize, 1), ("beams", beams, 1), ("prefix-length", prefixLength, 0),
             ("prefixes", prefixes, 1), ("hidden-width", hiddenWidth, 0), ("prompt-length", promptLength, 1),
@@ -55,6 +56,7 @@ struct Benchmark: ComputeCommand {
         if profile { Compute.startProfiling() }
         let rates = profile ? try MachineRates.measured() : nil
         let works = work.isEmpty ? SpeedBenchmark.Work.allCases : work
+        let model = try ModelName.chosen(self.model, adapters: [], common)
         let folder = try await model.located(quiet: common.quiet)
         let loaded = try LanguageModel.load(
             folder, for: works.contains(.train) ? .tuning : .inference, precision: precision, name: model.description)

@@ -40,19 +40,12 @@ struct List: AsyncParsableCommand {
                 let revisions = entry.revisions.map { $0.count == 40 ? String($0.prefix(7)) : $0 }
                 try write(
                     TerminalText.padded(entry.repository, to: width) + TerminalText.padded(entry.kind.rawValue, to: 9)
-                        + TerminalText.padded(Self.size(entry.bytes), to: 9, atStart: true) + "  "
+                        + TerminalText.padded(HubError.size(entry.bytes), to: 9, atStart: true) + "  "
                         + revisions.joined(separator: ", ") + "\n")
             }
         }
         common.note(
-            "\(entries.isEmpty ? "nothing" : Self.size(entries.reduce(0) { $0 + $1.bytes })) in \(cache.folder.path)")
-    }
-
-    /// 1234567 → "1.2 MB".
-    static func size(_ bytes: Int) -> String {
-        bytes < 1_000_000
-            ? String(format: "%.1f kB", Double(bytes) / 1e3)
-            : bytes < 1_000_000_000
-                ? String(format: "%.1f MB", Double(bytes) / 1e6) : String(format: "%.1f GB", Double(bytes) / 1e9)
+            "\(entries.isEmpty ? "nothing" : HubError.size(entries.reduce(0) { $0 + $1.bytes })) in \(cache.folder.path)"
+        )
     }
 }

@@ -49,7 +49,7 @@ struct Push: AsyncParsableCommand {
 
     private func show(_ files: [Hub.UploadFile]) throws {
         try ResultOutput.write(to: nil) { write in
-            for file in files { try write("\(file.path)  \(List.size(file.contents.count))\n") }
+            for file in files { try write("\(file.path)  \(HubError.size(file.contents.count))\n") }
             for card in files where card.path == "README.md" {
                 try write("\n" + String(decoding: card.contents, as: UTF8.self))
             }

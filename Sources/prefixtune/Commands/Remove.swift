@@ -26,7 +26,7 @@ struct Remove: AsyncParsableCommand {
         }
         for name in names {
             guard let entry = try cache.remove(name) else { continue }
-            common.note("removed \(entry.repository), \(List.size(entry.bytes))")
+            common.note("removed \(entry.repository), \(HubError.size(entry.bytes))")
         }
     }
 }

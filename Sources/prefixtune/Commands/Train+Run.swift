@@ -16,17 +16,27 @@ extension Train {
         let examples: [Example]
         /// The validation data that has files of its own.
         let validation: [Example]
+        /// What is tested at the end: each different source, with its references.
+        let test: [Example]
     }
 
     /// Reads data and configuration.
     @Compute func material() async throws -> Material {
+        let model = try ModelName.chosen(self.model, adapters: [], common)
         let folder = try await model.located(quiet: common.quiet)
         let method = settings(startingFrom: try await prefix.initialization?.located(quiet: common.quiet))
         let task = try fields.applied(to: task)
         return Material(
             base: try BaseModel(folder: folder, name: model.description, precision: precision), method: method,
             task: task, examples: try task.readForTraining(data.map(\.url)),
-            validation: try task.readForTraining(validation.files.map { $0.url(.validation) }))
+            validation: try task.readForTraining(validation.files.map { $0.url(.validation) }),
+            test: try testExamples(of: task))
+    }
+
+    /// Read before training: a wrong name is not to be found out after it.
+    private func testExamples(of task: TuningTask) throws -> [Example] {
+        guard let test else { return [] }
+        return try task.read(test.url(.test)).forTraining().groupedBySource().examples
     }
 
     /// A trainer with its validation data.
@@ -73,7 +83,7 @@ extension Train {
                     of: method, examples: held ?? material.validation, task: material.task,
                     format: limits.format(of: material.task))
             }, advice: "continue with --resume")
-        try options(seed: seed).write(to: OptionFile.run(in: folder))
+        try options(of: material, seed: seed).write(to: OptionFile.run(in: folder))
         var events = TrainingLog(log.log, common, trainer, output: folder)
         events.begin()
         return try Interrupt.gracefully {
@@ -88,9 +98,11 @@ extension Train {
     }
 
     /// The options with which the run, or where no seed is given the whole command, can be repeated from any folder.
-    @Compute func options(seed: UInt64?) throws -> OptionFile {
-        var options = OptionFile(typed: try Main.arguments())
-        options.values["model"] = [model.description]
+    @Compute func options(of material: Material, seed: UInt64?) throws -> OptionFile {
+        var options = OptionFile(
+            typed: try Main.arguments(),
+            of: CommandDescription.subcommand("train") ?? CommandDescription(commandName: "train"))
+        options.values["model"] = [material.base.name]
         options.values["data"] = data.map(\.absolute)
         if !validation.isEmpty { options.values["validation"] = validation.absolute }
         options.values["init"] = prefix.initialization.map { [$0.absolute] }

@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import PrefixExperiments
 import PrefixTuning
 import Tensors
 import TextMetrics
@@ -14,11 +15,10 @@ extension Train {
         let values: [Double]
 
         init(_ values: [Double]) {
-            let mean = values.reduce(0, +) / Double(max(1, values.count))
+            let found = SampleMean(values)
             self.values = values
-            self.mean = mean
-            let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-            standard_deviation = values.count > 1 ? (squares / Double(values.count - 1)).squareRoot() : nil
+            mean = found?.value ?? .nan
+            standard_deviation = found?.deviation
         }
     }
 
@@ -28,10 +28,28 @@ extension Train {
         let figures: [String: Spread]
     }
 
+    /// Refuses a folder of one run for several, and of several for one; and of several for others than those that it has.
+    func checkSeeds(of folder: URL) throws {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        let begun = Set(
+            names.filter { $0.hasPrefix("seed-") && TrainingRun.isBegun(in: folder.appendingPathComponent($0)) })
+        if seeds.isEmpty ? !begun.isEmpty : TrainingRun.isBegun(in: folder) {
+            throw CommandError.otherSeeds(folder: folder.path, hasSeeds: seeds.isEmpty)
+        }
+        // With --resume there may be more of them than before.
+        if !begun.isSubset(of: resume ? Set(seeds.map { "seed-\($0)" }) : []) {
+            throw CommandError.otherSeeds(folder: folder.path, hasSeeds: true)
+        }
+    }
+
     /// Trains with each seed, then says how far the results lie apart. With --resume, runs that are done are not done again, and
     /// runs that were not begun begin.
     @Compute func trainEach() async throws {
+        try checkSeeds(of: output)
+        let lock = try FolderLock(output)
+        defer { withExtendedLifetime(lock) {} }
         let material = try await material()
+        try options(of: material, seed: nil).write(to: OptionFile.run(in: output))
         var figures: [(name: String, values: [Double])] = []
         func add(_ name: String, _ value: Double) {
             if let index = figures.firstIndex(where: { $0.name == name }) {
@@ -47,14 +65,13 @@ extension Train {
             // One that was not begun when the others were interrupted.
             if resume, !TrainingRun.isBegun(in: folder) { command.resume = false }
             let lock = try TrainingRun.claim(folder, resumes: command.resume)
-            try options(seed: nil).write(to: OptionFile.run(in: output))
             guard try command.train(material, seed: seed, into: folder, lock: lock) else {
                 return common.note("prefixtune train --resume --output \(output.path) continues with all seeds")
             }
             let summary = try TrainingSummary(contentsOf: folder)
             if let loss = summary.last_loss { add("last training loss", loss) }
             if let loss = summary.best_validation_loss { add("best validation loss", loss) }
-            for score in try await command.test(folder, material)?.report.scores ?? [] { add(score.name, score.value) }
+            for score in try command.test(folder, material)?.report.scores ?? [] { add(score.name, score.value) }
         }
         let spreads = figures.map { ($0.name, Spread($0.values)) }
         let overview = Overview(seeds: seeds, figures: Dictionary(spreads) { $1 })

@@ -18,14 +18,13 @@ extension Train {
     /// Answers the test examples with what a run trained, and scores the answers: test.jsonl and test.json in its folder.
     ///
     /// - Returns: Nil where no test was asked for.
-    @Compute func test(_ folder: URL, _ material: Material) async throws -> Scores? {
-        guard let test else { return nil }
-        let groups = try material.task.read(test.url(.test)).groupedBySource()
+    @Compute func test(_ folder: URL, _ material: Material) throws -> Scores? {
+        guard !material.test.isEmpty else { return nil }
         let best = folder.appendingPathComponent("best")
         let trained = validation.isEmpty || !FileManager.default.fileExists(atPath: best.path) ? folder : best
         let loaded = try adapted(material.base, by: trained)
         let run = try AnswerRun(
-            groups.examples, by: loaded, format: limits.format(of: material.task),
+            material.test, by: loaded, format: limits.format(of: material.task),
             options: AnswerOptions(material.task, for: loaded.model), isFitting: true)
         var display = ProgressDisplay(quiet: common.quiet, unit: "test example"), lines = "", texts: [String] = []
         try Interrupt.gracefully(deadline: 1.5) {
@@ -36,7 +35,7 @@ extension Train {
             }
         }
         let report = try EvaluationReport.evaluate(
-            predictions: texts, references: groups.examples.map(\.references), suite: task.suite)
+            predictions: texts, references: material.test.map(\.references), suite: task.suite)
         try AtomicFile.write(Data(lines.utf8), to: folder.appendingPathComponent("test.jsonl"))
         try AtomicFile.write(Data(JSONText.document(report).utf8), to: folder.appendingPathComponent("test.json"))
         return Scores(report: report, folder: folder)

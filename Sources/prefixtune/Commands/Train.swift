@@ -33,7 +33,7 @@ struct Train: ComputeCommand {
                 --output other-prefix
             """)
 
-    @Option(help: ModelName.help) var model: ModelName
+    @Option(help: ModelName.help) var model: ModelName?
     @Option(parsing: .upToNextOption, help: .file("Training data, plain or gzip-compressed; - for standard input."))
     var data: [InputFile]
     @Option(
@@ -47,16 +47,23 @@ struct Train: ComputeCommand {
     @Option(help: .folder("The folder to write to.")) var output: URL
     @Option(
         help: ArgumentHelp(
-            "Options as JSON, such as a run's own run.json; what is typed counts instead.", valueName: "file"))
+            """
+            Options as JSON, such as a run's own run.json; what is typed counts instead, and paths count from the working \
+            folder.
+            """, valueName: "file"))
     var config: URL?
     @Option(help: "What is trained.") var method = MethodSettings.Kind.prefix
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
-    @OptionGroup(title: "Fields of JSON and tables") var fields: FieldOptions
-    @OptionGroup(title: "Prefix") var prefix: PrefixOptions
-    @OptionGroup(title: "Other methods") var others: MethodOptions
+    @OptionGroup(title: Self.fieldsTitle) var fields: FieldOptions
+    @OptionGroup(title: Self.prefixTitle) var prefix: PrefixOptions
+    @OptionGroup(title: Self.othersTitle) var others: MethodOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Lengths") var limits: TaskLimits
-    @Flag(help: "Continue the run in the output folder, with the options that it recorded.") var resume = false
+    @Flag(
+        help: """
+            Continue the run in the output folder, with the options that it recorded; data from standard input must come \
+            from there again.
+            """) var resume = false
     @Flag(help: "Write nothing; say what is trained, how long the examples are, and estimate time and memory.")
     var dryRun = false
     @Option(
@@ -73,7 +80,13 @@ struct Train: ComputeCommand {
     @OptionGroup(title: "Log") var log: LogOptions
     @OptionGroup(title: "General") var common: CommonOptions
 
+    // Another method or task than that of a file of options has no use for these.
+    static let fieldsTitle = "Fields of JSON and tables"
+    static let prefixTitle = "Prefix"
+    static let othersTitle = "Other methods"
+
     func validate() throws {
+        try ModelName.validate(model, orAdapter: false)
         try fields.validate(for: task)
         try MethodOptions.validate(settings(startingFrom: prefix.initialization?.named), precision)
         var inputs = (data + validation.files).map(Optional.some) + [test]
@@ -101,12 +114,13 @@ struct Train: ComputeCommand {
     @Compute func compute() async throws {
         Interrupt.outliveReaders()
         try ResultOutput.check(
-            ["--output": output], against: ["--model": [model.file], "--init": [prefix.initialization?.file]])
+            ["--output": output], against: ["--model": [model?.file], "--init": [prefix.initialization?.file]])
         if dryRun { return try show(trial(of: try await material())) }
         guard seeds.isEmpty else { return try await trainEach() }
+        try checkSeeds(of: output)
         let lock = try TrainingRun.claim(output, resumes: resume)
         let material = try await material()
-        if try train(material, into: output, lock: lock) { try await test(output, material)?.show() }
+        if try train(material, into: output, lock: lock) { try test(output, material)?.show() }
     }
 }
 

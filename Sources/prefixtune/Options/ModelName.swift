@@ -12,7 +12,8 @@ enum ModelName: ExpressibleByArgument, Sendable {
     /// What the embedded model is called, here and in the adapters that are trained on it.
     static let embeddedName = "embedded"
     /// What every command says of its option.
-    static let help: ArgumentHelp = "Its folder, org/name[@revision] on the hub, or embedded."
+    static let help: ArgumentHelp =
+        "Its folder, org/name[@revision] on the hub, or embedded; $PREFIXTUNE_MODEL by default."
     /// The same, where an adapter may say which it is.
     static let optionalHelp: ArgumentHelp = """
         Its folder, org/name[@revision] on the hub, or embedded; by default what the adapter was trained on, or else \
@@ -75,7 +76,7 @@ extension ModelName {
         if let text = ProcessInfo.processInfo.environment["PREFIXTUNE_MODEL"], let name = ModelName(argument: text) {
             return name
         }
-        guard let adapter = adapters.first else { throw CommandError.modelNeeded }
+        guard let adapter = adapters.first else { throw CommandError.modelNeeded(orAdapter: false) }
         guard FileManager.default.fileExists(atPath: adapter.path) else {
             throw CommandError.adapterMissing(path: adapter.path)
         }
@@ -83,9 +84,11 @@ extension ModelName {
     }
 
     /// Refuses a command line that says nothing of a model.
-    static func validate(_ given: ModelName?) throws {
+    ///
+    /// - Parameter orAdapter: Whether an adapter could say it.
+    static func validate(_ given: ModelName?, orAdapter: Bool) throws {
         if given == nil, ProcessInfo.processInfo.environment["PREFIXTUNE_MODEL"] == nil {
-            throw ValidationError("\(CommandError.modelNeeded)")
+            throw ValidationError("\(CommandError.modelNeeded(orAdapter: orAdapter)).")
         }
     }
 }

@@ -21,7 +21,7 @@ struct ModelOptions: ParsableArguments {
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
 
     func validate() throws {
-        if prefix == nil, lora == nil, adapter == nil { try ModelName.validate(model) }
+        if prefix == nil, lora == nil, adapter == nil { try ModelName.validate(model, orAdapter: true) }
         if lora == nil, mergeLora || loraAlpha != nil {
             throw ValidationError(
                 "--merge-lora and --lora-alpha have no meaning without --lora; add it or leave them out.")

@@ -34,7 +34,11 @@ import Tensors
             "\(counted(trainer.exampleCount, "example")), \(counted(trainer.totalSteps, "step")); "
                 + "\(method.trainableParameterCount) trainable parameters, \(method.storedParameterCount) stored, of "
                 + "\(model) in the model")
-        if let before = trainer.stepsBeforeExtension {
+        if trainer.isOutOfPatience {
+            common.note(
+                "nothing is left to do: the run had stopped after \(counted(trainer.validationsSinceBest, "validation")) without "
+                    + "a lower loss; give a larger --patience to go on")
+        } else if let before = trainer.stepsBeforeExtension {
             common.note(
                 "going on beyond the \(before) steps that the run was begun with: the learning rate follows the longer "
                     + "schedule from step \(trainer.stepCount + 1) on, so this is not what one run of "
