@@ -23,13 +23,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 bare() {
-    [ -f "$archive" ] && [ "$(id -u)" -eq 0 ] && command -v debootstrap >/dev/null && unshare --mount --pid --fork true 2>/dev/null ||
-        return 1
+    [ -f "$archive" ] && [ "$(id -u)" -eq 0 ] && unshare --mount --pid --fork true 2>/dev/null || return 1
+    command -v debootstrap >/dev/null ||
+        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends debootstrap >/dev/null 2>&1 || return 1
     [ -e "$base/done" ] && return
     echo "== Making a bare Debian in $base"
     rm -rf "$base"
     mkdir -p "$base"
-    debootstrap --variant=minbase bookworm "$base/root" >"$base/log" 2>&1 && touch "$base/done"
+    timeout 400 debootstrap --variant=minbase bookworm "$base/root" >"$base/log" 2>&1 && touch "$base/done"
 }
 
 if bare; then
