@@ -39,10 +39,10 @@ extension Train {
         return try task.read(test.url(.test)).forTraining().groupedBySource().examples
     }
 
-    /// A trainer with its validation data.
+    /// A trainer with its validation data, as tokens and as it was read.
     @Compute func trainer(
         _ material: Material, seed: UInt64?
-    ) throws -> (trainer: Trainer, validation: [TokenizedExample]) {
+    ) throws -> (trainer: Trainer, validation: [TokenizedExample], held: [Example]) {
         var settings = training.training(material.method, material.task)
         settings.seed = seed ?? settings.seed
         let tuned = try material.method.method(on: material.base, task: material.task, seed: settings.seed)
@@ -53,7 +53,7 @@ extension Train {
         }
         let examples = try training.tokenize(parts.training, format: format, for: tuned)
         let validation = try training.tokenize(parts.validation, format: format, for: tuned)
-        return (try Trainer(tuned, examples: examples, settings: settings), validation)
+        return (try Trainer(tuned, examples: examples, settings: settings), validation, parts.validation)
     }
 
     /// Trains.
@@ -65,7 +65,7 @@ extension Train {
     @Compute func train(
         _ material: Material, seed: UInt64? = nil, into folder: URL, lock: FolderLock
     ) throws -> Bool {
-        let (trainer, validation) = try trainer(material, seed: seed), method = trainer.method
+        let (trainer, validation, held) = try trainer(material, seed: seed), method = trainer.method
         let split = self.validation.details(
             held: validation.count, of: material.examples.count, seed: trainer.settings.seed)
         let run = try TrainingRun(
@@ -76,12 +76,8 @@ extension Train {
                 "data": data.map(\.path).joined(separator: " "), "version": Version.build,
             ].merging(split) { $1 }, writesTensorBoard: log.tensorboard,
             sampler: {
-                let held = try self.validation.share.map {
-                    try material.examples.holdingOut($0, seed: trainer.settings.seed).validation
-                }
-                return try TrainingSample.samples(
-                    of: method, examples: held ?? material.validation, task: material.task,
-                    format: limits.format(of: material.task))
+                try TrainingSample.samples(
+                    of: method, examples: held, task: material.task, format: limits.format(of: material.task))
             }, advice: "continue with --resume")
         try options(of: material, seed: seed).write(to: OptionFile.run(in: folder))
         var events = TrainingLog(log.log, common, trainer, output: folder)

@@ -17,7 +17,7 @@ extension Train {
 
     /// Tries a few steps, and writes nothing.
     @Compute func trial(of material: Material) throws -> Trial {
-        let (trainer, validation) = try trainer(material, seed: seeds.first), method = trainer.method
+        let (trainer, validation, _) = try trainer(material, seed: seeds.first), method = trainer.method
         let lengths = trainer.lengths.sorted(), shape = method.model.network.shape
         let count = min(4, trainer.totalSteps)
         // The first step compiles kernels, where there is another one to be timed.
