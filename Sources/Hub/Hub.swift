@@ -84,6 +84,24 @@ public struct Hub: Sendable {
         return cache.snapshotFolder(reference.repository, commit: commit)
     }
 
+    /// A GGUF file of a repository, fetched where it is not in the cache yet; of a set the first, with all others beside it.
+    ///
+    /// - Parameters:
+    ///   - reference: With a ``HubReference/file``.
+    ///   - progress: Called as bytes arrive, from any thread.
+    /// - Throws: As ``snapshot(of:files:progress:)``.
+    public func file(
+        of reference: HubReference, progress: @escaping @Sendable (HubProgress) -> Void = { _ in }
+    ) async throws -> URL {
+        let files = HubFiles.gguf(reference.file ?? "")
+        let folder = try await snapshot(of: reference, files: files, progress: progress)
+        let present = FileManager.default.subpaths(atPath: folder.path) ?? []
+        guard let first = files.choose(from: present).first else {
+            throw HubError.noUsableFiles(name: reference.description, found: present)
+        }
+        return folder.appendingPathComponent(first)
+    }
+
     private static let parallelDownloads = 4
 
     private func fetch(

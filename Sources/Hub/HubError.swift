@@ -36,6 +36,8 @@ public enum HubError: Error, Equatable, Sendable {
     case incomplete(name: String, missing: [String], reason: String)
     /// The repository has nothing that this program reads.
     case noUsableFiles(name: String, found: [String])
+    /// Ollama's store does not have the model.
+    case ollama(name: String, reason: String)
     /// A file name that would leave its folder.
     case unsafeFileName(repository: String, file: String)
     /// The reply is not what a hub sends.
@@ -100,7 +102,8 @@ extension HubError: CustomStringConvertible, LocalizedError {
         case .incomplete(let name, let missing, let reason):
             "the cached copy of \(name) lacks \(Self.list(missing)), and \(reason); try again with a connection"
         case .noUsableFiles(let name, let found):
-            "\(name) has no safetensors or PyTorch weights that can be read, or several and no configuration (it has \(Self.list(found))); choose another repository"
+            Self.nothingUsable(name: name, found: found)
+        case .ollama(let name, let reason): "cannot find ollama:\(name): \(reason)"
         case .unsafeFileName(let repository, let file):
             "\(repository) lists a file named \"\(file)\", which would lie outside of its folder; nothing was fetched"
         case .malformedReply(let url, let problem):
@@ -129,6 +132,22 @@ extension HubError: CustomStringConvertible, LocalizedError {
 
     /// The same sentence, for code that shows any `Error`.
     public var errorDescription: String? { description }
+
+    /// Which GGUF file is meant, nobody knows but the user.
+    private static func nothingUsable(name: String, found: [String]) -> String {
+        let files = found.filter { $0.hasSuffix(".gguf") }
+        guard !files.isEmpty else {
+            return
+                "\(name) has no safetensors, PyTorch or GGUF weights that can be read, or several and no configuration (it has "
+                + "\(list(found))); choose another repository"
+        }
+        let repository = name.prefix { $0 != ":" }
+        return repository.count < name.count
+            ? "\(repository) has no single GGUF file \"\(name.dropFirst(repository.count + 1))\" (it has \(list(files))); name one of its "
+                + "files behind the colon"
+            : "\(name) has GGUF files (\(list(files))); name one behind a colon, by its whole name or its quantisation: "
+                + "\(name):Q4_K_M"
+    }
 
     private static func list(_ names: [String]) -> String {
         names.isEmpty

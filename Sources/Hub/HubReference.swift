@@ -1,16 +1,20 @@
 import Foundation
 
-/// A repository of the hub at a revision: `org/name`, `name`, `org/name@revision`.
+/// A repository of the hub at a revision: `org/name`, `name`, `org/name@revision`; or one of its GGUF files, by name or by what its name
+/// ends in: `org/name:model-Q8_0.gguf`, `org/name:Q4_K_M`.
 public struct HubReference: Sendable, Hashable, CustomStringConvertible {
     /// `org/name`, or `name` for the oldest models (`gpt2`).
     public let repository: String
     /// A branch, a tag or a commit hash; `main` unless given.
     public let revision: String
 
+    /// A GGUF file of the repository, by its name or by its quantisation (`Q4_K_M`); nil for the files of a model's folder.
+    public let file: String?
+
     /// The branch that is meant where none is named.
     public static let defaultRevision = "main"
 
-    /// Reads `org/name[@revision]`.
+    /// Reads `org/name[@revision][:file]`.
     ///
     /// The rules for names are those of the Python client (`validate_repo_id`): 1 to 96 ASCII letters, digits, `-`, `_`
     /// and `.` on each side of at most one `/`, no `--` and no `..` (the cache's folder names need them), no `.git` at
@@ -18,27 +22,41 @@ public struct HubReference: Sendable, Hashable, CustomStringConvertible {
     ///
     /// - Throws: ``HubError/invalidName(_:reason:)``.
     public init(_ text: String) throws {
-        let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        try self.init(repository: parts[0], revision: parts.count > 1 ? parts[1] : Self.defaultRevision)
+        let (name, file) = Self.parts(text, at: ":"), (repository, revision) = Self.parts(name, at: "@")
+        try self.init(repository: repository, revision: revision ?? Self.defaultRevision, file: file)
     }
 
-    /// A repository and a revision.
+    private static func parts(_ text: String, at separator: Character) -> (String, String?) {
+        guard let index = text.firstIndex(of: separator) else { return (text, nil) }
+        return (String(text[..<index]), String(text[text.index(after: index)...]))
+    }
+
+    /// A repository and a revision, or one of its GGUF files.
     ///
     /// - Throws: ``HubError/invalidName(_:reason:)``.
-    public init(repository: String, revision: String = defaultRevision) throws {
-        if let reason = Self.problem(repository: repository) ?? Self.problem(revision: revision) {
-            throw HubError.invalidName(
-                revision == Self.defaultRevision ? repository : "\(repository)@\(revision)", reason: reason)
-        }
+    public init(repository: String, revision: String = defaultRevision, file: String? = nil) throws {
         self.repository = repository
         self.revision = revision
+        self.file = file
+        if let reason = Self.problem(repository: repository) ?? Self.problem(revision: revision)
+            ?? file.flatMap(Self.problem(file:))
+        {
+            throw HubError.invalidName(description, reason: reason)
+        }
+    }
+
+    private static func problem(file: String) -> String? {
+        file.isEmpty || !TreeEntry.isSafe(file)
+            ? "behind the colon belongs a GGUF file of the repository, such as Q4_K_M or model-Q8_0.gguf" : nil
     }
 
     /// Whether the revision is a full commit hash, which cannot change.
     public var isCommit: Bool { Self.isCommit(revision) }
 
     /// As it is written on the command line.
-    public var description: String { revision == Self.defaultRevision ? repository : "\(repository)@\(revision)" }
+    public var description: String {
+        (revision == Self.defaultRevision ? repository : "\(repository)@\(revision)") + (file.map { ":\($0)" } ?? "")
+    }
 
     /// Whether an argument names a folder or file rather than a repository: it says so (`/…`, `./…`, `../…`, `~…`), or
     /// there is one of that name.

@@ -1,6 +1,7 @@
 import Foundation
 
-/// A model or an adapter as people name it: a folder or file, a repository of the hub, or the address of its page there.
+/// A model or an adapter as people name it: a folder or file, a repository of the hub or a GGUF file of one, the address of its page
+/// there, or a model that Ollama has on this machine.
 ///
 /// ```swift
 /// let reference = ModelReference("gpt2")
@@ -16,12 +17,16 @@ public enum ModelReference: Hashable, Sendable {
     case hub(HubReference)
     /// An address that names no repository.
     case web(String)
+    /// A model in Ollama's store.
+    case ollama(OllamaModel)
 
-    /// `/…`, `./…`, `../…`, `~…` and what exists are local; other texts are names of the hub where they can be.
+    /// `ollama:…` is a model of Ollama's. `/…`, `./…`, `../…`, `~…` and what exists are local; other texts are names of the hub where they can be.
     ///
     /// - Parameter text: Such a name; an empty one is the working folder.
     public init(_ text: String) {
-        if text.hasPrefix("https://") || text.hasPrefix("http://") {
+        if text.hasPrefix("ollama:") {
+            self = .ollama(OllamaModel(String(text.dropFirst("ollama:".count))))
+        } else if text.hasPrefix("https://") || text.hasPrefix("http://") {
             self = Self.reference(ofAddress: text).map { .hub($0) } ?? .web(text)
         } else if !HubReference.isLocal(text), let reference = try? HubReference(text) {
             self = .hub(reference)
@@ -58,9 +63,12 @@ public enum ModelReference: Hashable, Sendable {
         switch self {
         case .local(let url): return url
         case .web(let address): throw HubError.webAddress(address)
+        case .ollama(let model): return try model.file()
         case .hub(let reference):
             do {
-                return try await (hub ?? Hub()).snapshot(of: reference, progress: progress)
+                let hub = try hub ?? Hub()
+                guard reference.file == nil else { return try await hub.file(of: reference, progress: progress) }
+                return try await hub.snapshot(of: reference, progress: progress)
             } catch HubError.unreachable(let host, let reason) {
                 throw HubError.foundNowhere(name: reference.description, host: host, reason: reason)
             }
@@ -83,6 +91,7 @@ extension ModelReference: CustomStringConvertible {
         case .local(let url): url.path
         case .web(let address): address
         case .hub(let reference): reference.description
+        case .ollama(let model): "ollama:\(model)"
         }
     }
 }

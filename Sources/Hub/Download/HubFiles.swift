@@ -6,11 +6,15 @@ public enum HubFiles: Sendable, Equatable {
     case usable
     /// These.
     case named([String])
+    /// A GGUF file by its name or by its quantisation: `Q4_K_M` is `model-Q4_K_M.gguf`, or all parts of
+    /// `model-Q4_K_M-00001-of-00003.gguf`. None where several models are meant.
+    case gguf(String)
 
     /// The wanted ones among a repository's files, sorted; empty where there are no weights to read.
     func choose(from paths: [String]) -> [String] {
         switch self {
         case .named(let names): return names.sorted()
+        case .gguf(let file): return Self.gguf(file, among: paths)
         case .usable:
             let names = Set(paths.filter { !$0.contains("/") })
             var weights = Self.weights(names) + Self.adapter(names)
@@ -18,6 +22,26 @@ public enum HubFiles: Sendable, Equatable {
             weights += names.filter { $0.hasSuffix(".task0.weight") }
             return weights.isEmpty ? [] : (weights + Self.small.filter(names.contains)).sorted()
         }
+    }
+
+    /// The GGUF files of that name, or of that quantisation, which stands at the end of a name behind a sign.
+    private static func gguf(_ file: String, among paths: [String]) -> [String] {
+        func stem(_ path: String) -> Substring {
+            let name = path.dropLast(".gguf".count)
+            return name.firstMatch(of: /-\d{5}-of-\d{5}$/).map { name[..<$0.range.lowerBound] } ?? name
+        }
+        let files = paths.filter { $0.hasSuffix(".gguf") }
+        if let exact = files.first(where: { $0 == file }) {
+            let isPart = stem(exact).utf8.count + ".gguf".utf8.count < exact.utf8.count
+            return isPart ? files.filter { stem($0) == stem(exact) }.sorted() : [exact]
+        }
+        let wanted = file.lowercased(), signs: Set<Character> = ["-", ".", "_", "/"]
+        let found = files.filter { path in
+            let stem = stem(path).lowercased()
+            guard stem.hasSuffix(wanted) else { return false }
+            return stem.dropLast(wanted.count).last.map(signs.contains) ?? true
+        }
+        return Set(found.map(stem)).count == 1 ? found.sorted() : []
     }
 
     private static let small = [
