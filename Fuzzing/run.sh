@@ -13,7 +13,7 @@ seconds=${1:-60}
 shift || true
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(
-    pytorch pickle safetensors json tokenizer sentencepiece config state metrics adapter data gzip hub)
+    pytorch pickle safetensors gguf json tokenizer sentencepiece config state metrics adapter data gzip hub)
 
 flags=(-c release -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing --scratch-path .build --product Fuzz)
 swift build "${flags[@]}"
@@ -37,6 +37,7 @@ for file in $goldens/pytorch/*.pt; do
     tail -c +65 "$file" >".corpora/pickle/$(basename "$file")"
 done
 seed safetensors $goldens/*/*.safetensors $goldens/*/*/adapter_model.safetensors
+seed gguf $goldens/gguf/*.gguf
 seed json $goldens/*/*.json $goldens/*/*/*.json
 seed tokenizer $goldens/tokenizers/*/tokenizer.json $goldens/tokenizers/*/*/tokenizer.json
 seed sentencepiece $goldens/sentencepiece/*/*.model
@@ -51,7 +52,7 @@ for target in "${targets[@]}"; do
     mkdir -p ".findings/$target" ".corpora/$target" "corpus/$target"
     # The length of inputs: where a long name or list is the danger, it must be long enough to be one.
     case $target in
-    pytorch | pickle | sentencepiece) longest=1048576 ;;
+    pytorch | pickle | sentencepiece | gguf) longest=1048576 ;;
     *) longest=65536 ;;
     esac
     "$binary" "$target" ".corpora/$target" "corpus/$target" \

@@ -42,6 +42,61 @@ func readSafetensorsHeader(_ bytes: UnsafeRawBufferPointer) throws {
     }
 }
 
+/// The header from memory of its very size; then the model, from a file.
+func readGGUF(_ bytes: UnsafeRawBufferPointer) throws {
+    for entry in try GGUFHeader(bytes, file: "fuzz.gguf").tensors.values {
+        precondition(entry.range.upperBound <= bytes.count && !entry.range.isEmpty)
+        precondition(entry.shape.reduce(1, *) / entry.type.elementsTogether * entry.type.size == entry.range.count)
+    }
+    let url = fuzzFolder.appendingPathComponent("fuzz.gguf")
+    try Data(bytes).write(to: url)
+    let file = try GGUFFile(url)
+    try copy(file.tensorsAsStored)
+    // Each of these may be refused for itself.
+    for read in [
+        { precondition(try file.configuration.parameterCount > 0) }, { _ = try file.conventions },
+        { _ = (try file.title, try file.chatTemplate) }, { try copy(file.tensors) },
+        { try encodeTexts(file.tokenizer) },
+    ] as [() throws -> Void] {
+        do { try read() } catch { precondition(!"\(error)".isEmpty) }
+    }
+}
+
+/// Copies all small tensors in every way; into memory of exactly their size, so that an element too many is found.
+private func copy(_ source: any TensorSource) throws {
+    for name in source.names {
+        guard let shape = source.shape(of: name), let type = source.storedType(of: name) else { continue }
+        let count = shape.reduce(1, *)
+        guard count < 1 << 16 else { continue }
+        let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
+        let raw = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: count / type.elementsTogether * type.size, alignment: 16)
+        defer {
+            floats.deallocate()
+            raw.deallocate()
+        }
+        try? source.copy(name, into: floats, checkingFinite: true)
+        try? source.copyBytes(name, into: raw)
+        guard let groups = type.groups, shape.count == 2 else { continue }
+        // Rows of the file, which a matrix that lies transposed there has as columns.
+        let rows = rows(of: name, in: source, shape)
+        let integers = UnsafeMutableBufferPointer<Int8>.allocate(capacity: count)
+        let scales = UnsafeMutableBufferPointer<Float>.allocate(capacity: count / IntegerGroups.size)
+        let offsets = UnsafeMutableBufferPointer<Float>.allocate(
+            capacity: groups.hasOffsets ? count / IntegerGroups.size : 0)
+        defer {
+            integers.deallocate()
+            scales.deallocate()
+            offsets.deallocate()
+        }
+        try? source.copyIntegers(name, rows: 0..<rows, into: integers, scales: scales, offsets: offsets)
+    }
+}
+
+private func rows(of name: String, in source: any TensorSource, _ shape: [Int]) -> Int {
+    (source as? GGUFTensors)?.storedRows(of: name) ?? shape[0]
+}
+
 func readConfiguration(_ bytes: UnsafeRawBufferPointer) throws {
     let url = fuzzFolder.appendingPathComponent("config.json")
     try Data(bytes).write(to: url)

@@ -8,6 +8,8 @@ enum FuzzTarget: String, CaseIterable {
     case pickle
     /// The header of a safetensors file.
     case safetensors
+    /// Models in one file: metadata, configuration, tokenizer, tensors.
+    case gguf
     /// The JSON parser of the tokenizers.
     case json
     /// `tokenizer.json`; what loads then encodes and decodes texts.
@@ -39,6 +41,7 @@ enum FuzzTarget: String, CaseIterable {
             case .pytorch: try readPyTorchFile(bytes)
             case .pickle: try readPickle(bytes)
             case .safetensors: try readSafetensorsHeader(bytes)
+            case .gguf: try readGGUF(bytes)
             case .json: try readJSON(bytes)
             case .tokenizer: try readTokenizer(bytes, as: "tokenizer.json")
             case .sentencepiece: try readTokenizer(bytes, as: "spiece.model")

@@ -14,7 +14,11 @@ private let texts = [
 
 func readTokenizer(_ bytes: UnsafeRawBufferPointer, as name: String) throws {
     try Data(bytes).write(to: fuzzFolder.appendingPathComponent(name))
-    let tokenizer = try Tokenizer(folder: fuzzFolder)
+    encodeTexts(try Tokenizer(folder: fuzzFolder))
+}
+
+/// Encodes and decodes texts by a tokenizer that could be loaded.
+func encodeTexts(_ tokenizer: Tokenizer) {
     for text in texts {
         // A text may be too much work; the others need not be.
         guard let ids = try? tokenizer.encode(text, addingSpecialTokens: true) else { continue }

@@ -15,6 +15,10 @@ public enum CheckpointError: Error, Equatable, Sendable {
     case malformedArchive(file: String, problem: String)
     /// A file of `torch.save` names a class or function that no tensor needs. Nothing of it was run.
     case refusedClass(file: String, name: String)
+    /// The file is no GGUF file, or a damaged one. Nothing of it was used.
+    case malformedGGUF(file: String, problem: String)
+    /// A tensor of a GGUF file is of a type that cannot be read.
+    case unsupportedBlocks(file: String, key: String, type: String)
     /// The description of one tensor contradicts itself or the file.
     case malformedTensor(file: String, key: String, problem: String)
     /// A tensor that the model needs is not in the file.
@@ -57,6 +61,11 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
         case .refusedClass(let file, let name):
             "\(file) names \"\(name)\", which no tensor needs and which could run code, so it was not read; "
                 + "save only the state_dict, or use a safetensors file"
+        case .malformedGGUF(let file, let problem):
+            "\(file) is not a valid GGUF file: \(problem); fetch or convert the file again"
+        case .unsupportedBlocks(let file, let key, let type):
+            "tensor \"\(key)\" of \(file) is stored as \(type); F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K and "
+                + "IQ4_NL can be read, so take the model in another file, such as its Q4_K_M or Q8_0"
         case .malformedTensor(let file, let key, let problem):
             "\(file) is damaged at tensor \"\(key)\": \(problem); fetch or export the file again"
         case .missingTensor(let file, let key, let similar):

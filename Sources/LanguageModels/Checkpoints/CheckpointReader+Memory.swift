@@ -28,7 +28,7 @@ extension WeightPrecision {
     fileprivate func bytes(storedAs type: StoredType) -> Double {
         switch self {
         case .float32: 4
-        case .stored: Double(min(4, type.size))
+        case .stored: min(4, Double(type.size) / Double(type.elementsTogether))
         case .int8, .int8Float32Gradients: 1
         case .int4, .int4Float32Gradients: 0.5
         }

@@ -131,6 +131,30 @@ public struct CheckpointReader: Sendable {
         }
     }
 
+    /// Copies rows of integers, their scales and offsets; see ``TensorSource``.
+    typealias IntegerRows = (
+        Range<Int>, UnsafeMutableBufferPointer<Int8>, UnsafeMutableBufferPointer<Float>,
+        UnsafeMutableBufferPointer<Float>
+    ) throws -> Void
+
+    /// Gives what copies rows of a matrix as integers. What they stand for is noted before, whatever is copied then.
+    ///
+    /// - Parameter shape: As `transformers` has it; the rows that are copied are of [output × input].
+    /// - Throws: As ``read(_:shape:)``, and what `body` throws.
+    func withIntegers<Result>(
+        of name: String, shape: [Int], _ body: (@escaping IntegerRows) throws -> Result
+    ) throws -> Result {
+        let key = try check(name, shape: shape)
+        let count = shape.reduce(1, *)
+        let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
+        defer { values.deallocate() }
+        try source.copy(key, into: values, checkingFinite: checksValues)
+        note(key, shape: shape, values: UnsafeBufferPointer(values))
+        return try body { [source] rows, integers, scales, offsets in
+            try source.copyIntegers(key, rows: rows, into: integers, scales: scales, offsets: offsets)
+        }
+    }
+
     /// Copies the elements of a tensor as they are stored, row-major, into memory of the caller's.
     ///
     /// - Parameters:

@@ -52,6 +52,20 @@ public struct HuggingFaceFolder: ModelFiles {
     /// - Throws: `TokenizerError`, naming the file.
     public var tokenizer: Tokenizer { get throws { try Tokenizer(folder: url) } }
 
+    /// What `chat_template.jinja`, else `tokenizer_config.json` says; of several the one called "default".
+    ///
+    /// - Throws: ``CheckpointError``, naming the file.
+    public var chatTemplate: String? {
+        get throws {
+            let name = "chat_template.jinja"
+            if has(name) {
+                let mapping = try MappedFile(file(name))
+                return String(decoding: mapping.bytes, as: UTF8.self)
+            }
+            return try tokenizerSettings?.namedText("chat_template")
+        }
+    }
+
     /// What `tokenizer_config.json` says; nil where there is none.
     var tokenizerSettings: ConfigurationReader? { get throws { try settings("tokenizer_config.json") } }
 

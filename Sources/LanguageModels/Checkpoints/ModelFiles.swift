@@ -24,6 +24,11 @@ public protocol ModelFiles: Sendable {
     /// - Throws: `TokenizerError`, naming the file.
     var tokenizer: Tokenizer { get throws }
 
+    /// The Jinja template that a conversation is written with; nil where the model has none.
+    ///
+    /// - Throws: ``CheckpointError``, naming the file.
+    var chatTemplate: String? { get throws }
+
     /// The weights, by the names, in the shapes and in the order of elements that `transformers` gives them (see
     /// ``ModelParts``): a form that has others translates.
     ///
@@ -36,7 +41,19 @@ public protocol ModelFiles: Sendable {
     func checkStorage() throws
 }
 
-/// The files of the model at a place.
+extension ModelFiles {
+    /// None.
+    public var chatTemplate: String? { nil }
+}
+
+/// The files of the model at a place, whose form is told by what lies there.
 ///
-/// - Parameter url: The folder of a model, as Hugging Face's hub has it.
-public func modelFiles(at url: URL) throws -> any ModelFiles { HuggingFaceFolder(url) }
+/// - Parameter url: The folder of a model, as Hugging Face's hub has it; a GGUF file, of a set the first; or a folder that holds one
+///   GGUF file, or one set, and no `config.json`.
+/// - Throws: ``CheckpointError`` where a GGUF file is damaged, or a folder holds several.
+public func modelFiles(at url: URL) throws -> any ModelFiles {
+    if GGUFFile.isRecognized(url) { return try GGUFFile(url) }
+    let folder = HuggingFaceFolder(url)
+    guard folder.firstFile == nil, let file = try GGUFFile.only(in: url) else { return folder }
+    return try GGUFFile(file)
+}

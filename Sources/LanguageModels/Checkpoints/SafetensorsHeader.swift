@@ -59,7 +59,7 @@ struct SafetensorsHeader {
         }
         /// A file may claim millions of dimensions.
         var shape: String { tensor.shape.count > 16 ? "of \(tensor.shape.count) dimensions" : "\(tensor.shape)" }
-        guard let type = StoredType(rawValue: tensor.type) else {
+        guard let type = StoredType(rawValue: tensor.type), type.elementsTogether == 1 else {
             throw malformed("its number format \"\(tensor.type)\" is unknown")
         }
         let (start, end) = (tensor.start, tensor.end)

@@ -1,6 +1,6 @@
 import Tensors
 
-/// The number format of a tensor in a file, under its safetensors name.
+/// The number format of a tensor in a file, under its safetensors name, or under that of GGUF for elements that are stored in blocks.
 public enum StoredType: String, Sendable, CaseIterable {
     /// IEEE binary64.
     case float64 = "F64"
@@ -32,19 +32,66 @@ public enum StoredType: String, Sendable, CaseIterable {
     case uint8 = "U8"
     /// One byte per truth value.
     case bool = "BOOL"
+    /// Blocks of 32 integers of 4 bits with a scale.
+    case q4_0 = "Q4_0"
+    /// Blocks of 32 integers of 4 bits with a scale and an offset.
+    case q4_1 = "Q4_1"
+    /// Blocks of 32 integers of 5 bits with a scale.
+    case q5_0 = "Q5_0"
+    /// Blocks of 32 integers of 5 bits with a scale and an offset.
+    case q5_1 = "Q5_1"
+    /// Blocks of 32 integers of 8 bits with a scale.
+    case q8_0 = "Q8_0"
+    /// Blocks of 256 integers of 2 bits.
+    case q2_k = "Q2_K"
+    /// Blocks of 256 integers of 3 bits.
+    case q3_k = "Q3_K"
+    /// Blocks of 256 integers of 4 bits.
+    case q4_k = "Q4_K"
+    /// Blocks of 256 integers of 5 bits.
+    case q5_k = "Q5_K"
+    /// Blocks of 256 integers of 6 bits.
+    case q6_k = "Q6_K"
+    /// Blocks of 32 unevenly spaced values of 4 bits with a scale.
+    case iq4_nl = "IQ4_NL"
 
-    /// Bytes per element.
+    /// Bytes of what is stored together: of an element, or of a block.
     public var size: Int {
         switch self {
         case .float64, .int64, .uint64: 8
         case .float32, .int32, .uint32: 4
         case .float16, .bfloat16, .int16, .uint16: 2
         case .float8e4m3, .float8e5m2, .int8, .uint8, .bool: 1
+        default: blockFormat?.bytes ?? 0
         }
     }
 
+    /// How many elements are stored together: 1, or those of a block.
+    public var elementsTogether: Int { blockFormat?.elements ?? 1 }
+
     /// Whether the elements can be converted to float32 here.
-    public var isConvertible: Bool { floatFormat != nil }
+    public var isConvertible: Bool { floatFormat != nil || blockFormat != nil }
+
+    /// What reads the blocks; nil for types that stand alone.
+    var blockFormat: BlockFormat? {
+        switch self {
+        case .q4_0: .q4_0
+        case .q4_1: .q4_1
+        case .q5_0: .q5_0
+        case .q5_1: .q5_1
+        case .q8_0: .q8_0
+        case .q2_k: .q2_k
+        case .q3_k: .q3_k
+        case .q4_k: .q4_k
+        case .q5_k: .q5_k
+        case .q6_k: .q6_k
+        case .iq4_nl: .iq4_nl
+        default: nil
+        }
+    }
+
+    /// How the integers of its blocks share scales; nil for types that are no integers.
+    package var groups: IntegerGroups? { blockFormat?.groups }
 
     /// What makes 32-bit floats of the elements; nil for types that stand for none.
     var floatFormat: FloatFormat? {

@@ -42,6 +42,18 @@ public protocol TensorSource: Sendable {
     /// - Throws: ``CheckpointError/missingTensor(file:key:similar:)``.
     func copyBytes(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws
 
+    /// Copies some rows of a matrix that is stored in blocks as the integers that it has there; see ``StoredType/groups``.
+    ///
+    /// - Parameters:
+    ///   - rows: Of the matrix [output × input], whichever way ``shape(of:)`` turns it.
+    ///   - integers: [rows × input].
+    ///   - scales: [rows × input / 32].
+    ///   - offsets: Likewise; empty where there are none.
+    /// - Throws: ``CheckpointError``, also where a scale is not finite or the tensor is stored otherwise.
+    func copyIntegers(
+        _ name: String, rows: Range<Int>, into integers: UnsafeMutableBufferPointer<Int8>,
+        scales: UnsafeMutableBufferPointer<Float>, offsets: UnsafeMutableBufferPointer<Float>) throws
+
     /// Gives the memory behind a tensor's file pages back. Its values can still be read (from the file again).
     func releasePages(of name: String)
 }
@@ -49,6 +61,15 @@ public protocol TensorSource: Sendable {
 extension TensorSource {
     /// None: most formats hold tensors only.
     public func format(of name: String) -> String? { nil }
+
+    /// An error: most formats have no blocks.
+    public func copyIntegers(
+        _ name: String, rows: Range<Int>, into integers: UnsafeMutableBufferPointer<Int8>,
+        scales: UnsafeMutableBufferPointer<Float>, offsets: UnsafeMutableBufferPointer<Float>
+    ) throws {
+        throw CheckpointError.unsupportedType(
+            file: file(of: name), key: name, type: storedType(of: name)?.rawValue ?? "nothing")
+    }
 
     /// By way of the whole tensor: for sources that lie in memory.
     public func copy(

@@ -105,6 +105,13 @@ public struct ReplacedTensors: Sendable {
             }
             try replaced.source.copy(key, rows: rows, into: destination, checkingFinite: checkingFinite)
         }
+        func copyIntegers(
+            _ name: String, rows: Range<Int>, into integers: UnsafeMutableBufferPointer<Int8>,
+            scales: UnsafeMutableBufferPointer<Float>, offsets: UnsafeMutableBufferPointer<Float>
+        ) throws {
+            let (source, key) = take(name).map { (replaced.source, $0) } ?? (base, name)
+            try source.copyIntegers(key, rows: rows, into: integers, scales: scales, offsets: offsets)
+        }
         func copyBytes(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws {
             guard let key = take(name) else { return try base.copyBytes(name, into: destination) }
             try replaced.source.copyBytes(key, into: destination)

@@ -13,7 +13,8 @@ public enum WeightUse {
 public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
     /// In 32 bits, re-laid: fastest. Matrices that a checkpoint stores quantised stay as they are.
     case float32 = "f32"
-    /// As the checkpoint stores them: 16-bit weights take half the memory and are widened as they are used.
+    /// As the checkpoint stores them: 16-bit weights take half the memory and are widened as they are used; the integers of GGUF
+    /// files are multiplied as such, as with ``int8``.
     case stored
     /// Rounded to 8 bits, forward and backward: a quarter of the memory, and the fastest; see `QuantizedMatrix`.
     case int8
@@ -33,6 +34,16 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
         case .int4: (.int4, differentiable ? .int8 : .none)
         case .int4Float32Gradients: (.int4, differentiable ? .float32 : .none)
         }
+    }
+
+    /// How gradients come back through a matrix that the checkpoint stores as integers; nil where it is widened, or rounded anew
+    /// because it has more bits than were asked for.
+    func backward(through groups: IntegerGroups, differentiable: Bool) -> QuantizedMatrix.Backward? {
+        if self == .stored { return differentiable ? .int8 : QuantizedMatrix.Backward.none }
+        guard let (width, backward) = quantization(differentiable: differentiable),
+            groups.width.rawValue <= width.rawValue
+        else { return nil }
+        return backward
     }
 }
 
@@ -146,6 +157,11 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
         if registry.tokenTable == nil {
             registry.tokenTable = TableSource(reader: original.over { $0 }, name: name, fullName: scope + name)
         }
+        if trainedPart(name) == nil,
+            let matrix = try integerMatrix(name, input: width, output: rows, orientation: .outputByInput, bias: nil)
+        {
+            return .quantized(matrix)
+        }
         guard let (bits, backward) = quantization, trainedPart(name) == nil else {
             return try table(name, rows: rows, width: width)
         }
@@ -219,10 +235,14 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
     ///
     /// - Parameter parts: Name and output width of each.
     public func stacked(_ parts: [(name: String, output: Int)], input: Int, hasBias: Bool) throws -> any LinearMap {
-        if case .frozen(let differentiable, let precision) = use, precision != .stored,
-            parts.allSatisfy({ isPlain($0.name) })
-        {
-            return try stackedPlain(parts, input: input, hasBias: hasBias, differentiable: differentiable)
+        if case .frozen(let differentiable, let precision) = use, parts.allSatisfy({ isPlain($0.name) }) {
+            let kept = parts.map { integers("\($0.name).weight") != nil }
+            if !kept.contains(true), precision != .stored {
+                return try stackedPlain(parts, input: input, hasBias: hasBias, differentiable: differentiable)
+            }
+            if !kept.contains(false), let map = try stackedIntegers(parts, input: input, hasBias: hasBias) {
+                return map
+            }
         }
         return StackedMap(
             try parts.map {
@@ -246,24 +266,62 @@ extension WeightLoader {
         contains("\(name).weight") && !reader.isQuantized(name) && !isAdapted(name)
     }
 
+    /// How gradients come back through a tensor that stays the integers that the checkpoint stores; nil where it does not.
+    private func integers(_ name: String) -> QuantizedMatrix.Backward? {
+        guard case .frozen(let differentiable, let precision) = use, let groups = reader.groups(of: name) else {
+            return nil
+        }
+        return precision.backward(through: groups, differentiable: differentiable)
+    }
+
+    private func integerMatrix(
+        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?
+    ) throws -> QuantizedMatrix? {
+        guard let backward = integers(name) else { return nil }
+        return try reader.integerMatrix(
+            name, input: input, output: output, orientation: orientation, bias: bias, backward: backward)
+    }
+
+    /// One matrix of integers for several, where all are stored alike.
+    private func stackedIntegers(
+        _ parts: [(name: String, output: Int)], input: Int, hasBias: Bool
+    ) throws -> QuantizedMatrix? {
+        guard !parts.contains(where: { mergedUpdate(of: $0.name) != nil }),
+            Set(parts.map { reader.groups(of: "\($0.name).weight") }).count == 1,
+            let backward = parts.first.flatMap({ integers("\($0.name).weight") })
+        else { return nil }
+        return try reader.integerMatrix(
+            stacking: parts.map { ("\($0.name).weight", $0.output) }, input: input,
+            bias: hasBias ? try stackedBias(parts) : nil, backward: backward)
+    }
+
+    private func stackedBias(_ parts: [(name: String, output: Int)]) throws -> Tensor {
+        let bias = Tensor(shape: [parts.reduce(0) { $0 + $1.output }])
+        var row = 0
+        for part in parts {
+            try bias.withMutableValues { buffer in
+                try reader.read(
+                    "\(part.name).bias", shape: [part.output],
+                    into: UnsafeMutableBufferPointer(rebasing: buffer[row..<row + part.output]))
+            }
+            row += part.output
+        }
+        return bias
+    }
+
     /// One re-laid matrix for several.
     private func stackedPlain(
         _ parts: [(name: String, output: Int)], input: Int, hasBias: Bool, differentiable: Bool
     ) throws -> any LinearMap {
         let output = parts.reduce(0) { $0 + $1.output }
         for part in parts { try reader.expect("\(part.name).weight", shape: [part.output, input]) }
-        let values = Tensor(shape: [output, input]), bias = hasBias ? Tensor(shape: [output]) : nil
+        let values = Tensor(shape: [output, input]), bias = hasBias ? try stackedBias(parts) : nil
         var row = 0
         for part in parts {
             try values.withMutableValues { buffer in
                 try read(
                     part.name, shape: [part.output, input], .outputByInput,
                     into: UnsafeMutableBufferPointer(rebasing: buffer[row * input..<(row + part.output) * input]))
-            }
-            try bias?.withMutableValues { buffer in
-                try reader.read(
-                    "\(part.name).bias", shape: [part.output],
-                    into: UnsafeMutableBufferPointer(rebasing: buffer[row..<row + part.output]))
             }
             row += part.output
         }
@@ -352,7 +410,13 @@ extension WeightLoader {
     /// A matrix that stays as the checkpoint stores it: quantised, or of 16 bits where those are to be kept.
     private func compressed(
         _ name: String, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?, inputScales: String?
-    ) throws -> CompressedMatrix? {
+    ) throws -> (any LinearMap)? {
+        if mergedUpdate(of: name) == nil,
+            let matrix = try integerMatrix(
+                "\(name).weight", input: input, output: output, orientation: orientation, bias: bias)
+        {
+            return matrix
+        }
         if let matrix = try reader.quantizedMatrix(
             name, input: input, output: output, bias: bias, inputScales: inputScales)
         {

@@ -185,6 +185,13 @@ package struct ConfigurationReader {
         return string
     }
 
+    /// A text, or that called "default" of a list of named ones: `[{"name": "default", "template": "…"}]`.
+    func namedText(_ key: String) throws -> String? {
+        guard let (_, value) = find([key]) else { return nil }
+        guard let list = value.array else { return try optionalString(key) }
+        return list.first { $0["name"]?.string == "default" }?["template"]?.string
+    }
+
     /// A list of texts.
     func strings(_ key: String) throws -> [String]? {
         guard let (_, value) = find([key]) else { return nil }

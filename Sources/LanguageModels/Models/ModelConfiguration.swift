@@ -43,16 +43,17 @@ extension ModelConfiguration {
 
 /// Finds out which architecture a `config.json` describes.
 public enum ModelConfigurationFile {
-    /// What tells each architecture, and what reads the rest of the file.
-    static let architectures: [(parts: ModelParts, read: Read)] = [
-        (GPT2Configuration.parts, { try GPT2Configuration($0) }),
-        (OPTConfiguration.parts, { try OPTConfiguration($0) }),
-        (GPTNeoXConfiguration.parts, { try GPTNeoXConfiguration($0) }),
-        (LlamaConfiguration.llama, { try LlamaConfiguration(llama: $0) }),
-        (LlamaConfiguration.mistral, { try LlamaConfiguration(mistral: $0) }),
-        (LlamaConfiguration.qwen2, { try LlamaConfiguration(qwen2: $0) }),
-        (LlamaConfiguration.qwen3, { try LlamaConfiguration(qwen3: $0) }),
-        (BARTConfiguration.parts, { try BARTConfiguration($0) }),
+    /// What tells each architecture, what GGUF files call it and its parts (nil where they have none of it, or call it another's),
+    /// and what reads the rest of the file.
+    static let architectures: [(parts: ModelParts, gguf: GGUFForm?, read: Read)] = [
+        (GPT2Configuration.parts, GPT2Configuration.gguf, { try GPT2Configuration($0) }),
+        (OPTConfiguration.parts, nil, { try OPTConfiguration($0) }),
+        (GPTNeoXConfiguration.parts, GPTNeoXConfiguration.gguf, { try GPTNeoXConfiguration($0) }),
+        (LlamaConfiguration.llama, LlamaConfiguration.llamaGGUF, { try LlamaConfiguration(llama: $0) }),
+        (LlamaConfiguration.mistral, nil, { try LlamaConfiguration(mistral: $0) }),
+        (LlamaConfiguration.qwen2, LlamaConfiguration.qwen2GGUF, { try LlamaConfiguration(qwen2: $0) }),
+        (LlamaConfiguration.qwen3, LlamaConfiguration.qwen3GGUF, { try LlamaConfiguration(qwen3: $0) }),
+        (BARTConfiguration.parts, nil, { try BARTConfiguration($0) }),
     ]
 
     typealias Read = @Sendable (ConfigurationReader) throws -> any ModelConfiguration

@@ -23,6 +23,10 @@ struct ModelFacts: Encodable {
     /// How the weights are stored, most frequent first.
     let stored_as: [String]
     let file_bytes: Int
+    /// What the makers call it, where its file says so.
+    let title: String?
+    /// Whether its files say how a conversation is written.
+    let has_chat_template: Bool
     /// Nil where the folder has none.
     let tokenizer: TokenizerFacts?
 
@@ -71,6 +75,8 @@ struct ModelFacts: Encodable {
         stored_as = types.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
         file_bytes = Set(source.names.map { source.file(of: $0) })
             .reduce(0) { $0 + Readable.size(of: URL(fileURLWithPath: $1)) }
+        title = try (files as? GGUFFile)?.title
+        has_chat_template = try files.chatTemplate != nil
         do {
             let loaded = try files.tokenizer
             tokenizer = TokenizerFacts(
@@ -83,7 +89,7 @@ struct ModelFacts: Encodable {
     }
 
     var lines: [(String, String)] {
-        [
+        (title.map { [("name", TerminalText.withoutControls($0))] } ?? []) + [
             ("architecture", "\(architecture), \(layersText), \(headsText) of width \(head_width)"),
             ("widths", "\(width) (residual stream), \(inner_width) (MLP, \(activation))"),
             ("positions", Readable.count(positions)),
@@ -92,6 +98,7 @@ struct ModelFacts: Encodable {
             ("output head", tied_head ? "tied to the token table" : "of its own"),
             ("weights", "\(Readable.bytes(file_bytes)), stored as \(stored_as.joined(separator: ", "))"),
             ("tokenizer", tokenizer.map(Self.line) ?? "none in this folder: it cannot generate or be trained"),
+            ("chat template", has_chat_template ? "yes" : "none"),
         ]
     }
 

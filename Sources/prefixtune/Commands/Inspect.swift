@@ -19,8 +19,9 @@ struct Inspect: ComputeCommand {
               prefixtune inspect e2e-prefix
             """)
 
-    @Argument(help: "The folder, the file of a prefix or LoRA adapter, or org/name[@revision] on the hub.") var folder:
-        ModelReference
+    @Argument(
+        help: "The folder, a GGUF file, the file of a prefix or LoRA adapter, or org/name[@revision] on the hub.")
+    var folder: ModelReference
     @Flag(help: "Print JSON.") var json = false
     @OptionGroup(title: "General") var common: CommonOptions
 
@@ -48,6 +49,10 @@ struct FolderReport: Encodable {
             throw CommandError.unknownFolder(path: folder.path, reason: "does not exist")
         }
         guard isFolder.boolValue else {
+            guard !GGUFFile.isRecognized(folder) else {
+                (model, adapter, run, prompts) = (try ModelFacts(folder), nil, nil, nil)
+                return
+            }
             guard PrefixFile.canHoldTensors(folder) else {
                 throw CommandError.unknownFolder(path: folder.path, reason: "is a file, not a folder")
             }
@@ -56,7 +61,7 @@ struct FolderReport: Encodable {
             prompts = try TaskRecord.read(from: [folder])
             return
         }
-        let isModel = HuggingFaceFolder(folder).firstFile != nil
+        let isModel = try HuggingFaceFolder(folder).firstFile != nil || modelFiles(at: folder) is GGUFFile
         let isAdapter = has("adapter_config.json") || has("adapter_model.safetensors")
         // The authors' checkpoints are called like a model's.
         let isCheckpoint = !isAdapter && PrefixFile.isCheckpoint(in: folder)

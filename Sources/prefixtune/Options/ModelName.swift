@@ -13,11 +13,14 @@ enum ModelName: ExpressibleByArgument, Sendable {
     static let embeddedName = "embedded"
     /// What every command says of its option.
     static let help: ArgumentHelp =
-        "Its folder, org/name[@revision] on the hub, or embedded; $PREFIXTUNE_MODEL by default."
+        """
+        Its folder or GGUF file, org/name[@revision][:FILE.gguf or :Q4_K_M] on the hub, ollama:NAME, or embedded; \
+        $PREFIXTUNE_MODEL by default.
+        """
     /// The same, where an adapter may say which it is.
     static let optionalHelp: ArgumentHelp = """
-        Its folder, org/name[@revision] on the hub, or embedded; by default what the adapter was trained on, or else \
-        $PREFIXTUNE_MODEL.
+        Its folder or GGUF file, org/name[@revision][:FILE.gguf or :Q4_K_M] on the hub, ollama:NAME, or embedded; by \
+        default what the adapter was trained on, or else $PREFIXTUNE_MODEL.
         """
 
     init?(argument: String) {

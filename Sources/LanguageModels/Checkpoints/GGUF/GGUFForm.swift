@@ -1,0 +1,78 @@
+import Tokenizers
+
+/// What GGUF files call an architecture, its settings and its tensors, each beside the name that `transformers` has for it.
+///
+/// The names are those of llama.cpp (`gguf-py/gguf/constants.py`, `tensor_mapping.py`). Where its converter also turns a tensor about, the
+/// table says how, and reading turns it back: above this type all checkpoints look alike.
+struct GGUFForm: Sendable {
+    /// What the converter does to a tensor.
+    enum Change: Sendable {
+        /// Rows of each head [half][pair] become [pair][half], so that rotation turns columns that lie side by side. Of the queries, or of
+        /// the keys, whose heads may be fewer.
+        case pairs(ofKeys: Bool)
+        /// Rows [head][query, key, value] become [query, key, value][head].
+        case queriesKeysValues
+        /// A matrix [input × output] becomes [output × input].
+        case transposed
+        /// 1 is added to a gain.
+        case plusOne
+    }
+
+    /// A part of the model, under the name of `transformers`, and what the converter does to it.
+    struct Part: Sendable, ExpressibleByStringLiteral {
+        let path: String
+        let change: Change?
+
+        init(_ path: String, _ change: Change? = nil) {
+            self.path = path
+            self.change = change
+        }
+
+        init(stringLiteral path: String) { self.init(path) }
+    }
+
+    /// The value of `general.architecture`.
+    let architecture: String
+    /// Keys of `config.json`, and the keys of the file whose values they get, without the architecture in front.
+    let keys: [String: String]
+    /// Parts outside of blocks, by what stands in front of `.weight` and `.bias`.
+    let parts: [String: Part]
+    /// Parts of block N, by what stands behind `blk.N.`.
+    let blockParts: [String: Part]
+    /// Tensors that are no weights: masks, angles.
+    let ignored: Set<String>
+    /// Adds what `config.json` says and the file says otherwise, or only by its tensors.
+    let complete: @Sendable (inout [String: JSONValue], GGUFFile) throws -> Void
+
+    init(
+        _ architecture: String, keys: [String: String], parts: [String: Part], blockParts: [String: Part],
+        ignored: Set<String> = [],
+        complete: @escaping @Sendable (inout [String: JSONValue], GGUFFile) throws -> Void
+    ) {
+        self.architecture = architecture
+        self.keys = keys
+        self.parts = parts
+        self.blockParts = blockParts
+        self.ignored = ignored
+        self.complete = complete
+    }
+
+    /// The name in `transformers` of a tensor, and what was done to it; nil for one that is none of this architecture's.
+    ///
+    /// - Parameter model: The architecture's parts.
+    func place(of name: String, in model: ModelParts) -> (name: String, change: Change?)? {
+        guard let dot = name.lastIndex(of: ".") else { return nil }
+        let suffix = name[dot...]
+        guard suffix == ".weight" || suffix == ".bias" else { return nil }
+        let stem = name[..<dot].split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
+        if stem.count == 1, let part = parts[String(stem[0])] {
+            let path = part.path == model.head ? part.path : "\(model.root).\(part.path)"
+            return (path + suffix, part.change)
+        }
+        guard stem.count == 3, stem[0] == "blk", let number = Int(stem[1]), let part = blockParts[String(stem[2])]
+        else {
+            return nil
+        }
+        return ("\(model.root).\(model.blocks).\(number).\(part.path)\(suffix)", part.change)
+    }
+}

@@ -1,0 +1,100 @@
+import Tokenizers
+
+extension GGUFForm {
+    /// Settings that Llama and its relatives have under the same keys.
+    static let llamaKeys = [
+        "hidden_size": "embedding_length", "num_hidden_layers": "block_count",
+        "intermediate_size": "feed_forward_length", "num_attention_heads": "attention.head_count",
+        "head_dim": "attention.key_length", "rms_norm_eps": "attention.layer_norm_rms_epsilon",
+        "max_position_embeddings": "context_length", "rope_theta": "rope.freq_base",
+    ]
+
+    static let llamaParts: [String: Part] = [
+        "token_embd": "embed_tokens", "output_norm": "norm", "output": Part(ModuleName.head),
+    ]
+
+    /// - Parameter turned: Whether the converter moves the rows of queries and keys: it does for Llama alone.
+    static func llamaBlock(turned: Bool) -> [String: Part] {
+        [
+            "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+            "attn_q": Part("self_attn.q_proj", turned ? .pairs(ofKeys: false) : nil),
+            "attn_k": Part("self_attn.k_proj", turned ? .pairs(ofKeys: true) : nil), "attn_v": "self_attn.v_proj",
+            "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
+            "ffn_down": "mlp.down_proj", "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm",
+        ]
+    }
+
+    /// What the architectures of llama.cpp's table have in common.
+    static func llama(
+        _ architecture: String, modelType: String, turned: Bool = false,
+        complete: @escaping @Sendable (inout [String: JSONValue], GGUFFile) throws -> Void = { _, _ in }
+    ) -> GGUFForm {
+        GGUFForm(
+            architecture, keys: llamaKeys, parts: llamaParts, blockParts: llamaBlock(turned: turned),
+            ignored: ["rope_freqs.weight"]
+        ) { values, file in
+            values["model_type"] = .text(modelType)
+            values["hidden_act"] = .text("silu")
+            values["attention_bias"] = .bool(file.shape(ofTensor: "blk.0.attn_q.bias") != nil)
+            values["num_key_value_heads"] = try file.keyHeads(architecture)
+            try file.refuseExperts(architecture)
+            if let scaling = try file.rotaryScaling(architecture) { values["rope_scaling"] = scaling }
+            try complete(&values, file)
+        }
+    }
+}
+
+extension LlamaConfiguration {
+    /// Llama, and what the converter takes for it: Mistral, whose window is all that it has of its own.
+    static let llamaGGUF = GGUFForm.llama("llama", modelType: "llama", turned: true) { values, file in
+        guard let window = try file.metadata.integer("llama.attention.sliding_window") else { return }
+        values["model_type"] = .text("mistral")
+        values["sliding_window"] = .number(Double(window))
+    }
+    static let qwen2GGUF = GGUFForm.llama("qwen2", modelType: "qwen2")
+    static let qwen3GGUF = GGUFForm.llama("qwen3", modelType: "qwen3")
+}
+
+extension GGUFFile {
+    /// Key heads, which may be stated for each layer; null, as many as query heads, where they are not.
+    func keyHeads(_ architecture: String) throws -> JSONValue {
+        let key = "\(architecture).attention.head_count_kv"
+        guard metadata.isList(key) else { return try metadata.json(key) ?? .null }
+        let counts = Set(try metadata.integers(key) ?? [])
+        guard counts.count == 1, let count = counts.first else {
+            throw metadata.invalid(key, "layers with different numbers of key heads cannot be read")
+        }
+        return .number(Double(count))
+    }
+
+    /// Refuses a mixture of experts.
+    func refuseExperts(_ architecture: String) throws {
+        let key = "\(architecture).expert_count"
+        if let count = try metadata.integer(key), count > 0 {
+            throw metadata.invalid(
+                key, "a mixture of \(count) experts cannot be read, only a single network in each block")
+        }
+    }
+
+    /// How positions are scaled, as `rope_scaling` of `config.json`; nil where they are not.
+    ///
+    /// Llama 3's scaling comes as a tensor of what each frequency is divided by, and nothing else counts then.
+    func rotaryScaling(_ architecture: String) throws -> JSONValue? {
+        func key(_ name: String) -> String { "\(architecture).rope.scaling.\(name)" }
+        if let factors = floats(ofTensor: "rope_freqs.weight") {
+            let list = JSONValue.array(factors.map { .number(Double($0)) })
+            return .object([
+                .init(key: Array("rope_type".utf8), value: .text("longrope")),
+                .init(key: Array("short_factor".utf8), value: list), .init(key: Array("long_factor".utf8), value: list),
+                .init(key: Array("attention_factor".utf8), value: .number(1)),
+            ])
+        }
+        guard let type = try metadata.text(key("type")), type != "none" else { return nil }
+        let members: [(String, JSONValue?)] = [
+            ("rope_type", .text(type)), ("factor", try metadata.json(key("factor"))),
+            ("original_max_position_embeddings", try metadata.json(key("original_context_length"))),
+            ("attention_factor", try metadata.json(key("attn_factor"))),
+        ]
+        return .object(members.compactMap { name, value in value.map { .init(key: Array(name.utf8), value: $0) } })
+    }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import LanguageModels
+import Tensors
+import TestSupport
+import Testing
+
+/// GGUF files against the folders of the same models, and blocks against the values of the `gguf` package.
+@Suite("GGUF files") struct GGUFFileTests {
+    private static func file(_ name: String) -> URL { Fixtures.goldens.appendingPathComponent("gguf/\(name).gguf") }
+
+    private static let folders = [
+        "llama": "architectures/llama-plain-old", "llama-3": "architectures/llama-3",
+        "mistral": "architectures/mistral-window", "qwen2": "architectures/qwen2-tied",
+        "qwen3": "architectures/qwen3-wide", "gpt2": "gpt2/tied", "gptneox": "architectures/neox-parallel",
+        "blocks": "gguf/blocks", "split-00001-of-00002": "architectures/llama-plain-old",
+    ]
+
+    @Compute private func network(_ files: any ModelFiles, _ precision: WeightPrecision) throws -> (
+        any CausalModel, Digest?
+    ) {
+        let loader = WeightLoader(
+            CheckpointReader(try files.tensors), use: .frozen(differentiable: true, precision: precision))
+        return (try files.configuration.network(loader), loader.weightsDigest)
+    }
+
+    @Compute private func logits(_ network: any CausalModel) -> [Float] {
+        let batch = TokenBatch([[3, 5, 7, 11, 2, 13, 4, 6, 1, 9, 10, 12], [2, 4]])
+        let cache = KVCache(shape: network.shape, sequences: [.init(), .init()], keepsTokens: false)
+        return network.head(network.hiddenStates(batch, cache: cache, dropout: nil)).values
+    }
+
+    @Test("a file is the model of its folder: the same weights, the same logits", arguments: folders.keys.sorted())
+    @Compute func sameModel(_ name: String) throws {
+        let folder = HuggingFaceFolder(Fixtures.goldens.appendingPathComponent(try #require(Self.folders[name])))
+        let file = try modelFiles(at: Self.file(name))
+        #expect(file is GGUFFile)
+        let (found, expected) = (try file.configuration, try folder.configuration)
+        #expect(found.architecture == expected.architecture)
+        #expect(found.shape == expected.shape && found.parameterCount == expected.parameterCount)
+        #expect(found.activationName == expected.activationName && found.endTokens == expected.endTokens)
+        let (one, digest) = try network(file, .float32), (other, same) = try network(folder, .float32)
+        #expect(digest != nil && digest == same)
+        let (ours, theirs) = (logits(one), logits(other))
+        // Llama 3's factors come as 32-bit floats, whose product with a frequency is not the formula's last bit.
+        #expect(name == "llama-3" ? relativeError(ours, theirs) < 1e-5 : ours == theirs)
+    }
+
+    @Test("integers that stay as they are stored stand for the same weights") @Compute func integers() throws {
+        let files = try GGUFFile(Self.file("blocks"))
+        let (exact, digest) = try network(files, .float32), expected = logits(exact)
+        for precision in [WeightPrecision.stored, .int8, .int8Float32Gradients] {
+            let (kept, same) = try network(files, precision)
+            #expect(same == digest)
+            // Inputs are rounded to 8 bits, and these weights are wild.
+            #expect(relativeError(logits(kept), expected) < 0.1)
+        }
+    }
+
+    @Test("blocks are widened to the values of the original, bit for bit, and their integers stand for them")
+    func blocks() throws {
+        let vectors = try SafetensorsFile(Fixtures.goldens.appendingPathComponent("gguf/vectors.safetensors"))
+        for format in BlockFormat.allCases {
+            let name = "\(format)".uppercased(), values = try vectors.floats("\(name).values")
+            let count = values.count / format.elements
+            #expect(vectors.shape(of: "\(name).blocks") == [count, format.bytes])
+            try vectors.withBytes(of: "\(name).blocks") { bytes in
+                let source = try #require(bytes.baseAddress)
+                var widened = [Float](repeating: .nan, count: values.count)
+                format.widen(source, blocks: count, into: &widened)
+                #expect(widened.map(\.bitPattern) == values.map(\.bitPattern), "\(name)")
+                #expect(format.firstNotFinite(source, blocks: count) == nil)
+
+                let groups = format.groups, groupCount = values.count / IntegerGroups.size
+                var integers = [Int8](repeating: 99, count: values.count)
+                var scales = [Float](repeating: .nan, count: groupCount)
+                var offsets = [Float](repeating: groups.hasOffsets ? .nan : 0, count: groupCount)
+                offsets.withUnsafeMutableBufferPointer {
+                    format.split(
+                        source, blocks: count, into: &integers, scales: &scales,
+                        offsets: groups.hasOffsets ? $0.baseAddress : nil)
+                }
+                let isExact = ![.q2_k, .q3_k, .q6_k].contains(format)
+                for index in values.indices {
+                    let group = index / IntegerGroups.size
+                    let value = scales[group] * Float(integers[index]) + offsets[group]
+                    if isExact {
+                        #expect(value == values[index], "\(name) element \(index)")
+                    } else {
+                        #expect(abs(value - values[index]) <= 0.51 * scales[group], "\(name) element \(index)")
+                    }
+                    if groups.width == .int4 {
+                        #expect((groups.hasOffsets ? 0...15 : -8...7).contains(integers[index]))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("what else a file says") func metadata() throws {
+        let file = try GGUFFile(Self.file("qwen2"))
+        #expect(try file.title == "tiny qwen2" && file.architecture == "qwen2")
+        #expect(try file.chatTemplate?.hasPrefix("{% for message") == true)
+        #expect(try file.conventions.beginToken == 0)
+        #expect(GGUFFile.isRecognized(Self.file("gpt2")))
+        #expect(!GGUFFile.isRecognized(Fixtures.goldens.appendingPathComponent("gguf/manifest.json")))
+        #expect(!GGUFFile.isRecognized(Fixtures.goldens))
+    }
+
+    @Test("a set of files is opened by its first, and only whole") func sets() throws {
+        let second = Fixtures.goldens.appendingPathComponent("gguf/split-00002-of-00002.gguf")
+        #expect {
+            _ = try GGUFFile(second)
+        } throws: {
+            "\($0)".hasSuffix("key \"split.no\": this is file 2 of 2; give the first: split-00001-of-00002.gguf")
+        }
+        try withCheckpointFolder { folder in
+            let alone = folder.appendingPathComponent("split-00001-of-00002.gguf")
+            try FileManager.default.copyItem(at: Self.file("split-00001-of-00002"), to: alone)
+            #expect {
+                _ = try GGUFFile(alone)
+            } throws: {
+                "\($0)".hasPrefix("cannot read \(folder.path)/split-00002-of-00002.gguf")
+            }
+            let renamed = folder.appendingPathComponent("model.gguf")
+            try FileManager.default.moveItem(at: alone, to: renamed)
+            #expect {
+                _ = try GGUFFile(renamed)
+            } throws: {
+                "\($0)".contains("which are to be called …-00001-of-00002.gguf, but this is model.gguf")
+            }
+        }
+    }
+}
