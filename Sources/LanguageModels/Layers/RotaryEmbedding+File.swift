@@ -5,22 +5,52 @@ extension RotaryEmbedding {
     struct Conventions {
         /// The key of θ where it stands outside of the object.
         var baseKey = "rope_theta"
+        /// θ where no key says it.
+        var usualBase = 10_000.0
         /// The key, outside of the object, of the part of a head that is turned, and that part where no key says it; nil where
         /// the architecture turns whole heads, whatever the file says.
         var fraction: (key: String, usual: Double)?
     }
 
+    /// An object of a file that says how positions turn, under its key.
+    struct Parameters {
+        /// The key, with those of the objects around it.
+        let key: String
+        let values: ConfigurationReader
+    }
+
+    /// `rope_scaling` of older files, else `rope_parameters`; nil where a file has neither.
+    private static func parameters(_ file: ConfigurationReader) throws -> Parameters? {
+        for key in ["rope_scaling", "rope_parameters"] {
+            guard let values = try file.object(key) else { continue }
+            if key == "rope_parameters" || !values.isEmpty { return Parameters(key: key, values: values) }
+        }
+        return nil
+    }
+
     /// Reads `rope_scaling` of older files, else `rope_parameters`, and what stands beside them.
+    ///
+    /// - Parameter positions: `max_position_embeddings`.
+    init(_ file: ConfigurationReader, headWidth: Int, positions: Int, _ conventions: Conventions = .init()) throws {
+        try self.init(file, Self.parameters(file), headWidth: headWidth, positions: positions, conventions)
+    }
+
+    /// Reads an object, and what stands beside it in the file.
     ///
     /// Known are the plain form, `linear` (positions divided by a factor), `dynamic`, `yarn` (Peng et al. 2023), `longrope`
     /// (Ding et al. 2024) and `llama3` (Grattafiori et al. 2024), each as `transformers` computes it.
     ///
-    /// - Parameter positions: `max_position_embeddings`.
-    init(_ file: ConfigurationReader, headWidth: Int, positions: Int, _ conventions: Conventions = .init()) throws {
-        let old = try file.object("rope_scaling"),
-            parameters = old?.isEmpty == false ? old : try file.object("rope_parameters")
+    /// - Parameters:
+    ///   - object: Nil where the file has none.
+    ///   - positions: `max_position_embeddings`.
+    init(
+        _ file: ConfigurationReader, _ object: Parameters?, headWidth: Int, positions: Int, _ conventions: Conventions
+    ) throws {
+        let parameters = object?.values
         let kind = try parameters?.optionalString("rope_type", "type") ?? "default"
-        let theta = try parameters?.optionalNumber("rope_theta") ?? file.positive(conventions.baseKey, default: 10_000)
+        let theta =
+            try parameters?.optionalNumber("rope_theta")
+            ?? file.positive(conventions.baseKey, default: conventions.usualBase)
         let inside = try parameters?.optionalNumber("partial_rotary_factor")
         var part = 1.0
         if let fraction = conventions.fraction {
@@ -37,9 +67,7 @@ extension RotaryEmbedding {
         let width = (2...Double(max(2, headWidth))).contains(turned) ? Int(turned) : 0
         guard width > 0, width <= headWidth, width.isMultiple(of: 2), theta > 0, Float(theta).isNormal else {
             throw file.invalid(
-                parameters == nil
-                    ? conventions.fraction?.key ?? conventions.baseKey
-                    : old?.isEmpty == false ? "rope_scaling" : "rope_parameters",
+                object?.key ?? conventions.fraction?.key ?? conventions.baseKey,
                 "\(part) of a head of width \(headWidth) are turned with base \(theta), but an even number of columns "
                     + "within the head and a base above 0 are needed")
         }
@@ -81,9 +109,14 @@ extension RotaryEmbedding {
     /// How many positions a model with this embedding is made for: those of `max_position_embeddings`, or what dynamic
     /// scaling and YaRN stretch the original length to, which files often do not write there.
     static func reach(_ file: ConfigurationReader, positions: Int) throws -> Int {
-        let old = try file.object("rope_scaling"),
-            parameters = old?.isEmpty == false ? old : try file.object("rope_parameters")
-        guard let parameters, let factor = try parameters.optionalNumber("factor"), factor > 1 else { return positions }
+        try reach(file, parameters(file), positions: positions)
+    }
+
+    /// The same by one object of the file.
+    static func reach(_ file: ConfigurationReader, _ object: Parameters?, positions: Int) throws -> Int {
+        guard let parameters = object?.values, let factor = try parameters.optionalNumber("factor"), factor > 1 else {
+            return positions
+        }
         let limit = Double(1 << 24)
         switch try parameters.optionalString("rope_type", "type") {
         case "dynamic": return max(positions, Int(min(limit, factor * Double(positions))))
