@@ -62,16 +62,22 @@ import Tensors
 
     /// The embeddings of all rows; gradients reach those that are given.
     ///
+    /// - Parameter scale: What the table's rows are multiplied by. Embeddings that are given stand for the product, as they do
+    ///   in `transformers`, whose embedding modules multiply by themselves.
     /// - Returns: [rows × width].
-    func embedded(by table: TokenTable) -> Tensor {
+    func embedded(by table: TokenTable, times scale: Float = 1) -> Tensor {
+        func embedded() -> Tensor {
+            let rows = table.rows(at: tokens)
+            return scale == 1 ? rows : rows.scaled(by: scale)
+        }
         let given = endings + [softPrompt].compactMap(\.self)
-        if given.isEmpty { return table.rows(at: tokens) }
+        if given.isEmpty { return embedded() }
         precondition(
             given.allSatisfy { $0.width == table.width }, "embeddings of \(given.map(\.shape)) for width \(table.width)"
         )
         // Alone, they are the batch itself.
         if tokens.isEmpty, lengths.count == 1, given.count == 1 { return given[0] }
-        let embedded = table.rows(at: tokens)
+        let embedded = embedded()
         var parts: [(source: Tensor, rows: Range<Int>)] = [], token = 0
         for (index, length) in lengths.enumerated() {
             let ending = endings.isEmpty ? nil : endings[index]

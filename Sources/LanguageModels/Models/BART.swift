@@ -83,11 +83,8 @@ extension BART {
         }
 
         func callAsFunction(_ batch: TokenBatch, _ step: CacheStep) -> Tensor {
-            let tokens = batch.embedded(by: tokenTable)
-            return step.dropped(
-                norm(
-                    (scale == 1 ? tokens : tokens.scaled(by: scale))
-                        + positionTable.rows(at: step.positions.map { $0 + 2 })))
+            let tokens = batch.embedded(by: tokenTable, times: scale)
+            return step.dropped(norm(tokens + positionTable.rows(at: step.positions.map { $0 + 2 })))
         }
     }
 

@@ -14,7 +14,8 @@ import Tensors
     /// Its parameters under the names of its checkpoint, where it is trained; else none.
     var parameters: [(name: String, value: Tensor)] { get }
 
-    /// The input embeddings of some tokens, before anything is done to them.
+    /// The input embeddings of some tokens, as embeddings that are given in their place are taken (``TokenBatch``): scaled where
+    /// the model scales those of its table, and without positions.
     ///
     /// - Returns: [tokens × width of the token table].
     func embeddings(of tokens: [Int32]) -> Tensor
