@@ -168,6 +168,9 @@ public struct LlamaConfiguration: ModelConfiguration {
     /// The number of keys, up to and including itself, that a token of a layer sees; nil for all.
     func window(ofLayer layer: Int) -> Int? { slidingLayers[layer] ? slidingWindow : nil }
 
+    /// The window, where a layer has one.
+    public var attentionWindow: Int? { slidingLayers.contains(true) ? slidingWindow : nil }
+
     /// The activation's name.
     public var activationName: String { activation.rawValue }
 

@@ -17,6 +17,9 @@ public protocol ModelConfiguration: Sendable {
     var tiesWordEmbeddings: Bool { get }
     /// Number of parameters of the model, a tied head counted once.
     var parameterCount: Int { get }
+    /// How many keys, up to itself and those of a prefix included, a token sees in those layers that see the fewest; nil where all
+    /// layers see everything.
+    var attentionWindow: Int? { get }
     /// The tokens that end a text, the first of which is written where one is needed.
     var endTokens: [Int32] { get }
     /// The token that begins a text where `config.json` names none; nil where that is for the file or the tokenizer to say.
@@ -39,6 +42,8 @@ extension ModelConfiguration {
     public var architecture: String { parts.architecture }
     /// Nil: most families leave it to the file.
     public var beginToken: Int32? { nil }
+    /// Nil: attention has no windows.
+    public var attentionWindow: Int? { nil }
 }
 
 /// Finds out which architecture a `config.json` describes.
