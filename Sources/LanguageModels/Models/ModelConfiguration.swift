@@ -58,6 +58,7 @@ public enum ModelConfigurationFile {
         (LlamaConfiguration.mistral, nil, { try LlamaConfiguration(mistral: $0) }),
         (LlamaConfiguration.qwen2, LlamaConfiguration.qwen2GGUF, { try LlamaConfiguration(qwen2: $0) }),
         (LlamaConfiguration.qwen3, LlamaConfiguration.qwen3GGUF, { try LlamaConfiguration(qwen3: $0) }),
+        (Gemma3Configuration.parts, nil, { try Gemma3Configuration($0) }),
         (BARTConfiguration.parts, nil, { try BARTConfiguration($0) }),
     ]
 
@@ -76,8 +77,10 @@ public enum ModelConfigurationFile {
         let modelType = try file.optionalString("model_type") ?? ""
         guard let architecture = architectures.first(where: { $0.parts.modelType == modelType }) else {
             let known = architectures.map(\.parts.modelType).joined(separator: ", ")
+            let advice =
+                file.has("text_config") ? "save its text model by itself, and use that" : "use a model of these"
             throw file.invalid(
-                "model_type", "the model type is \"\(modelType)\", but only \(known) can be read; use a model of these")
+                "model_type", "the model type is \"\(modelType)\", but only \(known) can be read; \(advice)")
         }
         return try architecture.read(file)
     }

@@ -35,6 +35,24 @@ def unused_window(config):
     config["sliding_window"] = 6
 
 
+def old_gemma(config):
+    """The pattern of layers as a number, or none where it is the usual one; a base for each kind of layer beside rope_scaling, which
+    is the global layers' alone; no bases where they are the usual ones."""
+    old_names(config)
+    config.pop("layer_types")
+    pattern = config.pop("_sliding_window_pattern", 6)
+    if pattern != 6:
+        config["sliding_window_pattern"] = pattern
+    rope = config.pop("rope_parameters")
+    local, everywhere = rope["sliding_attention"], rope["full_attention"]
+    assert local.pop("rope_type") == "default"
+    for key, usual, base in (("rope_local_base_freq", 10000.0, local["rope_theta"]), ("rope_theta", 1e6, everywhere.pop("rope_theta"))):
+        if base != usual:
+            config[key] = base
+    config["rope_scaling"] = None if everywhere["rope_type"] == "default" else everywhere
+    config.pop("use_bidirectional_attention")
+
+
 def mask_buffers(config):
     """What old GPT-NeoX checkpoints carry beside their weights."""
     positions, width = config.max_position_embeddings, config.hidden_size // config.num_attention_heads
@@ -66,6 +84,15 @@ def gated(kind, theta=10000.0, rope=None, **options):
     return dict(type=kind, options=dict(
         dict(vocab_size=56, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=32,
              max_position_embeddings=64, rope_parameters=dict(rope or dict(rope_type="default"), rope_theta=theta)), **options))
+
+
+def gemma(theta=1000.0, local=100.0, rope=None, **options):
+    return dict(type="gemma3_text", options=dict(
+        dict(vocab_size=60, hidden_size=24, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=32,
+             max_position_embeddings=64, query_pre_attn_scalar=7, sliding_window=6,
+             rope_parameters=dict(
+                 sliding_attention=dict(rope_type="default", rope_theta=local),
+                 full_attention=dict(rope or dict(rope_type="default"), rope_theta=theta))), **options))
 
 
 CONFIGURATIONS = {
@@ -116,4 +143,14 @@ CONFIGURATIONS = {
     "qwen3-window-old": dict(
         gated("qwen3", head_dim=8, num_key_value_heads=1, num_hidden_layers=3, use_sliding_window=True, sliding_window=7,
               max_window_layers=2), spelling=old_llama),
+    # Global layers where layer_types says so, heads wider than hidden / heads, scores scaled by another width, tied.
+    "gemma3-window": gemma(layer_types=["sliding_attention", "full_attention", "sliding_attention", "sliding_attention"]),
+    # Every third layer global, its positions divided by a factor; biases, one key head, untied; old spelling.
+    "gemma3-linear-old": dict(
+        gemma(rope=dict(rope_type="linear", factor=4.0), num_key_value_heads=1, head_dim=8, sliding_window=5, attention_bias=True,
+              sliding_window_pattern=3, tie_word_embeddings=False), spelling=old_gemma),
+    # The usual pattern and bases, which the file leaves out; a window hardly longer than the prefix; narrow heads, as many keys.
+    "gemma3-bare-old": dict(
+        gemma(theta=1e6, local=1e4, num_hidden_layers=7, num_attention_heads=3, num_key_value_heads=3, head_dim=6, hidden_size=18,
+              sliding_window=4, query_pre_attn_scalar=6), spelling=old_gemma),
 }

@@ -1,5 +1,5 @@
-"""Tiny random OPT, GPT-NeoX, Llama, Mistral, Qwen2 and Qwen3 models: logits, losses, a prefix's gradient, greedy and beam search,
-by transformers and PEFT in float64.
+"""Tiny random OPT, GPT-NeoX, Llama, Mistral, Qwen2, Qwen3 and Gemma 3 models: logits, losses, a prefix's gradient, greedy and beam
+search, by transformers and PEFT in float64.
 
 Run: python Tests/Goldens/architectures/generate.py [name ...]
 """
@@ -30,11 +30,13 @@ EARLY = (False, True, "never")
 
 def randomize(model, generator):
     """Weights large enough that a wrong term shows; norms far from the identity; biases not zero."""
+    # Gemma's norms multiply by one more than their weight.
+    center = 0 if any(type(module).__name__ == "Gemma3RMSNorm" for module in model.modules()) else 1
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             norm = "norm" in name and name.endswith("weight")
-            parameter.copy_(1 + 0.3 * noise if norm else 0.25 * noise)
+            parameter.copy_(center + 0.3 * noise if norm else 0.25 * noise)
 
 
 def load(name, dtype=torch.float64):
@@ -190,7 +192,7 @@ if __name__ == "__main__":
         assert "_name_or_path" not in json.loads((HERE / name / "config.json").read_text())
     shutil.rmtree(HERE / "__pycache__", ignore_errors=True)
     write_manifest(HERE, SEED, {
-        "models": "config.json and model.safetensors, random weights (standard deviation 0.25, norms 0.3 around one); respelled as "
+        "models": "config.json and model.safetensors, random weights (standard deviation 0.25, gains of norms 0.3 around one); respelled as "
                   "configurations.py says, after which transformers reads them to the same logits",
         "cases.json": "sequences, each run alone without padding; target_starts: ids[start...] are targets, the logits before each predict "
                       "it; target_losses, prefix_target_losses: natural-log cross-entropy per target without and with the prefix; "

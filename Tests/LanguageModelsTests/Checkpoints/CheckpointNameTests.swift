@@ -45,6 +45,7 @@ struct RenamedSource: TensorSource {
         Bare(model: "architectures/mistral-full-old", prefix: "model."),
         Bare(model: "architectures/qwen2-tied", prefix: "model."),
         Bare(model: "architectures/qwen3-wide", prefix: "model."),
+        Bare(model: "architectures/gemma3-window", prefix: "model."),
         Bare(model: "architectures/opt-pre", prefix: "model."),
         Bare(model: "architectures/neox-unbiased-tied", prefix: "gpt_neox."),
         Bare(model: "architectures/neox-parallel", prefix: "gpt_neox."),
@@ -104,8 +105,8 @@ struct RenamedSource: TensorSource {
 
     nonisolated static let tied = [
         "architectures/llama-linear-biased-old", "architectures/mistral-full-old", "architectures/qwen2-tied",
-        "architectures/qwen3-wide", "architectures/opt-pre", "architectures/neox-unbiased-tied", "bart/scaled",
-        "gpt2/tied",
+        "architectures/qwen3-wide", "architectures/gemma3-window", "architectures/opt-pre",
+        "architectures/neox-unbiased-tied", "bart/scaled", "gpt2/tied",
     ]
 
     /// `transformers` makes a head of random numbers, with a warning.
@@ -125,6 +126,6 @@ struct RenamedSource: TensorSource {
         let silent = try configuration(folder, without: "tie_word_embeddings")
         let loads = (try? silent.network(WeightLoader(CheckpointReader(headless), use: use))) != nil
         #expect(loads == silent.tiesWordEmbeddings)
-        #expect(silent.tiesWordEmbeddings == ["opt", "bart", "gpt2"].contains { name.contains($0) })
+        #expect(silent.tiesWordEmbeddings == ["opt", "bart", "gpt2", "gemma3"].contains { name.contains($0) })
     }
 }

@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Tiny random OPT, GPT-NeoX, Llama, Mistral, Qwen2 and Qwen3 models against `transformers` and PEFT in float64
+/// Tiny random OPT, GPT-NeoX, Llama, Mistral, Qwen2, Qwen3 and Gemma 3 models against `transformers` and PEFT in float64
 /// (Tests/Goldens/architectures): relative errors, the greatest difference by the greatest value.
 @Suite("Decoders against transformers") @Compute struct ArchitectureGoldenTests {
     struct Cases: Decodable {
@@ -30,6 +30,7 @@ import Testing
         "mistral-window", "mistral-full-old", "mistral-window-wide",
         "qwen2-tied", "qwen2-window", "qwen2-unused-window-old",
         "qwen3-wide", "qwen3-biased", "qwen3-window-old",
+        "gemma3-window", "gemma3-linear-old", "gemma3-bare-old",
     ]
 
     private func golden(_ name: String) throws -> Golden { try Golden("architectures/\(name)") }

@@ -9,8 +9,8 @@ import Testing
 @Suite("Extreme numbers in configurations") @Compute struct ConfigurationNumberTests {
     nonisolated static let models = [
         "gpt2/tied", "architectures/opt-pre", "architectures/neox-parallel", "architectures/llama-3",
-        "architectures/mistral-window", "architectures/qwen2-window", "architectures/qwen3-window-old", "bart/scaled",
-        "bertscore/bert", "bertscore/roberta",
+        "architectures/mistral-window", "architectures/qwen2-window", "architectures/qwen3-window-old",
+        "architectures/gemma3-linear-old", "bart/scaled", "bertscore/bert", "bertscore/roberta",
     ]
 
     private static let numbers = [
@@ -30,7 +30,8 @@ import Testing
         "original_max_position_embeddings", "rms_norm_eps", "layer_norm_eps", "rope_theta", "rotary_pct",
         "rotary_emb_base", "partial_rotary_factor", "sliding_window", "max_window_layers", "type_vocab_size", "dropout",
         "attention_dropout", "hidden_dropout", "tie_word_embeddings", "model_type", "hidden_act", "rope_scaling",
-        "layer_types", "nobody_reads_this",
+        "layer_types", "query_pre_attn_scalar", "rope_local_base_freq", "rope_parameters", "sliding_window_pattern",
+        "attn_logit_softcapping", "final_logit_softcapping", "use_bidirectional_attention", "nobody_reads_this",
     ]
     private static let rotary: [(kind: String, rest: [String: Any], keys: [String])] = [
         ("linear", [:], ["factor", "rope_theta", "partial_rotary_factor"]),

@@ -9,6 +9,7 @@ import Testing
     nonisolated static let models = [
         "gpt2/tied", "gpt2/untied-erf", "architectures/opt-pre", "architectures/opt-post-projected",
         "architectures/neox-parallel", "architectures/llama-3", "architectures/qwen3-wide",
+        "architectures/gemma3-window",
     ]
 
     private static func network(_ path: String, _ precision: WeightPrecision) throws -> any CausalModel {

@@ -10,7 +10,7 @@ import Tokenizers
 @Suite("Nearest words") @Compute struct AnalysisWordsTests {
     nonisolated static let models = [
         "gpt2/untied-erf", "architectures/llama-3", "architectures/qwen3-wide", "architectures/mistral-window",
-        "architectures/neox-parallel", "architectures/opt-post-projected", "bart/uneven",
+        "architectures/gemma3-window", "architectures/neox-parallel", "architectures/opt-post-projected", "bart/uneven",
     ]
 
     /// The prefix that the model makes of a text.

@@ -20,6 +20,7 @@ import Testing
         case mistral = "architectures/mistral-window"
         case qwen2 = "architectures/qwen2-tied"
         case qwen3 = "architectures/qwen3-wide"
+        case gemma3 = "architectures/gemma3-window"
         case bart = "bart/uneven"
     }
 
@@ -28,7 +29,7 @@ import Testing
         switch (method, architecture) {
         // Bottleneck adapters stand where GPT-2's and BART's authors would have them; the other models have no places.
         case (.adapter, .opt), (.adapter, .neox), (.adapter, .llama), (.adapter, .mistral), (.adapter, .qwen2),
-            (.adapter, .qwen3):
+            (.adapter, .qwen3), (.adapter, .gemma3):
             AdapterError.noPlace(adapter: "a bottleneck adapter")
         // Embeddings before an encoder's text are no keys and values: it reads in both directions.
         case (.promptTuning, .bart), (.pTuning, .bart), (.embeddingOnly, .bart): PrefixError.softPromptOfEncoder

@@ -10,7 +10,8 @@ import Tokenizers
 @Suite("Recomputation") @Compute struct RecomputationTests {
     nonisolated static let models = [
         "gpt2/tied", "architectures/opt-pre", "architectures/opt-post-projected", "architectures/neox-parallel",
-        "architectures/llama-3", "architectures/mistral-window", "architectures/qwen3-wide", "bart/scaled",
+        "architectures/llama-3", "architectures/mistral-window", "architectures/qwen3-wide",
+        "architectures/gemma3-window", "bart/scaled",
     ]
 
     private static func model(_ path: String) throws -> LanguageModel {
