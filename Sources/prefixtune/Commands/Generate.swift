@@ -84,6 +84,10 @@ struct Generate: ComputeCommand {
             options: AnswerOptions(task, for: loaded.model, changes: changes), batchSize: batchSize,
             isFitting: source.input == nil)
         if let note = run.note { common.note(note) }
+        let newTokens = run.options.decoding.maxNewTokens
+        common.warn(
+            loaded.prefixReach, of: run.prompts.map { $0.count + newTokens },
+            ("prompt with an answer of \(newTokens) tokens", "prompts with answers of \(newTokens) tokens"))
         if source.input == nil { return try answerPrompt(run) }
         guard let output, !AtomicFile.isDevice(output) else {
             return try ResultOutput.write(to: output) { write in try answerFile(run) { try write($0) } }

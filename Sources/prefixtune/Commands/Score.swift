@@ -34,6 +34,7 @@ struct Score: ComputeCommand {
         let loaded = try model.load(files, common)
         let tokenizer = loaded.tokenizer(limits.format(of: task))
         let tokenized = try examples.compactMap { try tokenizer.example($0) }
+        common.warn(loaded.prefixReach, of: tokenized.map(\.length), ("example", "examples"))
         let scorer = loaded.scorer()
         var perplexity = Perplexity(), display = ProgressDisplay(quiet: common.quiet, unit: "example"), done = 0
         try ResultOutput.write(to: output) { write in

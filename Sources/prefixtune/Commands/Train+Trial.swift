@@ -19,6 +19,7 @@ extension Train {
     @Compute func trial(of material: Material) throws -> Trial {
         let (trainer, validation, _) = try trainer(material, seed: seeds.first), method = trainer.method
         let lengths = trainer.lengths.sorted(), shape = method.model.network.shape
+        common.warn(trainer.prefixReach, of: lengths, ("example", "examples"))
         let count = min(4, trainer.totalSteps)
         // The first step compiles kernels, where there is another one to be timed.
         if count > 1 { _ = try trainer.step() }

@@ -34,6 +34,11 @@ struct CommonOptions: ParsableArguments {
 }
 
 extension CommonOptions {
+    /// Warns of texts at whose end some layers do not see the prefix.
+    func warn(_ reach: PrefixReach?, of lengths: @autoclosure () -> [Int], _ noun: (one: String, many: String)) {
+        if let remark = reach?.remark(on: lengths(), noun) { note("Warning: \(remark)") }
+    }
+
     /// Warns where adapters were trained on other weights than those in use.
     func warn(_ mismatches: [BaseMismatch?]) {
         for mismatch in mismatches.compactMap(\.self) { note("Warning: \(mismatch)") }

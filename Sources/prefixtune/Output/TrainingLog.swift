@@ -23,6 +23,7 @@ import Tensors
     /// Says what will be trained, and from which step on.
     mutating func begin() {
         let method = trainer.method, model = method.model.configuration.parameterCount
+        common.warn(trainer.prefixReach, of: trainer.lengths, ("example", "examples"))
         guard form == .text else {
             return write(
                 Event(
