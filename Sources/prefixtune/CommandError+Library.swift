@@ -2,6 +2,7 @@ import LanguageModels
 import PrefixExperiments
 import PrefixTuning
 import Tensors
+import TextMetrics
 
 /// The library's errors in the words of the command line: the library says what is wrong and what helps, and the commands
 /// by which option.
@@ -22,11 +23,18 @@ extension CommandError {
                 "ask for at most \(positions - tokens + 1) new tokens",
                 "give --max-new-tokens \(positions - tokens + 1) or less"
             )
-        case DataError.missingField:
+        case DataError.missingField(_, let field, _, let keys):
             (
                 DataError.mappingAdvice,
-                "give --prompt-field and --completion-field, or --prompt-template with fields in braces"
+                (Spelling.nearest(to: field, among: keys).map { "did you mean \"\($0)\"? Else " } ?? "")
+                    + "give --prompt-field and --completion-field, or --prompt-template with fields in braces"
             )
+        case MetricError.malformedLine:
+            (
+                #", or "completion"."#,
+                #", or "completion"; other fields are named with --prompt-field and --completion-field"#
+            )
+        case DataError.otherTask(_, let task): (DataError.taskAdvice, "give --task \(task)")
         case DataError.missingCompletionField: (DataError.completionAdvice, "name its field with --completion-field")
         case DataError.malformed:
             (
@@ -50,8 +58,12 @@ extension CommandError {
             )
         case PrefixError.notAPrefix:
             ("", " (a LoRA adapter is given with --lora, a bottleneck adapter with --adapter)")
+        case PrefixError.notLowRank(_, let kind) where ["PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING"].contains(kind):
+            ("", "; give it with --prefix")
+        case PrefixError.notLowRank(_, "BOTTLENECK"): ("", "; give it with --adapter")
         case PrefixError.notAnInfix: ("", "; train one with --method infix")
-        case PrefixError.notBottleneckAdapters: ("", "; train them with --method adapter")
+        case PrefixError.notBottleneckAdapters:
+            ("", "; train them with --method adapter (a prefix is given with --prefix, a LoRA adapter with --lora)")
         case PrefixError.architectureNeeded: ("", " with --model")
         case ExperimentError.notOurFolder: ("", " with --output")
         case ExperimentError.otherExperiment:

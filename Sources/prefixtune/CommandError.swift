@@ -15,6 +15,8 @@ enum CommandError: Error, Equatable {
     case cannotPrint(to: String, reason: String)
     /// There is not one prediction for each group of references.
     case countMismatch(predictions: Int, file: String, sources: Int, entries: Int, references: String)
+    /// The same, where the references are those of a task whose rules were not asked for.
+    case otherRules(predictions: Int, file: String, sources: Int, references: String, task: String)
     /// There is not one text of the other system for each prediction.
     case baselineCount(predictions: Int, file: String, baseline: Int, other: String)
     /// A length that counts the start token was given for a model without one.
@@ -31,6 +33,12 @@ enum CommandError: Error, Equatable {
     case modelNotRecorded(adapter: String)
     /// The model that an adapter records is not here.
     case recordedModelMissing(adapter: String, model: String)
+    /// There is no model of a name that is nearly that of the built-in one.
+    case nearlyEmbedded(name: String)
+    /// An adapter is named as a model.
+    case adapterAsModel(path: String, option: String, model: String?)
+    /// A model is named as an adapter.
+    case modelAsAdapter(path: String)
     /// There is no such adapter.
     case adapterMissing(path: String)
     /// A data set's files are needed, and no folder was given.
@@ -49,8 +57,10 @@ extension CommandError: CustomStringConvertible {
             "\(name) is not in \(folder); "
                 + (nearest.map { "did you mean \($0)?" } ?? "prefixtune list shows what is")
         case .modelNeeded(let orAdapter):
-            "No model is named; give --model, set $PREFIXTUNE_MODEL"
-                + (orAdapter ? ", or give an adapter, which records its own" : "")
+            "No model is named; give --model"
+                + (orAdapter
+                    ? ", set $PREFIXTUNE_MODEL, or give an adapter, which records its own"
+                    : " or set $PREFIXTUNE_MODEL")
         case .otherSeeds(let folder, let hasSeeds):
             "\(folder) already holds "
                 + (hasSeeds ? "runs of several seeds" : "a training run of one seed")
@@ -59,6 +69,13 @@ extension CommandError: CustomStringConvertible {
             "\(adapter) does not record the model that it was trained on; name it with --model"
         case .recordedModelMissing(let adapter, let model):
             "\(adapter) was trained on \(model), which is not there; name the model with --model"
+        case .nearlyEmbedded(let name):
+            "there is no model \(name); did you mean \(ModelName.embeddedName), which comes with the program?"
+        case .adapterAsModel(let path, let option, let model):
+            "\(path) holds an adapter, not a model; give it with \(option) (train goes on from it with --init adapter:FOLDER), and "
+                + "with --model the model that it was trained on" + (model.map { ", which is \($0)" } ?? "")
+        case .modelAsAdapter(let path):
+            "\(path) holds a model, not an adapter; give it with --model"
         case .adapterMissing(let path):
             "there is no \(path); name the folder or file of a trained prefix or adapter, or org/name on the hub"
         case .experimentAmongRuns(let path):
@@ -80,6 +97,9 @@ extension CommandError: CustomStringConvertible {
                 + (predictions == entries
                     ? "entries of equal source count as one, so keep the first prediction of each source"
                     : "give one prediction per different source, in the order of the file, as prefixtune generate writes them")
+        case .otherRules(let predictions, let file, let sources, let references, let task):
+            "\(counted(predictions, "prediction")) in \(file) \(predictions == 1 ? "stands" : "stand") against \(counted(sources, "text")) in \(references), which looks "
+                + "like data of the task \(task); give --task \(task)"
         case .baselineCount(let predictions, let file, let baseline, let other):
             "\(counted(baseline, "text")) in \(other) stand against \(predictions) in \(file); both systems must answer the same instances, "
                 + "in the same order"

@@ -6,6 +6,8 @@ import Testing
     private static let template = #"Q: {q}\nA:"#
     private static let csv =
         "q,a,n\r\nthe cat,\" sat, it \"\"said\"\".\",1\r\n\"a\r\ndog\", ran.,2\r\nthe river, is long,3\r\n"
+    private static let semicolons =
+        "\u{feff}q;a;n\r\nthe cat;\" sat, it \"\"said\"\".\";1,5\r\n\"a\r\ndog\"; ran.;2\r\nthe river; is long;3\r\n"
     private static let rows = [
         #"{"q": "the cat", "a": " sat, it \"said\".", "n": 1}"#, #"{"a": [" ran."], "q": "a\r\ndog"}"#,
         #"{"q": "the river", "a": " is long", "b": {}}"#,
@@ -21,6 +23,9 @@ import Testing
         let workspace = try Workspace()
         try workspace.write(Self.csv, to: "own.csv")
         try workspace.write(Self.rows.joined(separator: "\n"), to: "own.jsonl")
+        // As spreadsheets export it where numbers have a decimal comma.
+        try workspace.write(Self.semicolons, to: "semicolons.csv")
+        try workspace.write("PK\u{3}\u{4}\u{0}", to: "table.xlsx")
         try workspace.write("[" + Self.rows.joined(separator: ",") + "]", to: "own.json")
         try workspace.write(Self.prompts, to: "prompts.jsonl")
         return workspace
@@ -50,7 +55,7 @@ import Testing
         let workspace = try workspace()
         try await train("plain", on: "prompts.jsonl", in: workspace)
         let expected = try Data(contentsOf: workspace["plain/adapter_model.safetensors"])
-        for data in ["own.csv", "own.jsonl", "own.json"] {
+        for data in ["own.csv", "semicolons.csv", "own.jsonl", "own.json"] {
             try await train(data + "-prefix", on: data, in: workspace, Self.mapping)
             #expect(try Data(contentsOf: workspace[data + "-prefix/adapter_model.safetensors"]) == expected, "\(data)")
         }
@@ -297,7 +302,18 @@ import Testing
         for (data, more, message) in [
             (
                 "own.csv", [],
-                "\(file("own.csv")), line 1: found no \"prompt\" in \"q,a,n\", but \"q\", \"a\" and \"n\"; \(needed)"
+                "\(file("own.csv")), line 1: found no \"prompt\" in the first line, which names the columns, but \"q\", \"a\" and "
+                    + "\"n\"; \(needed)"
+            ),
+            (
+                "semicolons.csv", ["--prompt-template", "{Q}", "--completion-field", "a"],
+                "\(file("semicolons.csv")), line 1: found no \"Q\" in the first line, which names the columns, but \"q\", \"a\" and "
+                    + "\"n\"; did you mean \"q\"? Else \(needed)"
+            ),
+            (
+                "table.xlsx", [],
+                "\(file("table.xlsx")) is a zip archive, as spreadsheets (.xlsx, .ods) are, not a text; export it as CSV or JSON "
+                    + "lines, in UTF-8"
             ),
             (
                 "own.json", ["--prompt-field", "question"],

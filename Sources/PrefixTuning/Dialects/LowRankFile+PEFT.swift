@@ -33,8 +33,7 @@ struct PEFTLowRankConfiguration: Sendable {
         path = url.path
         let configuration = try AdapterConfigurationFile(url), members = try configuration.members()
         if let type = members["peft_type"] as? String, type != "LORA" {
-            throw PrefixError.badConfiguration(
-                file: path, reason: "an adapter of type \(type) was found, but LORA is needed here")
+            throw PrefixError.notLowRank(file: path, kind: type)
         }
         let file = try configuration.decode(File.self)
         self.file = file

@@ -13,6 +13,8 @@ public enum PrefixError: Error, Equatable {
     case badConfiguration(file: String, reason: String)
     /// The adapter is of a kind that is not a prefix.
     case notAPrefix(file: String, kind: String)
+    /// The configuration is that of another kind of adapter than LoRA.
+    case notLowRank(file: String, kind: String)
     /// The folder does not describe an infix.
     case notAnInfix(file: String)
     /// The folder does not describe bottleneck adapters.
@@ -61,6 +63,8 @@ extension PrefixError: CustomStringConvertible, LocalizedError {
             "\(file): \(reason)"
         case .notAPrefix(let file, let kind):
             "\(file): an adapter of type \(kind) was found, but a prefix is needed here"
+        case .notLowRank(let file, let kind):
+            "\(file): an adapter of type \(kind) was found, but LORA is needed here"
         case .notAnInfix(let file):
             "\(file): it does not describe an infix"
         case .notBottleneckAdapters(let file):

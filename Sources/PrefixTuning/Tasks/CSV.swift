@@ -2,7 +2,7 @@ import Foundation
 import TextMetrics
 
 /// Comma-separated values as RFC 4180 has them: fields may stand in quotes, quotes inside are doubled, and quoted
-/// fields may hold commas and line ends. The same with tabs, as spreadsheets write it.
+/// fields may hold commas and line ends. The same with semicolons or tabs, as spreadsheets write it.
 enum CSV {
     static let comma = UInt8(ascii: ",")
 

@@ -39,6 +39,8 @@ public enum DataError: Error, Equatable, Sendable {
     case malformedFile(file: String, problem: String, expected: String)
     /// A line or entry does not have a field that the prompt is made of.
     case missingField(DataLocation, field: String, found: String, keys: [String])
+    /// A file of one of the paper's tasks is read as a user's own data.
+    case otherTask(file: String, task: String)
     /// Of so few different prompts none can be held out.
     case tooFewToHoldOut(prompts: Int)
     /// Training needs a text that should come out, and there is none.
@@ -72,6 +74,8 @@ extension DataError: CustomStringConvertible, LocalizedError {
         case .missingField(let location, let field, let found, let keys):
             "\(location): found no \"\(field)\" in \(found), but \(keys.isEmpty ? "nothing" : Self.quoted(keys)); "
                 + Self.mappingAdvice
+        case .otherTask(let file, let task):
+            "\(file) looks like data of the task \(task), not like JSON lines or a table; " + Self.taskAdvice
         case .tooFewToHoldOut(let prompts):
             "the training data has \(prompts) different prompt\(prompts == 1 ? "" : "s"), of which none can be held out for "
                 + "validation; give more data, or validation data of its own"
@@ -99,6 +103,8 @@ extension DataError: CustomStringConvertible, LocalizedError {
     package static let mappingAdvice =
         "say which fields are the prompt and the completion, or give a template of the prompt"
 
+    /// What helps where a file is of another task.
+    package static let taskAdvice = "choose that task"
     /// What helps where the completion has another name.
     package static let completionAdvice = "say which field is the completion"
     /// What the heading of a table must have ends with this.
@@ -106,7 +112,7 @@ extension DataError: CustomStringConvertible, LocalizedError {
 
     /// Names in a sentence, as far as a message shows them.
     static func quoted(_ names: [String]) -> String {
-        let shown = names.prefix(10).map { "\"\($0)\"" }
+        let shown = names.prefix(10).map { excerpt($0) }
         if names.count > shown.count { return shown.joined(separator: ", ") + " and \(names.count - shown.count) more" }
         return (shown.count > 1 ? shown.dropLast().joined(separator: ", ") + " and " : "") + (shown.last ?? "")
     }

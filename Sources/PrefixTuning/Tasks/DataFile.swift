@@ -36,10 +36,26 @@ public struct DataFile {
             throw DataError.input(error)
         }
         path = reader.name
+        if let kind = Self.kinds.first(where: { beginning.starts(with: $0.signature.utf8) })?.name {
+            throw DataError.input(.notText(file: path, kind: kind))
+        }
         if beginning.count < Self.beginningSize, firstByte == nil { throw DataError.empty(file: path) }
     }
 
     private static let beginningSize = 1 << 14
+
+    /// What tables are often kept in, by how it begins.
+    private static let kinds = [
+        (signature: "PK\u{3}\u{4}", name: "a zip archive, as spreadsheets (.xlsx, .ods) are"),
+        (signature: "PAR1", name: "a Parquet file"), (signature: "ARROW1", name: "an Arrow file"),
+        (signature: "SQLite format 3", name: "an SQLite database"), (signature: "%PDF-", name: "a PDF"),
+    ]
+
+    /// Whether a file's name ends as one of these, compressed or not, in small letters or capitals.
+    package static func isNamed(_ path: String, _ endings: [String]) -> Bool {
+        let name = path.lowercased(), stem = name.hasSuffix(".gz") ? name.dropLast(3) : name[...]
+        return endings.contains { stem.hasSuffix($0) }
+    }
 
     /// The first byte that is not white space.
     var firstByte: UInt8? { beginning.first { !Self.isSpace($0) } }

@@ -2,7 +2,7 @@ import Foundation
 import TextMetrics
 
 /// Reading data in any layout that has fields with names: JSON lines, a JSON document that is one list of objects, and tables of
-/// values separated by commas or tabs, whose first line names the columns.
+/// values separated by commas, semicolons or tabs, whose first line names the columns.
 extension FieldMapping {
     /// How a file is laid out.
     private enum Layout {
@@ -18,6 +18,9 @@ extension FieldMapping {
         var examples: [Example] = []
         switch layout(of: file) {
         case .lines:
+            if file.firstByte != UInt8(ascii: "{"), let task = try TuningTask.recognized(file) {
+                throw DataError.otherTask(file: file.path, task: task.name)
+            }
             // What begins without a brace could have been meant as a table.
             let heading = "a first line that names the columns, \(DataError.quoted(promptFields)) among them,"
             let expected = file.firstByte == UInt8(ascii: "{") ? expected : expected + ", or " + heading
@@ -34,6 +37,29 @@ extension FieldMapping {
         return examples
     }
 
+    /// Whether a file has neither JSON nor a table but, as its name says, plain text: a prompt on each line.
+    func hasTexts(_ file: DataFile) -> Bool {
+        guard promptFields.count == 1, DataFile.isNamed(file.path, [".txt"]), case .lines = layout(of: file) else {
+            return false
+        }
+        return file.firstByte != UInt8(ascii: "{")
+    }
+
+    /// Reads a file of which each line is a prompt, or the value of the template's field.
+    ///
+    /// - Throws: ``DataError`` with file and line.
+    func readTexts(_ file: DataFile) throws -> [Example] {
+        var examples: [Example] = []
+        try file.forEachLine { line, location in
+            examples.append(example(location) { promptFields.contains($0) ? line : nil })
+        }
+        return examples
+    }
+
+    /// Values of a table are separated by one of these; spreadsheets write semicolons into .csv files where numbers have a decimal
+    /// comma.
+    private static let separators = [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t")]
+
     /// JSON is told by its first byte; a table by its name, or by columns that are called like the fields.
     private func layout(of file: DataFile) -> Layout {
         switch file.firstByte {
@@ -41,13 +67,17 @@ extension FieldMapping {
         case UInt8(ascii: "["): return .list
         default: break
         }
-        let name = file.path.lowercased(), stem = name.hasSuffix(".gz") ? name.dropLast(3) : name[...]
-        let kinds = [(".csv", UInt8(ascii: ",")), (".tsv", UInt8(ascii: "\t"))]
-        for (_, separator) in kinds {
-            guard let columns = CSV.firstRecord(of: file, separator: separator) else { continue }
-            if Set(columns).isSuperset(of: promptFields) { return .table(separator: separator) }
+        let headings = Self.separators.compactMap { separator in
+            CSV.firstRecord(of: file, separator: separator).map { (separator, columns: $0) }
         }
-        return kinds.first { stem.hasSuffix($0.0) }.map { .table(separator: $0.1) } ?? .lines
+        if let (separator, _) = headings.first(where: { Set($0.columns).isSuperset(of: promptFields) }) {
+            return .table(separator: separator)
+        }
+        if DataFile.isNamed(file.path, [".tsv"]) { return .table(separator: UInt8(ascii: "\t")) }
+        guard DataFile.isNamed(file.path, [".csv"]) else { return .lines }
+        // The message is about columns as their writer sees them.
+        let most = headings.map(\.columns.count).max() ?? 0
+        return .table(separator: headings.first { $0.columns.count == most }?.0 ?? CSV.comma)
     }
 
     private func readTable(_ file: DataFile, separator: UInt8) throws -> [Example] {
@@ -81,7 +111,7 @@ extension FieldMapping {
         }
         if let missing = promptFields.first(where: { places[$0] == nil }) {
             throw DataError.missingField(
-                location, field: missing, found: DataError.excerpt(columns.joined(separator: ",")), keys: columns)
+                location, field: missing, found: "the first line, which names the columns", keys: columns)
         }
         return places
     }

@@ -98,12 +98,23 @@ extension TuningTask {
     }
 
     /// Reads the prompts of a file that are to be answered: where the task says so, each different source once, as the paper
-    /// tests. JSON lines may repeat a prompt on purpose, and keep it; a table has one line per reference in its file.
+    /// tests. JSON lines may repeat a prompt on purpose, and keep it; a table has one line per reference in its file. Where the
+    /// fields are a user's own and the prompt is made of one of them, a file that is named `.txt` may have its value on each line.
     ///
     /// - Throws: ``DataError`` with file and line.
     public func readPrompts(_ url: URL) throws -> [Example] {
-        let all = try read(url)
+        let file = try DataFile(url)
+        if let fields, fields.hasTexts(file), try Self.recognized(file) == nil { return try fields.readTexts(file) }
+        let all = try read(file)
         return answersSourcesOnce ? all.groupedBySource().examples : all
+    }
+
+    /// The task whose own layout a file has, judged by how it begins.
+    ///
+    /// - Throws: ``DataError/input(_:)``.
+    package static func recognized(_ file: DataFile) throws -> TuningTask? {
+        let beginning = try FileBeginning(file)
+        return all.first { $0.recognizes(beginning) }
     }
 
     /// The text of an answer that is compared with references; see ``cleaning``.

@@ -256,7 +256,10 @@ extension EvaluationReport: CustomStringConvertible {
                 + String(repeating: " ", count: max(1, 11 - value.count)) + value + extra + "  "
                 + score.scale.padding(toLength: scale, withPad: " ", startingAt: 0) + "  " + score.description
         }
-        return (["\(instances) predictions, \(references) references, \(suite.rawValue) rules"] + rows)
+        return
+            ([
+                "\(instances) prediction\(instances == 1 ? "" : "s"), \(references) reference\(references == 1 ? "" : "s"), \(suite.rawValue) rules"
+            ] + rows)
             .joined(separator: "\n")
     }
 }

@@ -18,6 +18,8 @@ public enum InputError: Error, Equatable, Sendable {
     case tooLong(file: String, place: String, limit: Int)
     /// The file is what git keeps in place of a file that git-lfs holds.
     case gitPointer(file: String)
+    /// The file is of a kind that programs read, not people: a spreadsheet, a Parquet file.
+    case notText(file: String, kind: String)
     /// A line has bytes of value 0: UTF-16, or no text at all.
     case binary(file: String, line: Int)
     /// A line is not UTF-8 text.
@@ -44,6 +46,8 @@ extension InputError: CustomStringConvertible, LocalizedError {
                 + "what is longer"
         case .gitPointer(let file):
             "\(file) is a git-lfs pointer, not the data; run git lfs pull in its repository, or download the file itself"
+        case .notText(let file, let kind):
+            "\(file) is \(kind), not a text; export it as CSV or JSON lines, in UTF-8"
         case .binary(let file, let line):
             "\(file), line \(line): there is a byte of value 0, so that it is UTF-16 or no text; convert the file to UTF-8"
         case .notUTF8(let file, let line):

@@ -5,7 +5,7 @@ enum Spelling {
     /// - Returns: Nil where none is near enough to be offered.
     static func nearest(to word: String, among words: [String]) -> String? {
         let word = word.lowercased()
-        let distances = words.map { ($0, distance(word, $0)) }
+        let distances = words.map { ($0, distance(word, $0.lowercased())) }
         guard let (best, distance) = distances.min(by: { $0.1 < $1.1 }) else { return nil }
         return distance <= max(1, word.count / 3) ? best : nil
     }

@@ -10,8 +10,8 @@ struct Evaluate: AsyncParsableCommand {
         abstract: "Score generated texts against references.",
         discussion: """
             Predictions: a text per line, or JSON lines with "text". References: blocks separated by blank lines, a text \
-            per line, JSON lines with "references", or the files of the task itself, whose entries of equal source count \
-            as one, as they do for generate. Either may be gzip-compressed.
+            per line, JSON lines with "references", a table (CSV, TSV), or the files of the task itself, whose entries of equal \
+            source count as one, as they do for generate. Either may be gzip-compressed.
 
             METEOR takes synonyms from an installed WordNet, if there is one. With PREFIXTUNE_METEOR_DATA set to a folder \
             where meteor-1.5.jar was unpacked, and paraphrase-en.gz beside it, all is as METEOR has it.
@@ -46,11 +46,21 @@ struct Evaluate: AsyncParsableCommand {
     func run() async throws {
         let outputs = try PredictionFile(contentsOf: predictions.url)
         let count = outputs.predictions.count
+        // A table is never read as lines: its heading would count as a reference.
+        let isLines = fields.given == nil && !DataFile.isNamed(references.path, [".csv", ".tsv"])
         let right =
-            fields.given == nil
+            isLines
             ? try TaskReferences(references.url(.test), for: task, expecting: count)
             : try TaskReferences(references.url(.test), of: fields.applied(to: .jsonl))
         guard count == right.references.count else {
+            if isLines, task == .plain, references.path != "/dev/stdin",
+                let other = try? TuningTask.recognized(DataFile(references.url(.test)))
+            {
+                throw CommandError.otherRules(
+                    predictions: count, file: outputs.path, sources: right.references.count,
+                    references: references.path,
+                    task: other.name)
+            }
             throw CommandError.countMismatch(
                 predictions: count, file: outputs.path, sources: right.references.count, entries: right.entries,
                 references: references.path)
