@@ -20,13 +20,21 @@ struct Inspect: ComputeCommand {
             """)
 
     @Argument(
-        help: "The folder, a GGUF file, the file of a prefix or LoRA adapter, or org/name[@revision] on the hub.")
-    var folder: ModelReference
+        help: """
+            The folder, a GGUF file, the file of a prefix or LoRA adapter, org/name[@revision] on the hub, or embedded.
+            """)
+    var folder: ModelName
     @Flag(help: "Print JSON.") var json = false
     @OptionGroup(title: "General") var common: CommonOptions
 
     @Compute func compute() async throws {
-        let report = try FolderReport(await folder.located(quiet: common.quiet))
+        let place =
+            switch folder {
+            case .embedded: try await folder.located(quiet: common.quiet)
+            // An adapter, too.
+            case .reference(let reference): try await reference.located(quiet: common.quiet)
+            }
+        let report = try FolderReport(place)
         let text = json ? try JSONText.document(report) : report.description + "\n"
         try ResultOutput.write(to: nil) { write in try write(text) }
     }

@@ -35,11 +35,21 @@ enum ModelName: ExpressibleByArgument, Sendable {
 
     /// The folder, fetched where it is not here yet.
     ///
-    /// - Throws: `HubError`, `EmbeddedModel.InstallationError`.
+    /// - Throws: `HubError`, `EmbeddedModel.InstallationError`, ``CommandError/adapterAsModel(path:option:model:)``.
     func located(quiet: Bool) async throws -> URL {
         switch self {
-        case .embedded: try EmbeddedModel.folder()
-        case .reference(let reference): try await reference.located(quiet: quiet)
+        case .embedded: return try EmbeddedModel.folder()
+        case .reference(let reference):
+            do {
+                let folder = try await reference.located(quiet: quiet)
+                try AdapterKind.refuse(asModel: folder)
+                return folder
+            } catch
+                where error is HubError
+                && Spelling.nearest(to: reference.description, among: [Self.embeddedName]) != nil
+            {
+                throw CommandError.nearlyEmbedded(name: reference.description)
+            }
         }
     }
 
@@ -83,6 +93,7 @@ extension ModelName {
         guard FileManager.default.fileExists(atPath: adapter.path) else {
             throw CommandError.adapterMissing(path: adapter.path)
         }
+        try AdapterKind.refuse(asAdapter: adapter)
         throw CommandError.modelNotRecorded(adapter: adapter.path)
     }
 
