@@ -209,7 +209,10 @@ import Tokenizers
         try await workspace.makePrefix()
         for (arguments, code, message) in [
             (["compare", "--model", "model", "--prompt", "a"], 2, "Missing expected argument '--prefixes"),
-            (["compare", "--model", "model", "--prefixes", "prefix"], 2, "Give either --prompt TEXT or --input FILE."),
+            (
+                ["compare", "--model", "model", "--prefixes", "prefix"], 2,
+                "Give either --prompt TEXT or --input FILE; - in the place of either is standard input."
+            ),
             (
                 ["compare", "--model", "model", "--prefixes", "prefix", "--prompt", "a", "--limit", "0"], 2,
                 "--limit is 0, but at least 1 is needed."

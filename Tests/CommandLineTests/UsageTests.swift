@@ -22,6 +22,54 @@ import Testing
             line: "\(train) --eval_steps 5",
             message: "Unknown option '--eval_steps'. Here it is called '--validate-every'."
         ),
+        Case(line: "\(train) -lr 1", message: "Unknown option '-lr'. Here it is called '--learning-rate'."),
+        Case(
+            line: "train --num_virtual_tokens 8 --output run",
+            message: "Unknown option '--num_virtual_tokens'. Here it is called '--prefix-length'."),
+        Case(
+            line: "score \(model) --input data.jsonl",
+            message: "Unknown option '--input'. Here it is called '--data'."),
+        Case(
+            line: "compare \(model) --prefix a --prompt x",
+            message: "Unknown option '--prefix'. Did you mean '--prefixes'?"),
+        Case(line: "train --resume", message: "--resume needs the folder of the run; give --output, too."),
+        Case(
+            line: "train data.jsonl",
+            message:
+                "Missing expected argument '--data <file> ...'. \"data.jsonl\" stands there by itself; write --data "
+                + "before it."),
+        Case(
+            line: "evaluate a.jsonl b.jsonl",
+            message: "Missing expected argument '--predictions <file>'. \"a.jsonl\" stands there by itself; write "
+                + "--predictions before it."),
+        Case(
+            line: "generate \(model) --max-new-tokens 3 Hello --beams 2",
+            message:
+                "Give either --prompt TEXT or --input FILE; - in the place of either is standard input. \"Hello\" stands "
+                + "there by itself; write --prompt before it."),
+        Case(
+            line: "generate \(model) data.jsonl",
+            message:
+                "Give either --prompt TEXT or --input FILE; - in the place of either is standard input. \"data.jsonl\" "
+                + "stands there by itself; write --input before it."),
+        Case(line: "eval --predictions a", message: "\"eval\" is no command; here it is called \"evaluate\"."),
+        Case(line: "version", message: "\"version\" is no command; here it is called \"--version\"."),
+        Case(
+            line: "\(train) --method PREFIX_TUNING",
+            message: "The value 'PREFIX_TUNING' is invalid for '--method <method>'. Did you mean 'prefix'? "
+                + "Please provide one of the following:"),
+        Case(
+            line: "\(train) --precision bf16",
+            message: "The value 'bf16' is invalid for '--precision <precision>'. Did you mean 'stored'? "
+                + "Please provide one of the following:"),
+        Case(
+            line: "\(train) --init model",
+            message:
+                "The value 'model' is invalid for '--init <init>'. Write adapter:model to go on from an adapter, file:model "
+                + "to begin with the words of a text."),
+        Case(
+            line: "\(train) --validation 10%",
+            message: "--validation is 10%, but a file, or a share as a number between 0 and 1, such as 0.1, is needed."),
         Case(
             line: "\(train) --learning-rat 1",
             message: "Unknown option '--learning-rat'. Did you mean '--learning-rate'?"),
@@ -43,15 +91,15 @@ import Testing
         ),
         Case(
             line: "train --data data.jsonl --output run",
-            message: "No model is named; give --model, set $PREFIXTUNE_MODEL."),
-        Case(line: "benchmark", message: "No model is named; give --model, set $PREFIXTUNE_MODEL."),
+            message: "No model is named; give --model or set $PREFIXTUNE_MODEL."),
+        Case(line: "benchmark", message: "No model is named; give --model or set $PREFIXTUNE_MODEL."),
         Case(line: "inspect", message: "Missing expected argument '<folder>'"),
         Case(
             line: "\(train) --learning-rate fast",
             message: "The value 'fast' is invalid for '--learning-rate <x>'"),
         Case(
             line: "\(train) --task e3e",
-            message: "The value 'e3e' is invalid for '--task <task>'. "
+            message: "The value 'e3e' is invalid for '--task <task>'. Did you mean 'e2e'? "
                 + "Please provide one of 'e2e', 'webnlg', 'dart', 'xsum' or 'jsonl'."),
         Case(
             line: "\(train) --method fine-tune --precision int8",
@@ -71,10 +119,12 @@ import Testing
         Case(
             line: "\(train) --quiet --verbose",
             message: "--quiet and --verbose contradict each other; give one of them."),
-        Case(line: "generate \(model)", message: "Give either --prompt TEXT or --input FILE."),
+        Case(
+            line: "generate \(model)",
+            message: "Give either --prompt TEXT or --input FILE; - in the place of either is standard input."),
         Case(
             line: "generate \(model) --prompt x --input data.jsonl",
-            message: "Give either --prompt TEXT or --input FILE."),
+            message: "Give either --prompt TEXT or --input FILE; - in the place of either is standard input."),
         Case(line: "generate \(model) --prompt x --beams 0", message: "--beams is 0, but must be between 1 and 256."),
         Case(
             line: "generate \(model) --prompt x --max-new-tokens 0",

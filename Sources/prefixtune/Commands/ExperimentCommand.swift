@@ -27,7 +27,7 @@ struct ExperimentCommand: ComputeCommand {
                 --data-folder data --output table1
             """)
 
-    @Argument(help: "Which.") var name: String
+    @Argument(help: ArgumentHelp("Which: \(Experiment.all.map(\.name).joined(separator: ", ")).")) var name: String
     @Option(help: .model("Its folder, org/name[@revision] on the hub, or embedded, which is the default."))
     var model = ModelName.embedded
     @Option(parsing: .upToNextOption, help: .text("Data sets; the experiment's own by default.")) var data: [String] =

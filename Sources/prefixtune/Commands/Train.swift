@@ -17,7 +17,7 @@ struct Train: ComputeCommand {
             (130, 143, 129); --resume --output FOLDER continues bit for bit, also with more --steps or --epochs than the run was \
             begun with. --config FOLDER/run.json begins the same run anew, or one that differs in what else is typed.
 
-            One's own data is JSON lines, a JSON list of objects, or a table with a heading (CSV, TSV).
+            One's own data is JSON lines, a JSON list of objects, or a table with a heading (CSV with commas or semicolons, TSV).
 
             LEARNING RATE, EPOCHS AND EXAMPLES PER STEP, BY METHOD AND TASK
             \(TrainingDefaults.table)
@@ -92,6 +92,7 @@ struct Train: ComputeCommand {
         var inputs = (data + validation.files).map(Optional.some) + [test]
         if case .value(.file(let text))? = prefix.initialization { inputs.append(InputFile(argument: text.path)) }
         try InputFile.validate(inputs)
+        for value in validation { try value.validate() }
         if training.patience != nil, validation.isEmpty {
             throw ValidationError("--patience counts validations; give --validation, too.")
         }

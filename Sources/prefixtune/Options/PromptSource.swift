@@ -19,7 +19,8 @@ struct PromptSource: ParsableArguments {
 
     func validate() throws {
         guard (prompt == nil) != (input == nil) else {
-            throw ValidationError("Give either --prompt TEXT or --input FILE.")
+            throw ValidationError(
+                "Give either --prompt TEXT or --input FILE; - in the place of either is standard input.")
         }
         guard rawPrompt else { return }
         if prompt == nil {

@@ -4,12 +4,22 @@ import Foundation
 /// What a run validates on: a file, or a share of the training data.
 struct ValidationSource: ExpressibleByArgument {
     let file: InputFile
+    private let named: String
     /// Where the argument is a number between 0 and 1.
     let share: Double?
+
+    /// Refuses what was meant as a share and is none: "10%", "20".
+    func validate() throws {
+        let number = named.replacing(",", with: ".").prefix { $0 != "%" }
+        guard share == nil, Double(number) != nil, !FileManager.default.fileExists(atPath: named) else { return }
+        throw ValidationError(
+            "--validation is \(named), but a file, or a share as a number between 0 and 1, such as 0.1, is needed.")
+    }
 
     init?(argument: String) {
         guard let file = InputFile(argument: argument) else { return nil }
         self.file = file
+        named = argument
         share = Double(argument).flatMap { $0 > 0 && $0 < 1 ? $0 : nil }
     }
 }
