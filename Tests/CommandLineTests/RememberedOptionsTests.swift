@@ -285,8 +285,11 @@ import Testing
         let lines = trial.output.split(separator: "\n")
         #expect(
             lines.map { $0.prefix(16).trimmingCharacters(in: .whitespaces) }
-                == ["examples", "longest example", "trained", "stored", "steps", "time", "memory"])
-        #expect(lines[0].hasSuffix(" 5") && lines[4].hasSuffix(" 6"))
+                == [
+                    "examples", "longest example", "first prompt", "to be written", "trained", "stored", "steps",
+                    "time", "memory",
+                ])
+        #expect(lines[0].hasSuffix(" 5") && lines[6].hasSuffix(" 6"))
         #expect(try workspace.snapshot() == before)
     }
 

@@ -8,6 +8,10 @@ import LanguageModels
 /// changed by hand, would be missing from what adapters of other kinds and fully trained models are stored in, and would make
 /// two equal adapters differ. Whoever copies an adapter without it has what the adapter was before: nothing is lost but the
 /// convenience.
+///
+/// What was done with training examples that do not fit the model (``TaskFormat/overflow``) is not part of it. Limits shorten what
+/// the adapter learnt to read, and so what it must be given; skipped or cut examples leave no trace in how a prompt is to be
+/// written, and a prompt that does not fit is refused whatever was done in training. The run's `run.json` has it.
 public struct TaskRecord: Codable, Equatable, Sendable {
     /// The name of the file.
     public static let fileName = "prefixtune_task.json"

@@ -143,6 +143,8 @@ import Tensors
     public var isOutOfPatience: Bool { settings.patience.map { validationsSinceBest >= $0 } ?? false }
     /// Whether all steps are done.
     public var isFinished: Bool { stepCount >= totalSteps }
+    /// Whether nothing is left to do, the validation after the last step included.
+    public var isDone: Bool { (isFinished || isOutOfPatience) && !owesValidation }
     /// How many times all examples have been seen.
     public var epoch: Int { order.epoch }
 

@@ -47,11 +47,18 @@ extension Train {
         settings.seed = seed ?? settings.seed
         let tuned = try material.method.method(on: material.base, task: material.task, seed: settings.seed)
         let format = limits.format(of: material.task)
+        try checkTest(material, for: tuned)
         var parts = (training: material.examples, validation: material.validation)
         if let share = self.validation.share {
             parts = try material.examples.holdingOut(share, seed: settings.seed)
         }
         let examples = try training.tokenize(parts.training, format: format, for: tuned)
+        let left = parts.training.count - examples.count
+        if left > 0 {
+            common.note(
+                "\(left) of \(counted(parts.training.count, "example")) "
+                    + (left == 1 ? "does not fit and is left out" : "do not fit and are left out"))
+        }
         let validation = try training.tokenize(parts.validation, format: format, for: tuned)
         return (try Trainer(tuned, examples: examples, settings: settings), validation, parts.validation)
     }

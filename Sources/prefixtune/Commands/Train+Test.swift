@@ -41,6 +41,25 @@ extension Train {
         return Scores(report: report, folder: folder)
     }
 
+    /// Refuses a test with a prompt that does not fit: that is not to be found out after training.
+    ///
+    /// - Throws: `DataError` or `AnsweringError`, with the prompt's file and line.
+    @Compute func checkTest(_ material: Material, for method: any TuningMethod) throws {
+        guard !material.test.isEmpty else { return }
+        let network = method.model.network, reserved = method.reservedPositions
+        let positions = network.shape.positionCount - reserved
+        let newTokens = try AnswerOptions(material.task, for: method.model).decoding.maxNewTokens
+        let tokenizer = ExampleTokenizer(
+            method.model, format: limits.format(of: material.task), reservedPositions: reserved)
+        for example in material.test {
+            let tokens = try tokenizer.prompt(example).count
+            // The decoder of an encoder–decoder model begins with one token, whatever the prompt.
+            guard network.startToken == nil, tokens > positions else { continue }
+            throw AnsweringError.promptTooLong(
+                example.location, tokens: tokens, newTokens: newTokens, positions: positions)
+        }
+    }
+
     /// The model with what was trained; loaded anew where that lies in its weights.
     @Compute private func adapted(_ base: BaseModel, by trained: URL) throws -> AdaptedModel {
         var files = AdaptedModel.Files(model: base.folder, name: base.name, precision: precision)

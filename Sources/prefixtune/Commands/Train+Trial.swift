@@ -2,6 +2,7 @@ import Foundation
 import LanguageModels
 import PrefixTuning
 import Tensors
+import Tokenizers
 
 /// What a training run will be, without doing it.
 extension Train {
@@ -9,6 +10,8 @@ extension Train {
     struct Trial {
         var examples, validation, steps: Int
         var longest, median: Int
+        /// How the first example begins for the model, and what it learns to write there.
+        var prompt, completion: String
         var positions: Int
         var trainable, stored, model: Int
         var secondsPerStep: Double
@@ -18,6 +21,7 @@ extension Train {
     /// Tries a few steps, and writes nothing.
     @Compute func trial(of material: Material) throws -> Trial {
         let (trainer, validation, _) = try trainer(material, seed: seeds.first), method = trainer.method
+        let (prompt, completion) = try firstExample(material, for: method)
         let lengths = trainer.lengths.sorted(), shape = method.model.network.shape
         common.warn(trainer.prefixReach, of: lengths, ("example", "examples"))
         let count = min(4, trainer.totalSteps)
@@ -28,10 +32,29 @@ extension Train {
         let elapsed = start.duration(to: .now) / max(1, count - 1)
         return Trial(
             examples: trainer.exampleCount, validation: validation.count, steps: trainer.totalSteps,
-            longest: lengths.last ?? 0, median: lengths[lengths.count / 2],
+            longest: lengths.last ?? 0, median: lengths[lengths.count / 2], prompt: prompt, completion: completion,
             positions: shape.positionCount - method.reservedPositions, trainable: method.trainableParameterCount,
             stored: method.storedParameterCount, model: method.model.configuration.parameterCount,
             secondsPerStep: elapsed / .seconds(1), bytes: ProcessMemory.peak)
+    }
+
+    /// The first example as the model reads it: whoever sees it sees a wrong field, a template without a blank, a cut.
+    @Compute private func firstExample(
+        _ material: Material, for method: any TuningMethod
+    ) throws -> (prompt: String, completion: String) {
+        let format = limits.format(of: material.task), tokenizer = method.model.tokenizer
+        for example in material.examples.prefix(100) {
+            guard let tokens = try training.tokenize([example], format: format, for: method).first else { continue }
+            let source = tokens.source.isEmpty ? tokens.tokens[..<tokens.targetStart] : tokens.source[...]
+            return (tokenizer.decode(source), tokenizer.decode(tokens.tokens[tokens.targetStart...]))
+        }
+        return ("", "")
+    }
+
+    /// The end of a text, or its beginning, in quotes.
+    private static func shown(_ text: String, fromEnd: Bool) -> String {
+        guard text.count > 60 else { return TerminalText.quoted(text) }
+        return fromEnd ? TerminalText.quoted("…" + text.suffix(60)) : TerminalText.quoted(text.prefix(60) + "…")
     }
 
     /// Prints what was found.
@@ -48,6 +71,8 @@ extension Train {
                 "\(counted(trial.longest, "token")) (median \(trial.median)); "
                     + (trial.positions == .max ? "no limit" : "\(trial.positions) fit")
             ),
+            ("first prompt", Self.shown(trial.prompt, fromEnd: true)),
+            ("to be written", Self.shown(trial.completion, fromEnd: false)),
             ("trained", "\(counted(trial.trainable, "parameter"))"),
             (
                 "stored",

@@ -39,6 +39,9 @@ import Tensors
             common.note(
                 "nothing is left to do: the run had stopped after \(counted(trainer.validationsSinceBest, "validation")) without "
                     + "a lower loss; give a larger --patience to go on")
+        } else if trainer.isDone {
+            common.note(
+                "nothing is left to do: the run is finished; give more --steps (or --epochs) than it has to go on")
         } else if let before = trainer.stepsBeforeExtension {
             common.note(
                 "going on beyond the \(before) steps that the run was begun with: the learning rate follows the longer "

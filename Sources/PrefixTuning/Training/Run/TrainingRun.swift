@@ -162,7 +162,7 @@ import Tensors
     }
 
     /// Whether nothing is left to do but to write the summary.
-    var isDone: Bool { (trainer.isFinished || trainer.isOutOfPatience) && !trainer.owesValidation }
+    var isDone: Bool { trainer.isDone }
 
     /// Saves the state before the first step: a run that is killed early can be resumed, too.
     func begin() throws {
