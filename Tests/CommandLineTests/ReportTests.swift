@@ -25,6 +25,25 @@ import Testing
         #expect(try workspace.text("long/report.html") == before)
     }
 
+    /// Of a run whose process went away there is no summary yet.
+    @Test func aRunThatHasNotEndedShowsItsOptions() async throws {
+        let workspace = try Workspace()
+        let run = try await Tool.run(workspace.train("run", steps: 4, "--save-every", "2"), in: workspace)
+        #expect(run.code == 0, "\(run.errors)")
+        try FileManager.default.removeItem(at: workspace["run/summary.json"])
+        #expect(try await Tool.run(["report", "run"], in: workspace).code == 0)
+        let page = try workspace.text("run/report.html")
+        #expect(page.contains("After 4 steps, not finished") && page.contains("on \(workspace["model"].path)"))
+        #expect(page.contains("The options that it was begun with; the others have their defaults."))
+        for option in ["learning rate", "prefix length", "save every"] {
+            #expect(page.contains(">\(option)<"), "\(option)")
+        }
+        let inspection = try await Tool.run(["inspect", "run"], in: workspace)
+        let lines = inspection.output.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+        #expect(lines.contains("model \(workspace["model"].path)"))
+        #expect(lines.contains("to continue prefixtune train --resume --output \(workspace["run"].path)"))
+    }
+
     @Test func whatIsNoRunIsRefused() async throws {
         let workspace = try Workspace()
         let other = try await Tool.run(["report", "model"], in: workspace)

@@ -17,6 +17,8 @@ struct RunFacts: Encodable {
     let trainable_parameters: Int?
     /// Whether `--resume` has something to do.
     let can_resume: Bool
+    /// How it is done, where the run's options are beside it.
+    let resume_command: String?
 
     private struct Progress: Decodable {
         let method: String?
@@ -45,9 +47,12 @@ struct RunFacts: Encodable {
             let text = try SafetensorsFile(stateFile).metadata["prefixtune.progress"]
             progress = text.flatMap { try? JSONDecoder().decode(Progress.self, from: Data($0.utf8)) }
         }
+        // A run that has not ended yet has no summary.
+        let file = OptionFile.run(in: folder)
+        let options = CommandDescription.subcommand("train").flatMap { try? OptionFile(file, of: $0) }
         method = summary?.method ?? progress?.method
-        model = summary?.model
-        task = summary?.details["task"]
+        model = summary?.model ?? options?.values["model"]?.first
+        task = summary?.details["task"] ?? options?.values["task"]?.first
         step = progress?.step_count ?? summary?.steps ?? 0
         total_steps = progress?.total_steps
         // A summary is written at the end only: of a resumed run that was killed it tells of the time before.
@@ -59,6 +64,9 @@ struct RunFacts: Encodable {
         tokens_per_second = isCurrent ? summary?.tokens_per_second : nil
         trainable_parameters = summary?.trainable_parameters
         can_resume = progress != nil && !isFinished
+        resume_command =
+            can_resume && options != nil
+            ? ShellWords.joined(["prefixtune", "train", "--resume", "--output", folder.path]) : nil
     }
 
     var lines: [(String, String)] {
@@ -69,7 +77,7 @@ struct RunFacts: Encodable {
             ("last loss", last_loss.map(nats)), ("best validation", best_validation_loss.map(nats)),
             ("speed", tokens_per_second.map { String(format: "%.0f tokens/s", $0) }),
             ("trainable", trainable_parameters.map { Readable.count($0) + " parameters" }),
-            ("to continue", can_resume ? "repeat the command with --resume" : nil),
+            ("to continue", resume_command ?? (can_resume ? "repeat the command with --resume" : nil)),
         ]
         return rows.compactMap { row in row.1.map { (row.0, $0) } }
     }

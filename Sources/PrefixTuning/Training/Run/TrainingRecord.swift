@@ -9,6 +9,8 @@ public struct TrainingRecord: Sendable {
     public let summary: TrainingSummary?
     /// Whether the summary is of the last step: that of a run that was resumed tells of the time before.
     public var isCurrent: Bool { summary?.steps == lastStep }
+    /// The options that the run was begun with, by name, as `run.json` has them; none where there is no such file.
+    let options: [(name: String, value: String)]
     let steps: [MetricsLine]
     let validations: [ValidationLine]
     /// Validation prompts with their answers.
@@ -42,17 +44,22 @@ public struct TrainingRecord: Sendable {
                     reason: "it is not the summary of a training run; remove it")
             }
         }
+        let options = data("run.json").flatMap { try? JSONSerialization.jsonObject(with: $0) } as? [String: Any]
+        self.options = Self.flat(options ?? [:], "")
         steps = lines("metrics.jsonl", MetricsLine.self)
         validations = lines("validation.jsonl", ValidationLine.self)
         samples = lines("samples.jsonl", TrainingSample.self)
     }
 
+    /// The model's name.
+    var model: String? { summary?.model ?? options.first { $0.name == "model" }?.value }
+
     /// The validation of least loss.
     var best: ValidationLine? { validations.min { $0.loss < $1.loss } }
 
-    /// Settings and what else fixes the run, by name.
+    /// Settings and what else fixes the run, by name; of a run that has not ended yet, the options that it was begun with.
     var settings: [(name: String, value: String)] {
-        guard let summary else { return [] }
+        guard let summary else { return options }
         var rows = [("method", summary.method), ("model", summary.model)]
         if let form = summary.form { rows.append(("form of the method", form)) }
         rows += ["task", "data", "validation"].compactMap { name in
@@ -69,6 +76,7 @@ public struct TrainingRecord: Sendable {
             if let inner = value as? [String: Any] { return flat(inner, name + " ") }
             // A number that JSON has as 0 or 1 is also a Bool to Foundation.
             if key == "shuffles", let flag = value as? Bool { return [(name, flag ? "yes" : "no")] }
+            if let list = value as? [Any] { return [(name, list.map { "\($0)" }.joined(separator: " "))] }
             return [(name, "\(value)")]
         }
     }

@@ -33,7 +33,7 @@ public struct TrainingReport: Sendable {
         let summary = record.summary
         var page = ReportPage(
             title: name,
-            subtitle: [summary?.method, summary.map { "on \($0.model)" }].compactMap(\.self).joined(separator: " "),
+            subtitle: [summary?.method, record.model.map { "on \($0)" }].compactMap(\.self).joined(separator: " "),
             finding: Self.state(record), byline: byline([record]))
         page.add(.keyFigures(keyFigures(record)))
         page.add(.heading("Training"))
@@ -46,6 +46,9 @@ public struct TrainingReport: Sendable {
         }
         page.add(.heading("How it was run"))
         if let command = summary?.details["command"] { page.add(.code(command)) }
+        if summary == nil, !record.options.isEmpty {
+            page.add(.paragraph("The options that it was begun with; the others have their defaults."))
+        }
         page.add(.facts(record.settings.map { .init($0.name, $0.value) } + machine(record)))
         return page
     }
