@@ -40,6 +40,14 @@ import Testing
             let result = try await Tool.run(arguments, in: workspace)
             #expect(result.code == 0, "\(result.errors)")
         }
+        // The task goes from folder to folder; a file has no place for it, and an old one is not left beside the new prefix.
+        #expect(!FileManager.default.fileExists(atPath: workspace["again/prefixtune_task.json"].path))
+        for input in ["prefix", "p.pt"] {
+            let copy = try await Tool.run(["convert", input, "copy", "--model", "model"], in: workspace)
+            #expect(copy.code == 0, "\(copy.errors)")
+            let record = try? workspace.text("copy/prefixtune_task.json")
+            #expect(record == (input == "prefix" ? try workspace.text("prefix/prefixtune_task.json") : nil))
+        }
         let scores = try await ["prefix", "again"].asyncMap { prefix in
             try await Tool.run(
                 ["score", "--model", "model", "--prefix", prefix, "--data", "data.jsonl", "--threads", "1"],

@@ -103,6 +103,18 @@ import Testing
                 == Data(contentsOf: workspace["prefix/adapter_model.safetensors"]))
         let row = try await Tool.run(["combine", "prefix", "same", "--output", "row"], in: workspace)
         #expect(row.code == 0)
+        // What both were trained on goes along; what they were not agreed on, or what stood there before, does not.
+        let record = try workspace.text("prefix/prefixtune_task.json")
+        #expect(try workspace.text("same/prefixtune_task.json") == record)
+        try workspace.write(#"{"task": "e2e"}"#, to: "same/prefixtune_task.json")
+        let apart = try await Tool.run(["combine", "prefix", "same", "--output", "row"], in: workspace)
+        #expect(
+            apart.code == 0
+                && apart.errors.hasPrefix(
+                    "the two were trained on different tasks or templates: the result records none, and is used as --task "
+                        + "and --prompt-template say\n"),
+            "\(apart.errors)")
+        #expect(!FileManager.default.fileExists(atPath: workspace["row/prefixtune_task.json"].path))
         let unequal = try await Tool.run(
             ["combine", "prefix", "row", "--weight", "0.5", "--output", "none"], in: workspace)
         #expect(

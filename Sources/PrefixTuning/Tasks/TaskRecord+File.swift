@@ -16,6 +16,17 @@ extension TaskRecord {
         try AtomicFile.write(contents, to: file)
     }
 
+    /// Lets a folder of an adapter say what the adapter answers, or, where that is not known, nothing: not what an adapter answered
+    /// that stood there before.
+    ///
+    /// - Throws: `CheckpointError` where it cannot be written or removed.
+    public static func write(_ record: TaskRecord?, to folder: URL) throws {
+        if let record { return try record.write(to: folder) }
+        let file = folder.appendingPathComponent(fileName)
+        guard unlink(file.path) != 0, errno != ENOENT, errno != ENOTDIR else { return }
+        throw AtomicFile.failure(errno, writing: file.path)
+    }
+
     /// What several adapters, which are used together, were trained to answer.
     ///
     /// - Parameter urls: Folders of adapters or models, or files in them.

@@ -12,7 +12,7 @@ struct Combine: ComputeCommand {
         discussion: """
             Without --weight, the positions of the first stand before those of the second, and text attends to both. With \
             --weight w the result is (1 - w) times the first plus w times the second, value by value. Both must be for the \
-            same model.
+            same model. The folder also gets the task, template and lengths that they were trained with, where those agree.
 
             EXAMPLE
               prefixtune combine restaurants airports --weight 0.5 --output both
@@ -34,7 +34,7 @@ struct Combine: ComputeCommand {
 
     @Compute func compute() async throws {
         let folder = try await model?.folder(quiet: common.quiet), known = try model?.resolved(folder)
-        var prefixes: [Prefix] = []
+        var prefixes: [Prefix] = [], places: [URL] = []
         for input in [first, second] {
             let url = try await input.located(quiet: common.quiet)
             try Convert.check(output, against: ["a prefix": [url], "--model": [model?.file]])
@@ -43,11 +43,26 @@ struct Combine: ComputeCommand {
                 throw ConvertError.unknownSizes(path: url.path, dialect: file.dialect.title)
             }
             prefixes.append(try file.prefix(for: shape))
+            places.append(url)
         }
         let combined =
             try weight.map { try prefixes[0].interpolated(with: prefixes[1], weight: $0) }
             ?? prefixes[0].concatenated(with: prefixes[1])
+        let record = try record(of: places)
         try combined.write(to: output)
+        try TaskRecord.write(record, to: output)
         common.note("\(counted(combined.length, "position")), written to \(output.path)")
+    }
+
+    /// What the result answers: what both were trained on, or what the one of them that says it was.
+    private func record(of places: [URL]) throws -> TaskRecord? {
+        do {
+            return try TaskRecord.read(from: places)
+        } catch TaskRecordError.differ {
+            common.note(
+                "the two were trained on different tasks or templates: the result records none, and is used as --task and "
+                    + "--prompt-template say")
+            return nil
+        }
     }
 }

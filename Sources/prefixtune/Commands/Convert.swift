@@ -12,7 +12,8 @@ struct Convert: ComputeCommand {
         discussion: """
             Reads the prefixes of PEFT, the paper's authors, rinna, AdapterHub and the Cartridges repository, and writes the \
             same numbers for another of them, exactly or not at all: where the text starts is part of what a prefix was \
-            trained for, and each program has its own way. Folders that already hold a prefix are overwritten.
+            trained for, and each program has its own way. A folder also gets the task, template and lengths that the prefix \
+            was trained with. Folders that already hold a prefix are overwritten.
 
             Most forms do not say which model they are for. Name it with --model: its folder (config.json is enough), its \
             name on the hub, or its sizes, as layers=12,heads=12,head-width=64 (key heads; of an encoder–decoder model also encoder-layers=12; \
@@ -54,7 +55,10 @@ struct Convert: ComputeCommand {
         var details = PrefixConversion()
         details.frozenLength = file.frozenLength
         details.modelType = known?.modelType
+        let record = try TaskRecord.read(from: [input])
         try prefix.write(to: output, as: to, details: details)
+        // A file has no place for it: what lies in its folder may be of another.
+        if FileIdentity(output)?.isFolder == true { try TaskRecord.write(record, to: output) }
         common.note(
             "\(file.dialect.title): \(counted(prefix.length, "position")), written as \(to.rawValue) to \(output.path)")
     }
@@ -63,7 +67,10 @@ struct Convert: ComputeCommand {
 extension Convert {
     /// Refuses a place to write a prefix to, where that or a file that may be written in it is read.
     static func check(_ output: URL, against inputs: KeyValuePairs<String, [URL?]>) throws {
-        let names = ["adapter_model.safetensors", "adapter.safetensors", "adapter_config.json", "pytorch_model.bin"]
+        let names = [
+            TaskRecord.fileName, "adapter_model.safetensors", "adapter.safetensors", "adapter_config.json",
+            "pytorch_model.bin",
+        ]
         for place in [output] + names.map(output.appendingPathComponent) {
             try ResultOutput.check(["the place to write to": place], against: inputs)
         }
