@@ -69,6 +69,20 @@ import Testing
                 + "begin anew\n")
         #expect(try workspace.snapshot() == kept)
 
+        // Names are in snake case; those of earlier versions, which were not, are understood.
+        let sidecar = workspace["texts.jsonl.partial.json"]
+        let settings = try JSONDecoder().decode([String: String].self, from: Data(contentsOf: sidecar))
+        #expect(settings.keys.allSatisfy { $0.allSatisfy { $0.isLowercase || $0 == "_" } }, "\(settings.keys)")
+        let before = [
+            "top_k": "topK", "max_new_tokens": "maxNewTokens", "version": "version of prefixtune",
+            "fingerprint_of_the_model": "fingerprint of the model",
+        ]
+        #expect(Set(settings.keys).isSuperset(of: before.keys), "\(settings.keys)")
+        try JSONEncoder().encode(
+            Dictionary(uniqueKeysWithValues: settings.map { (before[$0.key] ?? $0.key, $0.value) })
+        )
+        .write(to: sidecar)
+
         let resumed = try await Tool.run(arguments("texts.jsonl", "--resume", "--verbose"), in: workspace)
         #expect(resumed.code == 0, "\(resumed.errors)")
         #expect(resumed.errors.contains("going on after \(count) of \(Self.count) answers in \(partial.path)\n"))
@@ -90,19 +104,19 @@ import Testing
         let advice = "; repeat the run's settings, or remove the file to begin anew\n"
         #expect(
             try await refusal("--top-k", "5")
-                == "Error: \(partial) belongs to another run: its topK was 0, not 5\(advice)")
+                == "Error: \(partial) belongs to another run: its top_k was 0, not 5\(advice)")
         #expect(try await refusal("--precision", "int8").contains("its precision was "))
-        #expect(try await refusal("--stop", "x").contains("its stopTexts was "))
+        #expect(try await refusal("--stop", "x").contains("its stop_texts was "))
         #expect(try workspace.snapshot() == before)
 
         // Another input, another model of the same name, no record.
         let input = try workspace.text("many.jsonl")
         try workspace.write(input + "{\"prompt\": \"more\"}\n", to: "many.jsonl")
-        #expect(try await refusal().contains("its fingerprint of the prompts was "))
+        #expect(try await refusal().contains("its fingerprint_of_the_prompts was "))
         try workspace.write(input, to: "many.jsonl")
         let weights = workspace["model/model.safetensors"], original = try Data(contentsOf: weights)
         try Tampering.overwrite(weights, at: -4, with: [0, 0, 0x80, 0x3f])
-        #expect(try await refusal().contains("its fingerprint of the model was "))
+        #expect(try await refusal().contains("its fingerprint_of_the_model was "))
         try original.write(to: weights)
         try FileManager.default.removeItem(at: workspace["texts.jsonl.partial.json"])
         #expect(try await refusal().contains("which says what it was made with, is not there or damaged"))

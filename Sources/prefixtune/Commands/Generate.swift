@@ -11,7 +11,7 @@ struct Generate: ComputeCommand {
         discussion: """
             --prompt prints the text; on a terminal, as it is generated. Task, template and lengths are those that the adapter \
             was trained with, unless others are given. --input takes JSON lines with "prompt", or with the fields of the \
-            template, a JSON list of such objects, or a table (CSV, TSV), and writes JSON lines with "prompt", "text" and \
+            template, a JSON list of such objects, a table (CSV, TSV), or a .txt file with a prompt on each line, and writes JSON lines with "prompt", "text" and \
             "token_ids"; with --logprobs also "logprobs", one for each token, and "top_logprobs", for each token the most probable ones as {"token_id", "token", "logprob"}, best first; with \
             --answers also "answers", which has all of them, the keys beside it being the first one's. token_ids end with \
             the end token or the tokens of the stop text, the text ends before it. Log-probabilities are the model's own, \
@@ -93,7 +93,7 @@ struct Generate: ComputeCommand {
             return try ResultOutput.write(to: output) { write in try answerFile(run) { try write($0) } }
         }
         let settings = try run.settings().merging(model.settings(files)) { $1 }
-            .merging(["version of prefixtune": PrefixTune.configuration.version]) { $1 }
+            .merging(["version": PrefixTune.configuration.version]) { $1 }
         var lines = try PartialOutput(
             output, settings: settings, isResumed: resume, isWhole: { try run.isWhole($0, $1) })
         if lines.count > 0 {

@@ -66,7 +66,7 @@ struct ModelOptions: ParsableArguments {
             guard let url else { continue }
             var fingerprint = Fingerprint()
             fingerprint.add(url)
-            settings["fingerprint of the \(name)"] = fingerprint.text
+            settings["fingerprint_of_the_\(name)"] = fingerprint.text
         }
         settings["precision"] = "\(precision)"
         if lora != nil { settings["lora"] = "alpha \(loraAlpha ?? 32)\(mergeLora ? ", merged" : "")" }

@@ -34,7 +34,7 @@ extension AnswerRun {
             prompts.add("\(tokens)")
         }
         settings["task"] = options.task.name
-        settings["fingerprint of the prompts"] = prompts.text
+        settings["fingerprint_of_the_prompts"] = prompts.text
         return settings
     }
 

@@ -44,7 +44,7 @@ struct PartialOutput {
             else {
                 throw AtomicFile.failure(errno, writing: file.path)
             }
-            if count == 0 { try AtomicFile.write(try JSONText.document(settings).utf8, to: sidecar) }
+            if count == 0 { try AtomicFile.write(try JSONText.document(Self.inSnakeCase(settings)).utf8, to: sidecar) }
         } catch {
             close(descriptor)
             throw error
@@ -54,12 +54,26 @@ struct PartialOutput {
     /// Refuses lines that were made with other settings.
     private func compare(_ settings: [String: String]) throws {
         guard let data = try? Data(contentsOf: sidecar),
-            let before = try? JSONDecoder().decode([String: String].self, from: data)
+            let recorded = try? JSONDecoder().decode([String: String].self, from: data)
         else { throw PartialOutputError.unknownSettings(path: file.path, sidecar: sidecar.path) }
-        for name in Set(before.keys).union(settings.keys).sorted() where before[name] != settings[name] {
+        let before = Self.inSnakeCase(recorded)
+        let now = Self.inSnakeCase(settings)
+        for name in Set(before.keys).union(now.keys).sorted() where before[name] != now[name] {
             throw PartialOutputError.otherSettings(
-                path: file.path, name: name, before: before[name] ?? "not given", now: settings[name] ?? "not given")
+                path: file.path, name: name, before: before[name] ?? "not given", now: now[name] ?? "not given")
         }
+    }
+
+    /// Settings by names as JSON of ours has them: `topK` → `top_k`. Earlier versions recorded `topK`, `fingerprint of the model`
+    /// and `version of prefixtune`.
+    private static func inSnakeCase(_ settings: [String: String]) -> [String: String] {
+        let pairs = settings.map { name, value in
+            let words = name.reduce(into: "") {
+                $0 += $1.isUppercase ? "_" + $1.lowercased() : $1 == " " ? "_" : String($1)
+            }
+            return (words == "version_of_prefixtune" ? "version" : words, value)
+        }
+        return Dictionary(pairs) { $1 }
     }
 
     /// Counts the whole lines at the beginning.
