@@ -10,6 +10,10 @@ fail() {
 
 needed=6.1
 if ! command -v swift >/dev/null; then
+    if [ -n "${SUDO_USER:-}" ]; then
+        fail "no Swift toolchain on root's PATH, which is not yours. Run: make build && sudo env \"PATH=\$PATH\" make install" \
+            "or, without sudo: make install PREFIX=\$HOME/.local"
+    fi
     fail "no Swift toolchain on PATH. Install Swift $needed or newer from https://www.swift.org/install, then run make again."
 fi
 # Read whole: closing the pipe early would end the compiler with a signal.
