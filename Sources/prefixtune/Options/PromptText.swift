@@ -6,6 +6,9 @@ enum PromptText {
     /// - Throws: ``CommandError/promptNotUTF8``.
     static func read(_ argument: String) throws -> String {
         guard argument == "-" else { return argument }
+        if isatty(STDIN_FILENO) != 0 {
+            StandardError.write("type the prompt, then Ctrl-D at the beginning of a line\n")
+        }
         guard let text = String(validating: try FileHandle.standardInput.readToEnd() ?? Data(), as: UTF8.self) else {
             throw CommandError.promptNotUTF8
         }

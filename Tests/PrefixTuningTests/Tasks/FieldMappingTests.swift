@@ -111,7 +111,12 @@ import Testing
             try sentence(FieldMapping(), "{}") == #"data.txt, line 1: found no "prompt" in "{}", but nothing"# + advice)
         #expect(
             try sentence(FieldMapping(), "question,answer\na,b\n", name: "data.csv")
-                == #"data.csv, line 1: found no "prompt" in "question,answer", but "question" and "answer""# + advice)
+                == #"data.csv, line 1: found no "prompt" in the first line, which names the columns, but "question" and "answer""#
+                + advice)
+        // Columns as their writer sees them.
+        #expect(
+            try sentence(FieldMapping(), "question;answer\na;b\n", name: "data.CSV.gz").hasSuffix(
+                #"but "question" and "answer""# + advice))
         #expect(
             try sentence(FieldMapping(), "question,answer\na,b\n")
                 == #"data.txt, line 1: found invalid JSON: "question,answer", but {"prompt": "…"} with "completion": "…" or "#
