@@ -420,4 +420,5 @@ def main():
         "sha256": {str(p.relative_to(OUT)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}})
 
 
-main()
+if __name__ == "__main__":
+    main()
