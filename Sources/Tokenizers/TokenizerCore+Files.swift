@@ -27,6 +27,7 @@ extension TokenizerCore {
     private var modelDocument: JSONValue {
         switch model {
         case .bytePairs(let model): model.document
+        case .scoredPieces(let model): model.document
         case .unigram(let model): model.document
         case .wordPieces(let model):
             .object([
@@ -67,32 +68,53 @@ extension Vocabulary {
                 spelling.map { .init(key: $0, value: .number(Double(identifier))) }
             })
     }
-}
 
-extension BytePairModel {
-    fileprivate var document: JSONValue {
-        func spelling(_ identifier: Int32) -> [UInt8] { vocabulary.spelling(of: identifier) ?? [] }
-        // "left right" is read by every version of the library, but cannot tell apart tokens that contain a blank.
+    /// The spelling of a token; null where there is none.
+    fileprivate func document(of identifier: Int32?) -> JSONValue {
+        identifier.flatMap(spelling(of:)).map { .string($0) } ?? .null
+    }
+
+    /// "left right" is read by every version of the library, but cannot tell apart tokens that contain a blank.
+    fileprivate func document(of merges: [BytePairModel.Merge]) -> JSONValue {
+        func spelling(_ identifier: Int32) -> [UInt8] { self.spelling(of: identifier) ?? [] }
         let blank = UInt8(ascii: " ")
         let needsPairs = merges.contains {
             spelling($0.left).contains(blank) || spelling($0.right).contains(blank)
         }
+        return .array(
+            merges.map {
+                needsPairs
+                    ? .array([.string(spelling($0.left)), .string(spelling($0.right))])
+                    : .string(spelling($0.left) + [blank] + spelling($0.right))
+            })
+    }
+}
+
+extension BytePairModel {
+    fileprivate var document: JSONValue {
         var characters: CharacterUnits?
         if case .characters(let units) = units { characters = units }
         func affix(_ affix: [UInt8]?) -> JSONValue { affix.map { $0.isEmpty ? .null : .string($0) } ?? .null }
         return .object([
             "type": .text("BPE"), "dropout": .null,
-            "unk_token": unknown.map { .string(spelling($0)) } ?? .null,
+            "unk_token": vocabulary.document(of: unknown),
             "continuing_subword_prefix": affix(characters?.continuingPrefix),
             "end_of_word_suffix": affix(characters?.endSuffix), "fuse_unk": .bool(fusesUnknown),
             "byte_fallback": .bool(characters?.fallsBackToBytes ?? false), "ignore_merges": .bool(ignoresMerges),
             "vocab": vocabulary.document,
-            "merges": .array(
-                merges.map {
-                    needsPairs
-                        ? .array([.string(spelling($0.left)), .string(spelling($0.right))])
-                        : .string(spelling($0.left) + [blank] + spelling($0.right))
-                }),
+            "merges": vocabulary.document(of: merges),
+        ])
+    }
+}
+
+extension ScoredPieceModel {
+    /// Hugging Face's library has no such model: it is written as byte-pair encoding with a list of merges.
+    fileprivate var document: JSONValue {
+        .object([
+            "type": .text("BPE"), "dropout": .null, "unk_token": vocabulary.document(of: unknown),
+            "continuing_subword_prefix": .null, "end_of_word_suffix": .null, "fuse_unk": .bool(true),
+            "byte_fallback": .bool(true), "ignore_merges": .bool(false), "vocab": vocabulary.document,
+            "merges": vocabulary.document(of: merges()),
         ])
     }
 }

@@ -91,6 +91,7 @@ final class TokenizerCore: TextCodec {
     var kind: String {
         switch model {
         case .bytePairs: decoder.isByteLevel ? "byte-level BPE" : "BPE"
+        case .scoredPieces: "SentencePiece BPE"
         case .unigram: "Unigram"
         case .wordPieces: "WordPiece"
         case .words: "WordLevel"

@@ -1,6 +1,7 @@
 /// What turns the words that the pre-tokenizer has cut into token ids: the `model` of `tokenizer.json`.
 enum TokenModel: Sendable {
     case bytePairs(BytePairModel)
+    case scoredPieces(ScoredPieceModel)
     case unigram(UnigramModel)
     case wordPieces(WordPieceModel)
     case words(WordLevelModel)
@@ -8,6 +9,7 @@ enum TokenModel: Sendable {
     var vocabulary: Vocabulary {
         switch self {
         case .bytePairs(let model): model.vocabulary
+        case .scoredPieces(let model): model.vocabulary
         case .unigram(let model): model.vocabulary
         case .wordPieces(let model): model.vocabulary
         case .words(let model): model.vocabulary
@@ -36,6 +38,7 @@ enum TokenModel: Sendable {
     ) {
         switch self {
         case .bytePairs(let model): model.appendIdentifiers(of: word, to: &output, workspace: &workspace)
+        case .scoredPieces(let model): model.appendIdentifiers(of: word, to: &output, budget: &budget)
         case .unigram(let model): model.appendIdentifiers(of: word, to: &output, budget: &budget)
         case .wordPieces(let model): model.appendIdentifiers(of: word, to: &output, budget: &budget)
         case .words(let model): model.appendIdentifiers(of: word, to: &output)

@@ -39,6 +39,16 @@ struct Vocabulary: Sendable {
         spellings.append(spelling)
     }
 
+    /// Gives `spelling` the next id, unless it has one already, which is returned.
+    mutating func appendNew(_ spelling: [UInt8]) -> Int32? {
+        if let existing = identifiers.updateValue(Int32(truncatingIfNeeded: spellings.count), forKey: spelling) {
+            identifiers[spelling] = existing
+            return existing
+        }
+        spellings.append(spelling)
+        return nil
+    }
+
     /// Reads `{"token": id, …}`.
     init(_ value: JSONValue?, file: String, component: String) throws {
         guard let members = value?.members else {
