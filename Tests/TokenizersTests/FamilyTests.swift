@@ -22,7 +22,7 @@ struct FamilyTests {
         TokenizerGolden.folder.appendingPathComponent("families/\(name)")
     }
 
-    private func check(_ tokenizer: Tokenizer, against golden: FamilyGolden, _ name: String) throws {
+    static func check(_ tokenizer: Tokenizer, against golden: FamilyGolden, _ name: String) throws {
         let lines = HardLines.all
         let block = lines.count / max(1, golden.blocks.count)
         try #require(lines.count == 10_000 && block * golden.blocks.count == lines.count)
@@ -59,7 +59,7 @@ struct FamilyTests {
 
     @Test("small tokenizers of all kinds", arguments: names)
     func family(name: String) throws {
-        try check(
+        try Self.check(
             Tokenizer(folder: folder(name)), against: TokenizerGolden.read("families/\(name)/golden.json"), name)
     }
 
@@ -99,13 +99,13 @@ struct FamilyTests {
     func real() throws {
         let data = try #require(Fixtures.sharedData)
         let golden: [String: FamilyGolden] = try TokenizerGolden.read("families/real.json")
-        try check(
+        try Self.check(
             Tokenizer(folder: data.appendingPathComponent("gpt2-tokenizer")), against: #require(golden["gpt2"]), "GPT-2"
         )
         let folder = try ScratchFolder()
         try FileManager.default.copyItem(
             at: data.appendingPathComponent("other-tokenizers/gpt-neox/20B_tokenizer.json"),
             to: folder.url.appendingPathComponent("tokenizer.json"))
-        try check(Tokenizer(folder: folder.url), against: #require(golden["neox"]), "GPT-NeoX")
+        try Self.check(Tokenizer(folder: folder.url), against: #require(golden["neox"]), "GPT-NeoX")
     }
 }
