@@ -80,6 +80,9 @@ public struct Tokenizer: Sendable {
     /// The id that fills up shorter rows (`pad_token`); nil where none is configured.
     public var padding: Int32? { id(ofRole: .padding) }
 
+    /// The id that stands for text that has no token (`unk_token`); nil where none is configured.
+    public var unknown: Int32? { id(ofRole: .unknown) }
+
     private func id(ofRole role: TokenRoles.Role) -> Int32? {
         codec.roles.named[role].flatMap { codec.identifier(of: $0.content) }
     }

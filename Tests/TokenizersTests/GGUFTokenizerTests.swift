@@ -29,6 +29,7 @@ struct GGUFTokenizerTests {
         #expect(copy.endOfText == original.endOfText)
         #expect(copy.beginningOfText == original.beginningOfText)
         #expect(copy.padding == original.padding)
+        #expect(copy.unknown == original.unknown)
         for id in Int32(-1)...Int32(original.vocabularySize) {
             #expect(copy.isSpecial(id) == original.isSpecial(id), "id \(id)")
             #expect(copy.bytes(of: id) == original.bytes(of: id), "id \(id)")
@@ -62,7 +63,7 @@ struct GGUFTokenizerTests {
         #expect(bytes.specialTokensAround.before == [1] && bytes.specialTokensAround.after.isEmpty)
         let pieces = try GGUFGolden.tokenizer("pieces")
         #expect(pieces.specialTokensAround.before == [1] && pieces.specialTokensAround.after == [2])
-        #expect(pieces.kind == "SentencePiece BPE")
+        #expect(pieces.kind == "SentencePiece BPE" && pieces.unknown == 0 && bytes.unknown == nil)
         #expect(pieces.isSpecial(0) && pieces.isSpecial(1) && !pieces.isSpecial(-1))
     }
 
