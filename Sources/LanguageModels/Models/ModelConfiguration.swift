@@ -58,7 +58,7 @@ public enum ModelConfigurationFile {
         (LlamaConfiguration.mistral, nil, { try LlamaConfiguration(mistral: $0) }),
         (LlamaConfiguration.qwen2, LlamaConfiguration.qwen2GGUF, { try LlamaConfiguration(qwen2: $0) }),
         (LlamaConfiguration.qwen3, LlamaConfiguration.qwen3GGUF, { try LlamaConfiguration(qwen3: $0) }),
-        (Gemma3Configuration.parts, nil, { try Gemma3Configuration($0) }),
+        (Gemma3Configuration.parts, Gemma3Configuration.gguf, { try Gemma3Configuration($0) }),
         (BARTConfiguration.parts, nil, { try BARTConfiguration($0) }),
     ]
 

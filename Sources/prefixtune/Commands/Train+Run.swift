@@ -26,6 +26,7 @@ extension Train {
         let folder = try await model.located(quiet: common.quiet)
         let method = settings(startingFrom: try await prefix.initialization?.located(quiet: common.quiet))
         let task = try fields.applied(to: task)
+        common.noteWidening(of: folder, precision)
         return Material(
             base: try BaseModel(folder: folder, name: model.description, precision: precision), method: method,
             task: task, examples: try task.readForTraining(data.map(\.url)),

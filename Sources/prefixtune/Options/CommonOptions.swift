@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LanguageModels
 import Hub
 import PrefixTuning
 import Tensors
@@ -37,6 +38,17 @@ extension CommonOptions {
     /// Warns of texts at whose end some layers do not see the prefix.
     func warn(_ reach: PrefixReach?, of lengths: @autoclosure () -> [Int], _ noun: (one: String, many: String)) {
         if let remark = reach?.remark(on: lengths(), noun) { note("Warning: \(remark)") }
+    }
+
+    /// Says where the integers of a model's file are widened, which nobody may have meant.
+    func noteWidening(of model: URL, _ precision: WeightPrecision) {
+        guard !quiet, precision == .float32, let file = try? modelFiles(at: model) as? GGUFFile, file.holdsIntegers
+        else {
+            return
+        }
+        note(
+            "The integers of \(file.url.lastPathComponent) are widened to 32 bits; --precision stored keeps them, in a fraction of the "
+                + "memory, and is faster.")
     }
 
     /// Warns where adapters were trained on other weights than those in use.

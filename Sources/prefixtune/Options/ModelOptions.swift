@@ -43,6 +43,7 @@ struct ModelOptions: ParsableArguments {
 
     /// Loads them, and says what there is to be said of them.
     @Compute func load(_ files: AdaptedModel.Files, _ common: CommonOptions) throws -> AdaptedModel {
+        common.noteWidening(of: files.model, files.precision)
         let loaded = try AdaptedModel.load(files)
         common.warn(loaded.mismatches)
         if common.verbose, let prefix = loaded.prefix {

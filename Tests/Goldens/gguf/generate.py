@@ -30,7 +30,7 @@ HALVES = {Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], 
           Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208], Type.IQ4_NL: [0]}
 FOLDERS = {"llama": "architectures/llama-plain-old", "llama-3": "architectures/llama-3", "mistral": "architectures/mistral-window",
            "qwen2": "architectures/qwen2-tied", "qwen3": "architectures/qwen3-wide", "gpt2": "gpt2/tied",
-           "gptneox": "architectures/neox-parallel"}
+           "gptneox": "architectures/neox-parallel", "gemma3": "architectures/gemma3-bare-old"}
 ARCHITECTURES = {"llama-3": "llama", "mistral": "llama"}
 
 
@@ -97,7 +97,7 @@ def add_settings(writer, config, architecture):
         writer.add_rope_dimension_count(int(rope.get("partial_rotary_factor", get("rotary_pct", default=0.25)) * width // heads))
         writer.add_parallel_residual(get("use_parallel_residual", default=True))
     if architecture != "gpt2":
-        writer.add_rope_freq_base(float(rope.get("rope_theta", get("rope_theta", "rotary_emb_base", default=10000.0))))
+        writer.add_rope_freq_base(float(rope.get("rope_theta", get("rope_theta", "rotary_emb_base", default=1e6 if architecture == "gemma3" else 10000.0))))
     if config["model_type"] in ("mistral", "gemma3_text"):
         writer.add_sliding_window(config["sliding_window"])
 
@@ -132,7 +132,8 @@ def write_model(name, folder, types=lambda name: Type.F32, architecture=None, pa
     table = next(value for key, value in tensors.items() if key.endswith(("embed_tokens.weight", "wte.weight", "embed_in.weight")))
     add_vocabulary(writer, table.shape[0], ends if isinstance(ends, int) else ends[0])
     for key, tensor in tensors.items():
-        theirs = names.get_name(key, try_suffixes=(".weight", ".bias"))
+        full = key if architecture in ("gpt2", "gptneox") or key.startswith(("model.", "lm_head.")) else f"model.{key}"
+        theirs = names.get_name(full, try_suffixes=(".weight", ".bias"))
         if theirs is None:  # Buffers, which the converter leaves out.
             assert "inv_freq" in key or "bias" in key or "masked" in key, key
             continue

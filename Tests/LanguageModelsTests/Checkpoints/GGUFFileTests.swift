@@ -12,6 +12,7 @@ import Testing
         "llama": "architectures/llama-plain-old", "llama-3": "architectures/llama-3",
         "mistral": "architectures/mistral-window", "qwen2": "architectures/qwen2-tied",
         "qwen3": "architectures/qwen3-wide", "gpt2": "gpt2/tied", "gptneox": "architectures/neox-parallel",
+        "gemma3": "architectures/gemma3-bare-old",
         "blocks": "gguf/blocks", "split-00001-of-00002": "architectures/llama-plain-old",
     ]
 

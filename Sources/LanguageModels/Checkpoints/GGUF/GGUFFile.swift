@@ -113,6 +113,11 @@ public struct GGUFFile: ModelFiles {
         }
     }
 
+    /// Whether some matrix is stored as integers.
+    public var holdsIntegers: Bool {
+        parts.contains { $0.header.tensors.values.contains { $0.type.elementsTogether > 1 } }
+    }
+
     /// The shape of a tensor under the file's own name; nil where there is none.
     func shape(ofTensor name: String) -> [Int]? { parts.lazy.compactMap { $0.header.tensors[name]?.shape }.first }
 
