@@ -171,13 +171,15 @@ void ptk_widen_blocks(ptk_block_format format, const void *source, int64_t block
     }
 }
 
-/// 32 values as integers of 8 bits with one scale.
+/// 32 values as integers of 8 bits with one scale, which is a binary16.
 static float rounded(const float *values, int8_t *q) {
     float most = 0;
     for (int j = 0; j < few; j++) most = fmaxf(most, fabsf(values[j]));
-    const float inverse = most > 1e-30f ? 127.0f / most : 0;
-    for (int j = 0; j < few; j++) q[j] = (int8_t)nearbyintf(values[j] * inverse);
-    return inverse > 0 ? most / 127.0f : 0;
+    uint16_t half = half_of_float(most / 127.0f);
+    if (float_of_half(half) * 127.0f < most) half++;  // Or the greatest would not fit.
+    const float scale = float_of_half(half), inverse = scale > 0 ? 1 / scale : 0;
+    for (int j = 0; j < few; j++) q[j] = (int8_t)fmaxf(-127, fminf(127, nearbyintf(values[j] * inverse)));
+    return scale;
 }
 
 void ptk_split_blocks(

@@ -1,4 +1,3 @@
-#include "half.h"
 #include "quantized_layout.h"
 
 #if defined(__x86_64__) && defined(__linux__)
@@ -18,8 +17,9 @@ enum {
 struct rows {
     int8_t *values;  // [rows × stride], zero beyond the inputs
     float *scales;   // [rows × blocks]
-    int32_t *sums;   // [rows × groups] of the values
-    int64_t stride, blocks, groups;
+    float *totals;   // [rows × blocks] of the rounded x
+    int32_t *sums;   // [rows × blocks] of the values
+    int64_t stride, block, blocks;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -27,7 +27,8 @@ struct rows {
 
 /// One block. An infinity or NaN gives the scale NaN, so that all it touches is NaN.
 INLINE void round_block(
-    const float *x, const float *factors, const int64_t count, int8_t *values, float *scale, int32_t *sums) {
+    const float *x, const float *factors, const int64_t count, int8_t *values, float *scale, int32_t *sum,
+    float *total) {
     float v[block];
     int32_t most = 0;
     if (factors)
@@ -51,29 +52,37 @@ INLINE void round_block(
         memcpy(&bits, &shifted, 4);
         values[i] = (int8_t)(bits - 0x4b400000);
     }
-    for (int64_t g = 0; g * group < count; g++) {
-        int32_t sum = 0;
-        for (int64_t i = g * group; i < (g + 1) * group && i < count; i++) sum += values[i];
-        sums[g] = sum;
-    }
+    int32_t all = 0;
+    for (int64_t i = 0; i < count; i++) all += values[i];
+    *sum = all;
+    *total = (float)all * *scale;
+}
+
+/// Whole blocks of a known size, which lets the compiler keep one in registers. Returns where they end.
+INLINE int64_t round_blocks(
+    const float *x, const float *factors, int64_t inputs, const int64_t size, int8_t *values, float *scales,
+    int32_t *sums, float *totals) {
+    int64_t at = 0;
+    for (; at + size <= inputs; at += size, values += size)
+        round_block(x + at, factors ? factors + at : NULL, size, values, scales++, sums++, totals++);
+    return at;
 }
 
 DISPATCHED static void round_row(
     const float *x, const float *factors, int64_t inputs, int64_t row, const struct rows *to) {
     int8_t *values = to->values + row * to->stride;
-    float *scales = to->scales + row * to->blocks;
-    int32_t *sums = to->sums + row * to->groups;
-    int64_t at = 0;
-    // A known count lets the compiler keep a block in registers.
-    if (factors)
-        for (; at + block <= inputs; at += block)
-            round_block(x + at, factors + at, block, values + at, scales + at / block, sums + at / group);
-    else
-        for (; at + block <= inputs; at += block)
-            round_block(x + at, NULL, block, values + at, scales + at / block, sums + at / group);
+    float *scales = to->scales + row * to->blocks, *totals = to->totals + row * to->blocks;
+    int32_t *sums = to->sums + row * to->blocks;
+    int64_t at;
+    if (factors) at = round_blocks(x, factors, inputs, block, values, scales, sums, totals);
+    else if (to->block == 32) at = round_blocks(x, NULL, inputs, 32, values, scales, sums, totals);
+    else if (to->block == 64) at = round_blocks(x, NULL, inputs, 64, values, scales, sums, totals);
+    else at = round_blocks(x, NULL, inputs, block, values, scales, sums, totals);
     if (at == to->stride) return;
     memset(values + at, 0, (size_t)(to->stride - at));
-    round_block(x + at, factors ? factors + at : NULL, inputs - at, values + at, scales + at / block, sums + at / group);
+    const int64_t b = at / to->block;
+    round_block(
+        x + at, factors ? factors + at : NULL, inputs - at, values + at, scales + b, sums + b, totals + b);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -104,17 +113,22 @@ INLINE void fetch_weights(const struct product *a, int64_t n, int64_t i, int64_t
 #define NAME(name) name##_portable
 #define TARGET
 #define WITH_AVX2 0
+#define WITH_F16C 0
 #define WITH_VNNI 0
+#include "quantized_scales.h"
 #include "quantized_turn.h"
 #include "quantized_tile.h"
 #undef NAME
 #undef TARGET
 #undef WITH_AVX2
+#undef WITH_F16C
 
 #if defined(__x86_64__) && defined(__linux__)
 #define NAME(name) name##_avx2
 #define TARGET __attribute__((target("avx2,fma,f16c")))
 #define WITH_AVX2 1
+#define WITH_F16C 1
+#include "quantized_scales.h"
 #include "quantized_turn.h"
 #include "quantized_tile.h"
 #undef NAME
@@ -124,6 +138,7 @@ INLINE void fetch_weights(const struct product *a, int64_t n, int64_t i, int64_t
 #define NAME(name) name##_vnni
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c")))
 #define WITH_VNNI 1
+#include "quantized_scales.h"
 #include "quantized_turn.h"
 #include "quantized_tile.h"
 #endif
@@ -151,7 +166,7 @@ static panel_product best_product(void) {
 DISPATCHED static void finish(const struct product *a, int64_t index, int64_t row, int64_t count, const float *result) {
     _Pragma("clang fp contract(fast)");
     const int64_t n = index * panel, width = least(panel, a->outputs - n);
-    const float *scales = a->matrix->bits == 8 && !a->back ? a->matrix->scales + n : NULL;
+    const float *scales = !a->back && is_plain(a->matrix) ? a->matrix->back_scales + n : NULL;
     float scale[panel], bias[panel];
     for (int64_t i = 0; i < width; i++) scale[i] = scales ? scales[i] : 1;
     for (int64_t i = 0; i < width; i++) bias[i] = a->bias ? a->bias[n + i] : 0;
@@ -198,7 +213,7 @@ static void round_thread(void *context, int thread, int threads) {
     const struct product *a = context;
     int64_t begin, end;
     share(a->rows, thread, threads, &begin, &end);
-    const float *factors = a->back ? a->matrix->scales : NULL;
+    const float *factors = a->back ? a->matrix->back_scales : NULL;
     for (int64_t r = begin; r < end; r++) round_row(a->source + r * a->inputs, factors, a->inputs, r, &a->x);
 }
 
@@ -209,18 +224,20 @@ static int64_t lay_out(struct product *a, uint8_t *scratch) {
     const int64_t chunks = (a->rows + chunk_rows - 1) / chunk_rows;
     a->chunk = ((a->rows + chunks - 1) / chunks + tile_rows - 1) / tile_rows * tile_rows;
     a->chunks = (a->rows + a->chunk - 1) / a->chunk;
-    const int64_t stride = filled(a->inputs), blocks = (stride + block - 1) / block, groups = stride / group;
-    a->x.stride = stride, a->x.blocks = blocks, a->x.groups = groups;
+    const int64_t stride = filled(a->inputs), size = a->back ? block : a->matrix->block;
+    const int64_t blocks = (stride + size - 1) / size;
+    a->x.stride = stride, a->x.block = size, a->x.blocks = blocks;
     const int64_t turned = a->back ? ptk_threads() * (int64_t)(range * panel) : 0;
     const int64_t waiting = stride > range ? 4 * panels(a->outputs) * panel * a->chunks * a->chunk : 0;
     if (scratch) {
         a->turned = scratch;
         a->waiting = (float *)(scratch + turned);
         a->x.scales = (float *)(scratch + turned + waiting);
-        a->x.sums = (int32_t *)(a->x.scales + a->rows * blocks);
-        a->x.values = (int8_t *)(a->x.sums + a->rows * groups);
+        a->x.totals = a->x.scales + a->rows * blocks;
+        a->x.sums = (int32_t *)(a->x.totals + a->rows * blocks);
+        a->x.values = (int8_t *)(a->x.sums + a->rows * blocks);
     }
-    return turned + waiting + a->rows * (4 * blocks + 4 * groups + stride);
+    return turned + waiting + a->rows * (12 * blocks + stride);
 }
 
 static struct product sized(const ptk_quantized *matrix, int64_t rows, bool back) {

@@ -1,22 +1,19 @@
 // Quantised weights as floats: rows of a table, and the way back that rounds nothing.
 
-#include "half.h"
 #include "quantized_layout.h"
 
 /// `count` weights of output n from input `from` on, a multiple of 32.
 static void widen(const ptk_quantized *m, int64_t n, int64_t from, int64_t count, float *out) {
-    if (m->bits == 8) {
-        const uint8_t *four = place(m, n, from);
-        for (int64_t i = 0; i < count; i += 4, four += 256)
-            for (int64_t j = 0; j < 4 && i + j < count; j++) out[i + j] = (float)((int)four[j] - 128) * m->scales[n];
-        return;
-    }
-    const uint16_t *scales = group_scales(m, n, from / group);
-    const uint8_t *four = place(m, n, from);
-    for (int64_t g = 0; g < count; g += group, scales += panel) {
-        const float scale = float_of_half(*scales);
-        for (int64_t i = g; i < g + group && i < count; i++)
-            out[i] = (float)((four[i / 8 * 256 + i % 4] >> (i % 8 < 4 ? 0 : 4) & 15) - 8) * scale;
+    _Pragma("clang fp contract(off)");
+    const uint8_t *q = place(m, n, from);
+    const int zero = zero_of(m);
+    for (int64_t g = 0; g < count; g += group) {
+        const int64_t index = group_at(m, from + g);
+        const float scale = value_of(m, &m->scales, n, index), offset = value_of(m, &m->offsets, n, index);
+        for (int64_t i = g; i < g + group && i < count; i++) {
+            const int stored = m->bits == 8 ? q[i / 4 * 256 + i % 4] : q[i / 8 * 256 + i % 4] >> (i % 8 < 4 ? 0 : 4) & 15;
+            out[i] = (float)(stored - zero) * scale + offset;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 // The inner products of quantized.c. Included once per instruction set with NAME, TARGET and WITH_VNNI, after quantized_turn.h.
 //
-// VPDPBUSD adds four products of unsigned bytes (weights) and signed ones (x) to a 32-bit sum. Weights are stored with 128
-// (8 for 4 bits) added; what that adds to a sum, 128 · Σ x, is where the sum begins, negated.
+// VPDPBUSD adds four products of unsigned bytes (weights) and signed ones (x) to a 32-bit sum. Weights are stored with 128 (or
+// 8, or nothing) added; what that adds to a sum, 128 · Σ x, is where the sum begins, negated.
 
 #if WITH_VNNI
 typedef __m512i NAME(ints);
@@ -15,84 +15,145 @@ TARGET INLINE void NAME(add_products)(NAME(ints) *sum, const uint8_t *w, const i
 }
 #endif
 
-/// c [rows × 64] (+)= scale · Σ over one block of 8-bit weights. `ask` asks for the next block's on the way.
-TARGET INLINE void NAME(block8)(
-    const int rows, const uint8_t *w, int64_t steps, const struct rows *x, int64_t row, int64_t at, bool first,
-    const bool ask, float *c) {
+TARGET INLINE NAME(ints) NAME(all)(int32_t value) {
+#if WITH_VNNI
+    return _mm512_set1_epi32(value);
+#else
+    return (NAME(ints))value;
+#endif
+}
+
+TARGET INLINE v16 NAME(floats)(NAME(ints) sum) {
+#if WITH_VNNI
+    return (v16)_mm512_cvtepi32_ps(sum);
+#else
+    v16 result;
+    for (int n = 0; n < 16; n++) result[n] = (float)sum[n];
+    return result;
+#endif
+}
+
+/// What a tile multiplies: up to 128 inputs of a panel. Scales and offsets of groups [groups × 64] are NULL where there are
+/// none; those of 128 inputs and more are late: multiplied once, when these inputs are added up.
+struct NAME(part) {
+    const uint8_t *w;
+    int64_t inputs;
+    int zero;
+    const float *scales, *offsets;
+    bool late;
+    int64_t shared;  // blocks of x that share a group, where they are not late
+};
+
+/// total += the sums s of one block of x, times the scales: of 16 · vectors outputs, and of the rows.
+TARGET INLINE void NAME(add_scaled)(
+    const int rows, const int vectors, NAME(ints) s[tile_rows][4], const struct rows *x, int64_t row, int64_t unit,
+    const float *scales, const float *offsets, v16 total[tile_rows][4]) {
     _Pragma("clang fp contract(fast)");
-    const int64_t b = at / block;
-    NAME(ints) s[tile_rows][4];
     UNROLL for (int r = 0; r < rows; r++) {
-        const int32_t *sums = x->sums + (row + r) * x->groups + at / group;
-        int32_t sum = 0;
-        for (int64_t g = 0; g * group < 4 * steps; g++) sum += sums[g];
-#if WITH_VNNI
-        UNROLL for (int v = 0; v < 4; v++) s[r][v] = _mm512_set1_epi32(-128 * sum);
-#else
-        for (int v = 0; v < 4; v++) s[r][v] = (NAME(ints))(-128 * sum);
-#endif
-    }
-    const int8_t *q = x->values + row * x->stride + at;
-    for (int64_t i = 0; i < steps; i++, w += 256) {
-        if (ask)
-            UNROLL for (int v = 0; v < 4; v++) __builtin_prefetch(w + block * panel + 64 * v);
-#if WITH_VNNI
-        __m512i w0 = _mm512_loadu_si512(w), w1 = _mm512_loadu_si512(w + 64);
-        __m512i w2 = _mm512_loadu_si512(w + 128), w3 = _mm512_loadu_si512(w + 192);
-        UNROLL for (int r = 0; r < rows; r++) {
-            int32_t four;
-            memcpy(&four, q + r * x->stride + 4 * i, 4);
-            const __m512i xr = _mm512_set1_epi32(four);
-            s[r][0] = ADD_PRODUCTS(s[r][0], w0, xr);
-            s[r][1] = ADD_PRODUCTS(s[r][1], w1, xr);
-            s[r][2] = ADD_PRODUCTS(s[r][2], w2, xr);
-            s[r][3] = ADD_PRODUCTS(s[r][3], w3, xr);
+        const float scale = x->scales[(row + r) * x->blocks + unit];
+        UNROLL for (int v = 0; v < vectors; v++) {
+            const v16 sum = NAME(floats)(s[r][v]);
+            if (scales) total[r][v] += sum * (LOAD(scales + 16 * v) * scale);
+            else total[r][v] += sum * scale;
         }
-#else
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < 4; v++) NAME(add_products)(&s[r][v], w + 64 * v, q + r * x->stride + 4 * i);
-#endif
-    }
-    UNROLL for (int r = 0; r < rows; r++) {
-        const float scale = x->scales[(row + r) * x->blocks + b];
-        UNROLL for (int v = 0; v < 4; v++) {
-            v16 sum;
-#if WITH_VNNI
-            sum = (v16)_mm512_cvtepi32_ps(s[r][v]);
-#else
-            for (int n = 0; n < 16; n++) sum[n] = (float)s[r][v][n];
-#endif
-            float *to = c + r * panel + 16 * v;
-            STORE(to, first ? sum * scale : LOAD(to) + sum * scale);
+        if (offsets) {
+            const float of_x = x->totals[(row + r) * x->blocks + unit];
+            UNROLL for (int v = 0; v < vectors; v++) total[r][v] += LOAD(offsets + 16 * v) * of_x;
         }
     }
 }
 
-/// c [rows × 32] (+)= scale · Σ over one block of 4-bit weights, for half of a panel's outputs.
-TARGET INLINE void NAME(block4)(
-    const int rows, const uint8_t *w, const uint16_t *scales, int64_t groups, const struct rows *x, int64_t row,
-    int64_t at, bool first, const bool ask, float *c) {
+/// c [rows × 16 vectors] (+)= total, times the late scales, and with the late offsets, of the units from..<to.
+TARGET INLINE void NAME(add_total)(
+    const int rows, const int vectors, bool first, v16 total[tile_rows][4], const struct rows *x, int64_t row,
+    int64_t from, int64_t to, const float *scales, const float *offsets, float *c) {
     _Pragma("clang fp contract(fast)");
-    const int64_t b = at / block;
+    UNROLL for (int r = 0; r < rows; r++) {
+        float of_x = 0;
+        if (offsets)
+            for (int64_t unit = from; unit < to; unit++) of_x += x->totals[(row + r) * x->blocks + unit];
+        UNROLL for (int v = 0; v < vectors; v++) {
+            float *at = c + r * panel + 16 * v;
+            v16 sum = first ? (v16)0.0f : LOAD(at);
+            if (scales) sum += total[r][v] * LOAD(scales + 16 * v);
+            else sum += total[r][v];
+            if (offsets) sum += LOAD(offsets + 16 * v) * of_x;
+            STORE(at, sum);
+        }
+    }
+}
+
+/// c [rows × 16 vectors] (+)= Σ over a part of 8-bit weights. `ask` asks for the next block's on the way.
+TARGET INLINE void NAME(tile8)(
+    const int rows, const int vectors, const struct NAME(part) *p, int64_t from, const struct rows *x, int64_t row,
+    int64_t at, const bool ask, float *c) {
+    const float *scales = p->scales && !p->late ? p->scales + from : NULL;
+    const float *offsets = p->offsets && !p->late ? p->offsets + from : NULL;
+    const uint8_t *w = p->w + 4 * from;
     const int8_t *q = x->values + row * x->stride + at;
-    v16 total[tile_rows][2];
-    UNROLL for (int r = 0; r < rows; r++) total[r][0] = total[r][1] = (v16)0.0f;
-    for (int64_t g = 0; g < groups; g++, scales += panel) {
-        NAME(ints) s[tile_rows][2];
-        UNROLL for (int r = 0; r < rows; r++) {
-            const int32_t start = -8 * x->sums[(row + r) * x->groups + at / group + g];
+    v16 total[tile_rows][4];
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int v = 0; v < vectors; v++) total[r][v] = (v16)0.0f;
+    int64_t unit = at / x->block, shared = 0;
+    for (int64_t done = 0; done < p->inputs; done += x->block, unit++) {
+        NAME(ints) s[tile_rows][4];
+        UNROLL for (int r = 0; r < rows; r++)
+            UNROLL for (int v = 0; v < vectors; v++)
+                s[r][v] = NAME(all)(-p->zero * x->sums[(row + r) * x->blocks + unit]);
+        const int64_t steps = least(x->block, p->inputs - done) / 4;
+        for (int64_t i = 0; i < steps; i++, w += 256, q += 4) {
+            if (ask)
+                UNROLL for (int v = 0; v < vectors; v++) __builtin_prefetch(w + block * panel + 64 * v);
 #if WITH_VNNI
-            s[r][0] = s[r][1] = _mm512_set1_epi32(start);
+            __m512i weights[4];
+            UNROLL for (int v = 0; v < vectors; v++) weights[v] = _mm512_loadu_si512(w + 64 * v);
+            UNROLL for (int r = 0; r < rows; r++) {
+                int32_t four;
+                memcpy(&four, q + r * x->stride, 4);
+                const __m512i xr = _mm512_set1_epi32(four);
+                UNROLL for (int v = 0; v < vectors; v++) s[r][v] = ADD_PRODUCTS(s[r][v], weights[v], xr);
+            }
 #else
-            s[r][0] = s[r][1] = (NAME(ints))start;
+            for (int r = 0; r < rows; r++)
+                for (int v = 0; v < vectors; v++) NAME(add_products)(&s[r][v], w + 64 * v, q + r * x->stride);
 #endif
         }
-        UNROLL for (int i = 0; i < group / 8; i++, w += 256, q += 8) {
+        NAME(add_scaled)(rows, vectors, s, x, row, unit, scales, offsets, total);
+        if (++shared == p->shared) {
+            shared = 0;
+            if (scales) scales += panel;
+            if (offsets) offsets += panel;
+        }
+    }
+    NAME(add_total)(
+        rows, vectors, at == 0, total, x, row, at / x->block, unit, p->late && p->scales ? p->scales + from : NULL,
+        p->late && p->offsets ? p->offsets + from : NULL, c + from);
+}
+
+/// The same of 4-bit weights.
+TARGET INLINE void NAME(tile4)(
+    const int rows, const int vectors, const struct NAME(part) *p, int64_t from, const struct rows *x, int64_t row,
+    int64_t at, const bool ask, float *c) {
+    const float *scales = p->scales && !p->late ? p->scales + from : NULL;
+    const float *offsets = p->offsets && !p->late ? p->offsets + from : NULL;
+    const uint8_t *w = p->w + 4 * from;
+    const int8_t *q = x->values + row * x->stride + at;
+    v16 total[tile_rows][4];
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int v = 0; v < vectors; v++) total[r][v] = (v16)0.0f;
+    int64_t unit = at / x->block, shared = 0;
+    for (int64_t done = 0; done < p->inputs; done += x->block, unit++) {
+        NAME(ints) s[tile_rows][4];
+        UNROLL for (int r = 0; r < rows; r++)
+            UNROLL for (int v = 0; v < vectors; v++)
+                s[r][v] = NAME(all)(-p->zero * x->sums[(row + r) * x->blocks + unit]);
+        const int64_t steps = least(x->block, p->inputs - done) / 8;
+        for (int64_t i = 0; i < steps; i++, w += 256, q += 8) {
             if (ask)
-                UNROLL for (int v = 0; v < 2; v++) __builtin_prefetch(w + block * panel / 2 + 64 * v);
+                UNROLL for (int v = 0; v < vectors; v++) __builtin_prefetch(w + block * panel / 2 + 64 * v);
 #if WITH_VNNI
             const __m512i low = _mm512_set1_epi8(15);
-            UNROLL for (int v = 0; v < 2; v++) {
+            UNROLL for (int v = 0; v < vectors; v++) {
                 const __m512i both = _mm512_loadu_si512(w + 64 * v);
                 const __m512i first_four = _mm512_and_si512(both, low);
                 const __m512i next_four = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
@@ -104,7 +165,7 @@ TARGET INLINE void NAME(block4)(
                 }
             }
 #else
-            for (int v = 0; v < 2; v++) {
+            for (int v = 0; v < vectors; v++) {
                 uint8_t four[2][64];
                 for (int n = 0; n < 64; n++) four[0][n] = w[64 * v + n] & 15, four[1][n] = w[64 * v + n] >> 4;
                 for (int r = 0; r < rows; r++) {
@@ -114,43 +175,44 @@ TARGET INLINE void NAME(block4)(
             }
 #endif
         }
-        UNROLL for (int v = 0; v < 2; v++) {
-            v16 scale;
-#if WITH_VNNI
-            scale = (v16)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(scales + 16 * v)));
-#else
-            for (int n = 0; n < 16; n++) scale[n] = float_of_half(scales[16 * v + n]);
-#endif
-            UNROLL for (int r = 0; r < rows; r++) {
-                v16 sum;
-#if WITH_VNNI
-                sum = (v16)_mm512_cvtepi32_ps(s[r][v]);
-#else
-                for (int n = 0; n < 16; n++) sum[n] = (float)s[r][v][n];
-#endif
-                total[r][v] += sum * scale;
-            }
+        NAME(add_scaled)(rows, vectors, s, x, row, unit, scales, offsets, total);
+        if (++shared == p->shared) {
+            shared = 0;
+            if (scales) scales += panel;
+            if (offsets) offsets += panel;
         }
     }
-    UNROLL for (int r = 0; r < rows; r++) {
-        const float scale = x->scales[(row + r) * x->blocks + b];
-        UNROLL for (int v = 0; v < 2; v++) {
-            float *to = c + r * panel + 16 * v;
-            STORE(to, first ? total[r][v] * scale : LOAD(to) + total[r][v] * scale);
-        }
-    }
+    NAME(add_total)(
+        rows, vectors, at == 0, total, x, row, at / x->block, unit, p->late && p->scales ? p->scales + from : NULL,
+        p->late && p->offsets ? p->offsets + from : NULL, c + from);
 }
 
-#define BLOCK8(count, ask)                                                                                             \
-    case count: NAME(block8)(count, w, inputs / 4, x, r, at, at == 0, ask, c); break
-#define BLOCK4(count, ask)                                                                                             \
+/// Nibbles as bytes, for many rows.
+TARGET INLINE void NAME(unpack)(const uint8_t *w, int64_t inputs, uint8_t *to) {
+    for (int64_t i = 0; i < inputs / 8; i++, w += 256, to += 512)
+        for (int n = 0; n < 256; n++) to[n] = w[n] & 15, to[256 + n] = w[n] >> 4;
+}
+
+// Counts and whether to ask are known when the loops are compiled. Where each block of x is added up by itself, the totals of
+// half of a panel fit in registers beside its sums, of few rows those of a whole one.
+#define TILE8(count, ask)                                                                                              \
     case count:                                                                                                        \
-        NAME(block4)(count, w, scales, inputs / group, x, r, at, at == 0, ask, c);                                     \
-        NAME(block4)(count, w + 128, scales + 32, inputs / group, x, r, at, at == 0, ask, c + 32);                     \
+        if (count <= tile_rows / 2 || x->block == block) NAME(tile8)(count, 4, &p, 0, x, r, at, ask, c);               \
+        else {                                                                                                         \
+            NAME(tile8)(count, 2, &p, 0, x, r, at, ask, c);                                                            \
+            NAME(tile8)(count, 2, &p, 32, x, r, at, ask, c);                                                           \
+        }                                                                                                              \
         break
-// Counts and whether to ask are known when the loops are compiled.
-#define EACH(BLOCK, ask)                                                                                               \
-    switch (rows) { BLOCK(1, ask); BLOCK(2, ask); BLOCK(3, ask); BLOCK(4, ask); BLOCK(5, ask); BLOCK(6, ask); }
+#define TILE4(count, ask)                                                                                              \
+    case count:                                                                                                        \
+        if (count <= tile_rows / 2) NAME(tile4)(count, 4, &p, 0, x, r, at, ask, c);                                    \
+        else {                                                                                                         \
+            NAME(tile4)(count, 2, &p, 0, x, r, at, ask, c);                                                            \
+            NAME(tile4)(count, 2, &p, 32, x, r, at, ask, c);                                                           \
+        }                                                                                                              \
+        break
+#define EACH(TILE, ask)                                                                                                \
+    switch (rows) { TILE(1, ask); TILE(2, ask); TILE(3, ask); TILE(4, ask); TILE(5, ask); TILE(6, ask); }
 
 /// result [count × 64] (+)= the rows from `row` on times inputs from..<to of one panel; the first inputs begin the sums.
 /// Blocks of inputs are the outer loop: their weights stay in the nearest cache while all rows pass. `meet` says that the
@@ -160,18 +222,35 @@ TARGET static void NAME(panel_rows)(
     uint8_t *turned, float *result) {
     const ptk_quantized *m = a->matrix;
     const struct rows *x = &a->x;
-    const int bits = a->back ? 8 : m->bits;
+    const bool plain = a->back || is_plain(m), offset = !a->back && m->offsets.format != ptk_groups_none;
+    const bool late = m->group == 0 || m->group >= block;
+    const int64_t groups = groups_of(m->inputs, m->group);
     // Many rows ask a little each for the block that comes next; few are done with one before much of the next has come, so
     // that the first of them ask at every step. On the way back the next block is somewhere else.
     const bool many = meet && count > few_rows, few = !a->back && count <= few_rows;
+    // Many rows share the work of making bytes of nibbles. The sums are the same.
+    const bool nibbles = !a->back && m->bits == 4, unpacks = nibbles && count > few_rows;
+    _Alignas(64) uint8_t bytes[block * panel];
+    _Alignas(64) float scales[block / group * panel], offsets[block / group * panel];
     for (int64_t at = from; at < to; at += block) {
         const int64_t inputs = least(block, to - at);
-        const uint8_t *w = a->back ? turned + (at - from) * panel : place(m, index * panel, at);
-        const uint16_t *scales = bits == 4 ? group_scales(m, index * panel, at / group) : NULL;
+        struct NAME(part) p = {
+            .w = a->back ? turned + (at - from) * panel : place(m, index * panel, at), .inputs = inputs,
+            .zero = a->back ? 128 : zero_of(m), .scales = plain ? NULL : scales, .offsets = offset ? offsets : NULL,
+            .late = late, .shared = late ? 0 : m->group >> (m->block == 32 ? 5 : 6)};
         if (a->back && meet) NAME(turn)(m, index * panel, at, inputs, turned + (at - from) * panel);
+        if (!plain) {
+            const int64_t g = group_at(m, at), some = late ? 1 : group_at(m, inputs - 1) + 1;
+            NAME(expand)(&m->scales, index, groups, g, some, scales);
+            if (offset) NAME(expand)(&m->offsets, index, groups, g, some, offsets);
+        }
+        if (unpacks) {
+            NAME(unpack)(p.w, inputs, bytes);
+            p.w = bytes;
+        }
         const bool last = at + block >= to;
         const int64_t next = last ? from : at + block, next_panel = index + last;
-        const int64_t bytes = many && next_panel < panels(a->outputs) ? least(block, to - next) * panel * m->bits / 8 : 0;
+        const int64_t ahead = many && next_panel < panels(a->outputs) ? least(block, to - next) * panel * m->bits / 8 : 0;
         int64_t done = 0, asked = 0;
         while (done < count) {
             // Seven rows are better done as four and three than as six and one.
@@ -179,19 +258,19 @@ TARGET static void NAME(panel_rows)(
             const int64_t rows = left >= tile_rows && left != tile_rows + 1 ? tile_rows : left > tile_rows ? 4 : left;
             const int64_t r = row + done;
             float *c = result + done * panel;
-            for (; asked * count < bytes * (done + rows); asked += 64)
+            for (; asked * count < ahead * (done + rows); asked += 64)
                 fetch_weights(a, next_panel * panel, next, asked);
             const bool ask = few && done == 0;
-            if (bits == 8 && ask) EACH(BLOCK8, true)
-            else if (bits == 8) EACH(BLOCK8, false)
-            else if (ask) EACH(BLOCK4, true)
-            else EACH(BLOCK4, false)
+            if (nibbles && !unpacks && ask) EACH(TILE4, true)
+            else if (nibbles && !unpacks) EACH(TILE4, false)
+            else if (ask) EACH(TILE8, true)
+            else EACH(TILE8, false)
             done += rows;
         }
     }
 }
 
-#undef BLOCK8
-#undef BLOCK4
+#undef TILE8
+#undef TILE4
 #undef EACH
 #undef ADD_PRODUCTS

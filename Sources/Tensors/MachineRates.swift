@@ -36,7 +36,8 @@ public struct MachineRates: Sendable, Codable {
         }
         let rounded = weights.withMutableValues {
             QuantizedMatrix(
-                UnsafeBufferPointer($0), input: k, output: n, orientation: .inputByOutput, width: .int8, backward: .none
+                UnsafeBufferPointer($0), input: k, output: n, orientation: .inputByOutput, layout: .int8,
+                backward: .none
             )
         }
         let product = best(of: 12) { matrix.apply(x.allRows, into: y.allRows) }

@@ -77,13 +77,13 @@ private func copy(_ source: any TensorSource) throws {
         }
         try? source.copy(name, into: floats, checkingFinite: true)
         try? source.copyBytes(name, into: raw)
-        guard let groups = type.groups, shape.count == 2 else { continue }
+        guard let layout = type.integerLayout, shape.count == 2 else { continue }
         // Rows of the file, which a matrix that lies transposed there has as columns.
         let rows = rows(of: name, in: source, shape)
         let integers = UnsafeMutableBufferPointer<Int8>.allocate(capacity: count)
-        let scales = UnsafeMutableBufferPointer<Float>.allocate(capacity: count / IntegerGroups.size)
+        let scales = UnsafeMutableBufferPointer<Float>.allocate(capacity: count / BlockFormat.group)
         let offsets = UnsafeMutableBufferPointer<Float>.allocate(
-            capacity: groups.hasOffsets ? count / IntegerGroups.size : 0)
+            capacity: layout.offsets != nil ? count / BlockFormat.group : 0)
         defer {
             integers.deallocate()
             scales.deallocate()

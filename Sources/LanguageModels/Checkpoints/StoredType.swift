@@ -90,8 +90,8 @@ public enum StoredType: String, Sendable, CaseIterable {
         }
     }
 
-    /// How the integers of its blocks share scales; nil for types that are no integers.
-    package var groups: IntegerGroups? { blockFormat?.groups }
+    /// How a matrix holds the integers of its blocks; nil for types that are no integers.
+    public var integerLayout: QuantizedMatrix.Layout? { blockFormat?.layout }
 
     /// What makes 32-bit floats of the elements; nil for types that stand for none.
     var floatFormat: FloatFormat? {

@@ -42,7 +42,7 @@ public protocol TensorSource: Sendable {
     /// - Throws: ``CheckpointError/missingTensor(file:key:similar:)``.
     func copyBytes(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws
 
-    /// Copies some rows of a matrix that is stored in blocks as the integers that it has there; see ``StoredType/groups``.
+    /// Copies some rows of a matrix that is stored in blocks as the integers that it has there; see ``StoredType/integerLayout``.
     ///
     /// - Parameters:
     ///   - rows: Of the matrix [output × input], whichever way ``shape(of:)`` turns it.

@@ -20,28 +20,34 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
     case int8
     /// Rounded to 8 bits, with gradients in 32 bits through the rounded weights.
     case int8Float32Gradients = "int8-f32-gradients"
-    /// Rounded to 4 bits, with gradients by 8-bit integers: the least memory.
+    /// Rounded to 4 bits, but tables of tokens and heads to 8, with gradients by 8-bit integers: the least memory.
     case int4
-    /// Rounded to 4 bits, with gradients in 32 bits through the rounded weights.
+    /// Rounded likewise, with gradients in 32 bits through the rounded weights.
     case int4Float32Gradients = "int4-f32-gradients"
 
-    /// Bits and gradients of the matrices that are rounded; nil where none is.
-    func quantization(differentiable: Bool) -> (width: QuantizedMatrix.Width, backward: QuantizedMatrix.Backward)? {
+    /// Layout and gradients of the matrices that are rounded; nil where none is.
+    ///
+    /// - Parameter ofTokens: Of tables and heads, which lose most by rounding: they are never held in fewer than 8 bits.
+    func quantization(
+        differentiable: Bool, ofTokens: Bool
+    ) -> (layout: QuantizedMatrix.Layout, backward: QuantizedMatrix.Backward)? {
         switch self {
         case .float32, .stored: nil
         case .int8: (.int8, differentiable ? .int8 : .none)
         case .int8Float32Gradients: (.int8, differentiable ? .float32 : .none)
-        case .int4: (.int4, differentiable ? .int8 : .none)
-        case .int4Float32Gradients: (.int4, differentiable ? .float32 : .none)
+        case .int4: (ofTokens ? .int8 : .int4, differentiable ? .int8 : .none)
+        case .int4Float32Gradients: (ofTokens ? .int8 : .int4, differentiable ? .float32 : .none)
         }
     }
 
     /// How gradients come back through a matrix that the checkpoint stores as integers; nil where it is widened, or rounded anew
     /// because it has more bits than were asked for.
-    func backward(through groups: IntegerGroups, differentiable: Bool) -> QuantizedMatrix.Backward? {
+    func backward(
+        through layout: QuantizedMatrix.Layout, differentiable: Bool, ofTokens: Bool
+    ) -> QuantizedMatrix.Backward? {
         if self == .stored { return differentiable ? .int8 : QuantizedMatrix.Backward.none }
-        guard let (width, backward) = quantization(differentiable: differentiable),
-            groups.width.rawValue <= width.rawValue
+        guard let (asked, backward) = quantization(differentiable: differentiable, ofTokens: ofTokens),
+            layout.width.rawValue <= asked.width.rawValue
         else { return nil }
         return backward
     }
@@ -158,16 +164,17 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
             registry.tokenTable = TableSource(reader: original.over { $0 }, name: name, fullName: scope + name)
         }
         if trainedPart(name) == nil,
-            let matrix = try integerMatrix(name, input: width, output: rows, orientation: .outputByInput, bias: nil)
+            let matrix = try integerMatrix(
+                name, input: width, output: rows, orientation: .outputByInput, bias: nil, ofTokens: true)
         {
             return .quantized(matrix)
         }
-        guard let (bits, backward) = quantization, trainedPart(name) == nil else {
+        guard let (layout, backward) = quantization(ofTokens: true), trainedPart(name) == nil else {
             return try table(name, rows: rows, width: width)
         }
         return .quantized(
             try reader.withRows(of: name, shape: [rows, width]) {
-                try QuantizedMatrix(input: width, output: rows, width: bits, backward: backward, reading: $0)
+                try QuantizedMatrix(input: width, output: rows, layout: layout, backward: backward, reading: $0)
             })
     }
 
@@ -195,7 +202,7 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
         if contains("\(name).weight") || reader.isQuantized(name) {
             return try matrix(
                 name, input: table.width, output: table.count, orientation: .outputByInput, bias: bias,
-                inputScales: nil)
+                inputScales: nil, ofTokens: true)
         }
         guard ties else { throw untied("\(name).weight") }
         if let head = try ownHead(name, width: table.width, count: table.count, bias: bias) { return head }
@@ -267,17 +274,17 @@ extension WeightLoader {
     }
 
     /// How gradients come back through a tensor that stays the integers that the checkpoint stores; nil where it does not.
-    private func integers(_ name: String) -> QuantizedMatrix.Backward? {
-        guard case .frozen(let differentiable, let precision) = use, let groups = reader.groups(of: name) else {
+    private func integers(_ name: String, ofTokens: Bool = false) -> QuantizedMatrix.Backward? {
+        guard case .frozen(let differentiable, let precision) = use, let layout = reader.integerLayout(of: name) else {
             return nil
         }
-        return precision.backward(through: groups, differentiable: differentiable)
+        return precision.backward(through: layout, differentiable: differentiable, ofTokens: ofTokens)
     }
 
     private func integerMatrix(
-        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?
+        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?, ofTokens: Bool
     ) throws -> QuantizedMatrix? {
-        guard let backward = integers(name) else { return nil }
+        guard let backward = integers(name, ofTokens: ofTokens) else { return nil }
         return try reader.integerMatrix(
             name, input: input, output: output, orientation: orientation, bias: bias, backward: backward)
     }
@@ -287,7 +294,7 @@ extension WeightLoader {
         _ parts: [(name: String, output: Int)], input: Int, hasBias: Bool
     ) throws -> QuantizedMatrix? {
         guard !parts.contains(where: { mergedUpdate(of: $0.name) != nil }),
-            Set(parts.map { reader.groups(of: "\($0.name).weight") }).count == 1,
+            Set(parts.map { reader.integerLayout(of: "\($0.name).weight") }).count == 1,
             let backward = parts.first.flatMap({ integers("\($0.name).weight") })
         else { return nil }
         return try reader.integerMatrix(
@@ -333,7 +340,8 @@ extension WeightLoader {
     }
 
     private func matrix(
-        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?, inputScales: String?
+        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?, inputScales: String?,
+        ofTokens: Bool = false
     ) throws -> any LinearMap {
         let shape = orientation == .inputByOutput ? [input, output] : [output, input]
         guard case .frozen(let differentiable, _) = use else {
@@ -346,20 +354,27 @@ extension WeightLoader {
                 weight: try tensor("\(name).weight", shape: shape), orientation: orientation, bias: bias)
         }
         return try adapted(name, bias: bias) { bias in
-            try compressed(name, input: input, output: output, orientation, bias: bias, inputScales: inputScales)
-                ?? packed(name, input: input, output: output, orientation, bias: bias, differentiable: differentiable)
+            try compressed(
+                name, input: input, output: output, orientation, bias: bias, inputScales: inputScales,
+                ofTokens: ofTokens)
+                ?? packed(
+                    name, input: input, output: output, orientation, bias: bias, differentiable: differentiable,
+                    ofTokens: ofTokens)
         }
     }
 
     /// A matrix re-laid in 32 bits, or rounded, as the precision says.
     private func packed(
-        _ name: String, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?, differentiable: Bool
+        _ name: String, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?, differentiable: Bool,
+        ofTokens: Bool
     ) throws -> any LinearMap {
         let shape = orientation == .inputByOutput ? [input, output] : [output, input]
-        if orientation == .outputByInput, let (bits, backward) = quantization, mergedUpdate(of: name) == nil {
+        if orientation == .outputByInput, let (layout, backward) = quantization(ofTokens: ofTokens),
+            mergedUpdate(of: name) == nil
+        {
             return try reader.withRows(of: "\(name).weight", shape: shape) {
                 try QuantizedMatrix(
-                    input: input, output: output, bias: bias, width: bits, backward: backward, reading: $0)
+                    input: input, output: output, bias: bias, layout: layout, backward: backward, reading: $0)
             }
         }
         try reader.expect("\(name).weight", shape: shape)
@@ -369,28 +384,30 @@ extension WeightLoader {
             try read(name, shape: shape, orientation, into: buffer)
             return try frozen(
                 UnsafeBufferPointer(buffer), input: input, output: output, orientation, bias: bias,
-                differentiable: differentiable)
+                differentiable: differentiable, ofTokens: ofTokens)
         }
     }
 
     /// A matrix made of values that are all there.
     func frozen(
         _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?,
-        differentiable: Bool
+        differentiable: Bool, ofTokens: Bool = false
     ) throws -> any LinearMap {
-        if let (width, backward) = quantization {
+        if let (layout, backward) = quantization(ofTokens: ofTokens) {
             return QuantizedMatrix(
-                values, input: input, output: output, orientation: orientation, bias: bias, width: width,
+                values, input: input, output: output, orientation: orientation, bias: bias, layout: layout,
                 backward: backward)
         }
         return try FrozenMatrix(
             values, input: input, output: output, orientation: orientation, bias: bias, differentiable: differentiable)
     }
 
-    /// Bits and gradients, where this loader rounds matrices.
-    private var quantization: (width: QuantizedMatrix.Width, backward: QuantizedMatrix.Backward)? {
+    /// Layout and gradients, where this loader rounds matrices.
+    private func quantization(
+        ofTokens: Bool
+    ) -> (layout: QuantizedMatrix.Layout, backward: QuantizedMatrix.Backward)? {
         guard case .frozen(let differentiable, let precision) = use else { return nil }
-        return precision.quantization(differentiable: differentiable)
+        return precision.quantization(differentiable: differentiable, ofTokens: ofTokens)
     }
 
     /// The plain values of a matrix, with an adapter merged into them where it is to be.
@@ -409,11 +426,13 @@ extension WeightLoader {
 
     /// A matrix that stays as the checkpoint stores it: quantised, or of 16 bits where those are to be kept.
     private func compressed(
-        _ name: String, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?, inputScales: String?
+        _ name: String, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?, inputScales: String?,
+        ofTokens: Bool
     ) throws -> (any LinearMap)? {
         if mergedUpdate(of: name) == nil,
             let matrix = try integerMatrix(
-                "\(name).weight", input: input, output: output, orientation: orientation, bias: bias)
+                "\(name).weight", input: input, output: output, orientation: orientation, bias: bias, ofTokens: ofTokens
+            )
         {
             return matrix
         }

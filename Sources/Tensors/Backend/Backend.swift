@@ -28,6 +28,11 @@
 
     /// Rounds some outputs of a ``QuantizedMatrix``, from a multiple of 64 on: `values` is [rows × input], or [input × rows].
     func quantize(_ values: Floats, orientation: MatrixOrientation, rows: Range<Int>, into weights: QuantizedWeights)
+    /// Takes integers of some outputs, likewise, with the scales and offsets of their groups; whether those are held exactly.
+    func takeGroups(
+        _ q: UnsafeBufferPointer<Int8>, scales: Floats, offsets: Floats?, rows: Range<Int>,
+        into weights: QuantizedWeights
+    ) -> Bool
     /// y = x·Wᵀ (+ bias), and dx (+)= dy·W; results do not depend on `threads`.
     func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats)
     func multiplyBack(

@@ -32,10 +32,15 @@ package enum BlockFormat: UInt32, CaseIterable, Sendable {
     /// Bytes of a block.
     package var bytes: Int { Int(ptk_block_bytes(kernel)) }
 
-    /// What ``split(_:blocks:into:scales:offsets:)`` makes of it.
-    package var groups: IntegerGroups {
-        IntegerGroups(
-            width: ptk_block_bits(kernel) == 4 ? .int4 : .int8, hasOffsets: ptk_block_has_offsets(kernel))
+    /// Elements that share a scale once they are taken apart.
+    package static let group = 32
+
+    /// How a matrix holds what ``split(_:blocks:into:scales:offsets:)`` makes of it: nothing is lost.
+    package var layout: QuantizedMatrix.Layout {
+        let isNested = self == .q4_k || self == .q5_k
+        return QuantizedMatrix.Layout(
+            ptk_block_bits(kernel) == 4 ? .int4 : .int8, group: Self.group, scales: isNested ? .nested : .half,
+            offsets: ptk_block_has_offsets(kernel) ? isNested ? .nested : .half : nil)
     }
 
     private var kernel: ptk_block_format { ptk_block_format(rawValue: rawValue) }
@@ -68,21 +73,5 @@ package enum BlockFormat: UInt32, CaseIterable, Sendable {
     package func firstNotFinite(_ source: UnsafeRawPointer, blocks: Int) -> Int? {
         let first = Int(ptk_first_block_not_finite(kernel, source, Int64(blocks)))
         return first < blocks ? first : nil
-    }
-}
-
-/// How the integers of a matrix share scales: w = q · scale + offset for 32 inputs of an output.
-package struct IntegerGroups: Hashable, Sendable {
-    /// Inputs of a group.
-    package static let size = 32
-    /// Bits of q.
-    package var width: QuantizedMatrix.Width
-    /// Whether there are offsets.
-    package var hasOffsets: Bool
-
-    /// Integers of some bits.
-    package init(width: QuantizedMatrix.Width, hasOffsets: Bool) {
-        self.width = width
-        self.hasOffsets = hasOffsets
     }
 }

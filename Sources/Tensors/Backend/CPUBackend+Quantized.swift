@@ -5,20 +5,28 @@ import COneDNN
 extension CPUBackend {
     func quantize(_ values: Floats, orientation: MatrixOrientation, rows: Range<Int>, into weights: QuantizedWeights) {
         precondition(rows.lowerBound % 64 == 0, "rows from \(rows.lowerBound) on begin inside of a panel")
-        let (inputs, bits) = (Int64(weights.input), Int32(weights.width.rawValue)), before = Int64(rows.lowerBound)
-        let steps = orientation == .outputByInput ? (inputs, 1) : (1, Int64(rows.count))
-        // Panels of outputs lie one after another, their scales likewise.
-        let integers = weights.integers.start + Int(ptk_quantized_weight_bytes(bits, before, inputs))
-        let groupScales = weights.groupScales.map { $0.start + Int(ptk_quantized_scale_bytes(before, inputs)) }
-        let scratch = Storage(count: Int(ptk_quantize_scratch(inputs)))
-        ptk_quantize(
-            bits, values, steps.0, steps.1, Int64(rows.count), inputs, integers.assumingMemoryBound(to: UInt8.self),
-            weights.scales.start.assumingMemoryBound(to: Float.self) + rows.lowerBound,
-            groupScales?.assumingMemoryBound(to: UInt16.self), scratch.floats)
+        let steps = orientation == .outputByInput ? (Int64(weights.input), 1) : (1, Int64(rows.count))
+        weights.withKernelArguments { call in
+            let scratch = Storage(count: Int(ptk_quantize_scratch(&call)))
+            ptk_quantize(
+                &call, Int64(rows.lowerBound), Int64(rows.count), values, steps.0, steps.1, scratch.floats)
+        }
+    }
+
+    func takeGroups(
+        _ q: UnsafeBufferPointer<Int8>, scales: Floats, offsets: Floats?, rows: Range<Int>,
+        into weights: QuantizedWeights
+    ) -> Bool {
+        precondition(rows.lowerBound % 64 == 0, "rows from \(rows.lowerBound) on begin inside of a panel")
+        return weights.withKernelArguments { call in
+            let scratch = Storage(count: Int(ptk_quantize_scratch(&call)))
+            return ptk_quantized_take(
+                &call, Int64(rows.lowerBound), Int64(rows.count), q.baseAddress, scales, offsets, scratch.floats)
+        }
     }
 
     func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats) {
-        matrix.withKernelArguments { call in
+        matrix.weights.withKernelArguments { call in
             let scratch = Storage(count: Int(ptk_quantized_scratch(&call, Int64(rows), false) + 3) / 4)
             ptk_quantized_multiply(&call, x, Int64(rows), bias, scratch.floats, y)
         }
@@ -27,7 +35,7 @@ extension CPUBackend {
     func multiplyBack(
         _ dy: Floats, by matrix: QuantizedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats
     ) {
-        matrix.withKernelArguments { call in
+        matrix.weights.withKernelArguments { call in
             if matrix.backward == .int8 {
                 let scratch = Storage(count: Int(ptk_quantized_scratch(&call, Int64(rows), true) + 3) / 4)
                 return ptk_quantized_multiply_back(&call, dy, Int64(rows), accumulate, scratch.floats, dx)
@@ -41,31 +49,56 @@ extension CPUBackend {
     }
 
     func gatherRows(_ matrix: QuantizedMatrix, _ indices: [Int32], into out: MutableFloats) {
-        matrix.withKernelArguments { ptk_quantized_gather(&$0, indices, Int64(indices.count), out) }
+        matrix.weights.withKernelArguments { ptk_quantized_gather(&$0, indices, Int64(indices.count), out) }
+    }
+}
+
+extension QuantizedMatrix.Layout.Numbers {
+    fileprivate var format: ptk_group_format {
+        switch self {
+        case .half: ptk_groups_half
+        case .float: ptk_groups_float
+        case .nested: ptk_groups_nested
+        }
     }
 }
 
 extension QuantizedWeights {
-    /// Memory that ``Backend/quantize(_:orientation:rows:into:)`` fills.
-    init(input: Int, output: Int, width: QuantizedMatrix.Width) {
-        let (outputs, inputs, bits) = (Int64(output), Int64(input), Int32(width.rawValue))
+    /// Memory that ``Backend/quantize(_:orientation:rows:into:)`` or `takeGroups` fills.
+    init(input: Int, output: Int, layout: QuantizedMatrix.Layout) {
+        let (outputs, inputs, group) = (Int64(output), Int64(input), Int64(layout.group ?? 0))
+        func numbers(_ numbers: QuantizedMatrix.Layout.Numbers) -> Numbers {
+            let outer = Int(ptk_quantized_outer_bytes(numbers.format, group, outputs, inputs))
+            return Numbers(
+                values: CompressedBytes(
+                    uninitialized: Int(ptk_quantized_value_bytes(numbers.format, group, outputs, inputs))),
+                outer: outer > 0 ? CompressedBytes(uninitialized: outer) : nil)
+        }
+        let scales = numbers(layout.scales)
         self.init(
-            input: input, output: output, width: width,
-            integers: CompressedBytes(uninitialized: Int(ptk_quantized_weight_bytes(bits, outputs, inputs))),
-            scales: CompressedBytes(uninitialized: 4 * output),
-            groupScales: width == .int4
-                ? CompressedBytes(uninitialized: Int(ptk_quantized_scale_bytes(outputs, inputs))) : nil)
+            input: input, output: output, layout: layout,
+            integers: CompressedBytes(
+                uninitialized: Int(ptk_quantized_weight_bytes(Int32(layout.width.rawValue), outputs, inputs))),
+            scales: scales, offsets: layout.offsets.map(numbers),
+            backScales: layout.isPlain ? scales.values : CompressedBytes(uninitialized: 4 * output))
     }
-}
 
-extension QuantizedMatrix {
-    fileprivate func withKernelArguments(_ body: (inout ptk_quantized) -> Void) {
+    fileprivate func withKernelArguments<Result>(_ body: (inout ptk_quantized) -> Result) -> Result {
+        func values(_ numbers: Numbers?, _ format: QuantizedMatrix.Layout.Numbers?) -> ptk_group_values {
+            var values = ptk_group_values()
+            values.format = format?.format ?? ptk_groups_none
+            values.values = numbers?.values.start
+            values.outer = numbers?.outer?.start.assumingMemoryBound(to: UInt16.self)
+            return values
+        }
         var call = ptk_quantized()
-        (call.bits, call.outputs, call.inputs) = (Int32(width.rawValue), Int64(outputWidth), Int64(inputWidth))
-        call.weights = weights.integers.bytes
-        call.scales = weights.scales.floats
-        call.group_scales = weights.groupScales?.halves
-        withExtendedLifetime(self) { body(&call) }
+        (call.bits, call.outputs, call.inputs) = (Int32(layout.width.rawValue), Int64(output), Int64(input))
+        (call.group, call.block) = (Int64(layout.group ?? 0), Int64(layout.block))
+        call.weights = integers.start.assumingMemoryBound(to: UInt8.self)
+        call.scales = values(scales, layout.scales)
+        call.offsets = values(offsets, layout.offsets)
+        call.back_scales = backScales.start.assumingMemoryBound(to: Float.self)
+        return withExtendedLifetime(self) { body(&call) }
     }
 }
 

@@ -120,6 +120,11 @@ final class ProfiledBackend: Backend {
         base.quantize(values, orientation: orientation, rows: rows, into: weights)
     }
 
+    func takeGroups(
+        _ q: UnsafeBufferPointer<Int8>, scales: Floats, offsets: Floats?, rows: Range<Int>,
+        into weights: QuantizedWeights
+    ) -> Bool { base.takeGroups(q, scales: scales, offsets: offsets, rows: rows, into: weights) }
+
     func multiply(_ x: Floats, by matrix: QuantizedMatrix, rows: Int, bias: Floats?, into y: MutableFloats) {
         let (k, n) = (matrix.inputWidth, matrix.outputWidth)
         timed(

@@ -1,19 +1,20 @@
-/// A constant matrix rounded to 8 or 4 bits when it is loaded, for multiplying vectors that are rounded to 8 bits on the way.
+/// A constant matrix of 8-bit or 4-bit integers in groups, for multiplying vectors that are rounded to 8 bits on the way.
 ///
-/// Weights: w = q · scale, with one scale per output at 8 bits (q from −127 to 127), and one per output and 32 inputs at
-/// 4 bits (q from −8 to 7), found by least squares. Each row of x is cut into blocks of 128 inputs, and each block rounded
-/// with a scale of its own, so that an outlier spoils the precision of its own block only. Sums are exact within a block
-/// and added up in 32-bit floats; results do not depend on the number of threads.
+/// Weights: w = q · scale (+ offset), with a scale and perhaps an offset per output and group of inputs (see ``Layout``): they
+/// are rounded when the matrix is made, or taken as a file has them. Each row of x is cut into blocks of 32 to 128 inputs, and
+/// each block rounded with a scale of its own, so that an outlier spoils the precision of its own block only. Sums are exact
+/// within a block and added up in 32-bit floats; results do not depend on the number of threads, nor those of a row on the
+/// other rows.
 ///
 /// One layout serves one row and many, forward and back. On the way back dy is what is rounded, after each element was
-/// multiplied by its output's scale; the integers are turned a block at a time in the nearest cache, where 4-bit ones become
-/// 8-bit ones with one scale per output. Or tiles of W are widened and multiplied in 32 bits.
+/// multiplied by its output's scale; the integers are turned a block at a time in the nearest cache, where those in groups
+/// become 8-bit ones with one scale per output. Or tiles of W are widened and multiplied in 32 bits.
 public final class QuantizedMatrix: LinearMap {
     /// Bits of a weight.
     public enum Width: Int, Sendable {
         /// A byte each.
         case int8 = 8
-        /// Half a byte each, and two bytes for each 32.
+        /// Half a byte each.
         case int4 = 4
     }
 
@@ -34,7 +35,9 @@ public final class QuantizedMatrix: LinearMap {
     /// None: the matrix is frozen.
     public var parameterGradient: Gradient? { nil }
 
-    let width: Width
+    /// How its integers lie.
+    public var layout: Layout { weights.layout }
+
     let backward: Backward
     let weights: QuantizedWeights
     private let bias: Tensor?
@@ -44,45 +47,44 @@ public final class QuantizedMatrix: LinearMap {
     /// - Parameters:
     ///   - values: The matrix, as `orientation` says; all finite.
     ///   - bias: b [output], or nil.
-    ///   - width: Bits of a weight.
+    ///   - layout: One that can be rounded to: 8 bits without offsets, or 4 bits with.
     ///   - backward: How gradients come back.
     public init(
         _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, orientation: MatrixOrientation,
-        bias: Tensor? = nil, width: Width, backward: Backward
+        bias: Tensor? = nil, layout: Layout, backward: Backward
     ) {
         precondition(values.count == input * output && input > 0, "\(values.count) values for \(input) × \(output)")
         precondition(bias.map { $0.count == output } ?? true, "one bias per output")
+        precondition(layout.canBeRoundedTo, "nothing is rounded to \(layout)")
         inputWidth = input
         outputWidth = output
-        self.width = width
         self.bias = bias
         self.backward = backward
-        weights = QuantizedWeights(input: input, output: output, width: width)
+        weights = QuantizedWeights(input: input, output: output, layout: layout)
         guard let start = values.baseAddress else { return }
         backend.quantize(start, orientation: orientation, rows: 0..<output, into: weights)
     }
 
     /// Rounds a matrix [output × input] that is read some rows at a time: it need never be in memory as a whole.
     ///
-    /// - Parameter read: Writes the given rows, all finite.
+    /// - Parameters:
+    ///   - layout: One that can be rounded to: 8 bits without offsets, or 4 bits with.
+    ///   - read: Writes the given rows, all finite.
     /// - Throws: What `read` throws.
     public init(
-        input: Int, output: Int, bias: Tensor? = nil, width: Width, backward: Backward,
+        input: Int, output: Int, bias: Tensor? = nil, layout: Layout, backward: Backward,
         reading read: (_ rows: Range<Int>, _ destination: UnsafeMutableBufferPointer<Float>) throws -> Void
     ) throws {
         precondition(input > 0, "a matrix without inputs")
         precondition(bias.map { $0.count == output } ?? true, "one bias per output")
+        precondition(layout.canBeRoundedTo, "nothing is rounded to \(layout)")
         inputWidth = input
         outputWidth = output
-        self.width = width
         self.backward = backward
         self.bias = bias
-        weights = QuantizedWeights(input: input, output: output, width: width)
-        // Some megabytes; the kernels' panels are of 64 outputs.
-        let most = max(1, (1 << 20) / input / 64) * 64
-        let part = Tensor(shape: [min(most, output), input])
-        for first in stride(from: 0, to: output, by: most) {
-            let rows = first..<min(first + most, output)
+        weights = QuantizedWeights(input: input, output: output, layout: layout)
+        let part = Tensor(shape: [Self.rowsOfPart(input: input, output: output), input])
+        for rows in Self.parts(input: input, output: output) {
             try part.withMutableValues {
                 try read(rows, UnsafeMutableBufferPointer(rebasing: $0[..<(rows.count * input)]))
             }
@@ -90,11 +92,71 @@ public final class QuantizedMatrix: LinearMap {
         }
     }
 
+    /// Takes integers in groups as a file has them, some rows at a time: w = q · scale (+ offset), nothing of which is rounded.
+    ///
+    /// - Parameters:
+    ///   - bias: b [output], or nil.
+    ///   - layout: How they are to lie. Where its formats do not hold all scales and offsets exactly, they are held in 32 bits
+    ///     instead, and all rows read again.
+    ///   - backward: How gradients come back.
+    ///   - read: Writes the given rows: q [rows × input] from −128 to 127, of 4 bits from −8 to 7, or from 0 to 15 where there are
+    ///     offsets; scales [rows × groups], and offsets likewise, all finite (no offsets: an empty buffer).
+    /// - Throws: What `read` throws.
+    public init(
+        input: Int, output: Int, bias: Tensor? = nil, layout: Layout, backward: Backward,
+        readingGroups read: (
+            _ rows: Range<Int>, _ q: UnsafeMutableBufferPointer<Int8>, _ scales: UnsafeMutableBufferPointer<Float>,
+            _ offsets: UnsafeMutableBufferPointer<Float>
+        ) throws -> Void
+    ) throws {
+        precondition(input > 0, "a matrix without inputs")
+        precondition(bias.map { $0.count == output } ?? true, "one bias per output")
+        inputWidth = input
+        outputWidth = output
+        self.backward = backward
+        self.bias = bias
+        let most = Self.rowsOfPart(input: input, output: output), groups = layout.groups(of: input)
+        let integers = CompressedBytes(uninitialized: most * input), scales = Tensor(shape: [most, groups])
+        let offsets = layout.offsets == nil ? nil : Tensor(shape: [most, groups])
+        func take(_ layout: Layout) throws -> QuantizedWeights? {
+            let weights = QuantizedWeights(input: input, output: output, layout: layout)
+            for rows in Self.parts(input: input, output: output) {
+                let count = rows.count * groups
+                let q = UnsafeMutableBufferPointer(
+                    start: integers.start.assumingMemoryBound(to: Int8.self), count: rows.count * input)
+                let none = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
+                try scales.withMutableValues { scales in
+                    let scales = UnsafeMutableBufferPointer(rebasing: scales[..<count])
+                    guard let offsets else { return try read(rows, q, scales, none) }
+                    try offsets.withMutableValues {
+                        try read(rows, q, scales, UnsafeMutableBufferPointer(rebasing: $0[..<count]))
+                    }
+                }
+                let isExact = backend.takeGroups(
+                    UnsafeBufferPointer(q), scales: scales.floats, offsets: offsets.map { UnsafePointer($0.floats) },
+                    rows: rows, into: weights)
+                if !isExact { return nil }
+            }
+            return weights
+        }
+        guard let weights = try take(layout) ?? take(layout.inFloats) else {
+            preconditionFailure("floats hold all floats")
+        }
+        self.weights = weights
+    }
+
+    /// Rows that are read at a time: some megabytes, and the kernels' panels are of 64 outputs.
+    private static func rowsOfPart(input: Int, output: Int) -> Int { min(max(1, (1 << 20) / input / 64) * 64, output) }
+
+    private static func parts(input: Int, output: Int) -> [Range<Int>] {
+        let most = rowsOfPart(input: input, output: output)
+        return stride(from: 0, to: output, by: max(most, 1)).map { $0..<min($0 + most, output) }
+    }
+
     private init(_ other: QuantizedMatrix, bias: Tensor?) {
         precondition(bias.map { $0.count == other.outputWidth } ?? true, "one bias per output")
         inputWidth = other.inputWidth
         outputWidth = other.outputWidth
-        width = other.width
         backward = other.backward
         weights = other.weights
         self.bias = bias
@@ -105,8 +167,8 @@ public final class QuantizedMatrix: LinearMap {
     /// - Parameter bias: b [output], or nil.
     public func withBias(_ bias: Tensor?) -> QuantizedMatrix { QuantizedMatrix(self, bias: bias) }
 
-    /// Memory held by the weights and their scales, without the bias.
-    public var byteCount: Int { weights.integers.count + weights.scales.count + (weights.groupScales?.count ?? 0) }
+    /// Memory held by the weights, their scales and offsets, without the bias.
+    public var byteCount: Int { weights.byteCount }
 
     /// y = x·Wᵀ + b.
     public func apply(_ x: TensorRows, into y: TensorRows) {
@@ -138,16 +200,4 @@ public final class QuantizedMatrix: LinearMap {
         backend.gatherRows(self, indices, into: rows.floats)
         return rows
     }
-}
-
-/// The integers of a ``QuantizedMatrix``, in the layout of the kernels, and their scales.
-struct QuantizedWeights {
-    let input: Int
-    let output: Int
-    let width: QuantizedMatrix.Width
-    let integers: CompressedBytes
-    /// Floats [output]: of the integers at 8 bits; of the 8-bit integers that the way back makes of those of 4 bits.
-    let scales: CompressedBytes
-    /// Of 4 bits: binary16 for every output and 32 inputs.
-    let groupScales: CompressedBytes?
 }

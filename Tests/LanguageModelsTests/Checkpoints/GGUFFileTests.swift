@@ -71,26 +71,26 @@ import Testing
                 #expect(widened.map(\.bitPattern) == values.map(\.bitPattern), "\(name)")
                 #expect(format.firstNotFinite(source, blocks: count) == nil)
 
-                let groups = format.groups, groupCount = values.count / IntegerGroups.size
+                let layout = format.layout, groupCount = values.count / BlockFormat.group
                 var integers = [Int8](repeating: 99, count: values.count)
                 var scales = [Float](repeating: .nan, count: groupCount)
-                var offsets = [Float](repeating: groups.hasOffsets ? .nan : 0, count: groupCount)
+                var offsets = [Float](repeating: (layout.offsets != nil) ? .nan : 0, count: groupCount)
                 offsets.withUnsafeMutableBufferPointer {
                     format.split(
                         source, blocks: count, into: &integers, scales: &scales,
-                        offsets: groups.hasOffsets ? $0.baseAddress : nil)
+                        offsets: (layout.offsets != nil) ? $0.baseAddress : nil)
                 }
                 let isExact = ![.q2_k, .q3_k, .q6_k].contains(format)
                 for index in values.indices {
-                    let group = index / IntegerGroups.size
+                    let group = index / BlockFormat.group
                     let value = scales[group] * Float(integers[index]) + offsets[group]
                     if isExact {
                         #expect(value == values[index], "\(name) element \(index)")
                     } else {
-                        #expect(abs(value - values[index]) <= 0.51 * scales[group], "\(name) element \(index)")
+                        #expect(abs(value - values[index]) <= 0.51 * abs(scales[group]), "\(name) element \(index)")
                     }
-                    if groups.width == .int4 {
-                        #expect((groups.hasOffsets ? 0...15 : -8...7).contains(integers[index]))
+                    if layout.width == .int4 {
+                        #expect(((layout.offsets != nil) ? 0...15 : -8...7).contains(integers[index]))
                     }
                 }
             }

@@ -109,7 +109,7 @@ struct GGUFTensors: TensorSource {
         _ name: String, rows: Range<Int>, into integers: UnsafeMutableBufferPointer<Int8>,
         scales: UnsafeMutableBufferPointer<Float>, offsets: UnsafeMutableBufferPointer<Float>
     ) throws {
-        let place = try place(of: name), width = place.width, groups = width / IntegerGroups.size
+        let place = try place(of: name), width = place.width, groups = width / BlockFormat.group
         guard let format = place.entry.type.blockFormat, let q = integers.baseAddress, let s = scales.baseAddress else {
             throw CheckpointError.unsupportedType(
                 file: file(of: name), key: place.name, type: place.entry.type.rawValue)

@@ -2,8 +2,8 @@ import Tensors
 
 /// Matrices that a file stores as integers in groups, and that are multiplied as such.
 extension CheckpointReader {
-    /// How the integers of a tensor share scales; nil where it is stored otherwise.
-    func groups(of name: String) -> IntegerGroups? { storedType(of: name)?.groups }
+    /// How the integers of a tensor lie; nil where it is stored otherwise.
+    func integerLayout(of name: String) -> QuantizedMatrix.Layout? { storedType(of: name)?.integerLayout }
 
     /// A matrix of integers in groups, as it is stored.
     ///
@@ -19,11 +19,11 @@ extension CheckpointReader {
         _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?,
         backward: QuantizedMatrix.Backward
     ) throws -> QuantizedMatrix? {
-        guard let groups = groups(of: name) else { return nil }
+        guard let layout = integerLayout(of: name) else { return nil }
         let isTurned = orientation == .inputByOutput
         return try withIntegers(of: name, shape: isTurned ? [input, output] : [output, input]) { read in
             try QuantizedMatrix(
-                input: input, output: output, bias: bias, groups: groups, backward: backward, readingIntegers: read)
+                input: input, output: output, bias: bias, layout: layout, backward: backward, readingGroups: read)
         }
     }
 
@@ -32,15 +32,15 @@ extension CheckpointReader {
     @Compute func integerMatrix(
         stacking parts: [(name: String, output: Int)], input: Int, bias: Tensor?, backward: QuantizedMatrix.Backward
     ) throws -> QuantizedMatrix? {
-        let groups = Set(parts.map { self.groups(of: $0.name) })
-        guard groups.count == 1, let groups = groups.first ?? nil else { return nil }
+        let layouts = Set(parts.map { integerLayout(of: $0.name) })
+        guard layouts.count == 1, let layout = layouts.first ?? nil else { return nil }
         var readers: [(end: Int, read: IntegerRows)] = [], end = 0
         for part in parts {
             end += part.output
             try withIntegers(of: part.name, shape: [part.output, input]) { readers.append((end, $0)) }
         }
         return try QuantizedMatrix(
-            input: input, output: end, bias: bias, groups: groups, backward: backward
+            input: input, output: end, bias: bias, layout: layout, backward: backward
         ) { rows, integers, scales, offsets in
             var row = rows.lowerBound
             while row < rows.upperBound {
@@ -53,7 +53,7 @@ extension CheckpointReader {
                     return UnsafeMutableBufferPointer(
                         rebasing: buffer[(row - rows.lowerBound) * width..<(last - rows.lowerBound) * width])
                 }
-                let perRow = input / IntegerGroups.size
+                let perRow = layout.groups(of: input)
                 try readers[index].read(
                     row - first..<last - first, part(integers, input), part(scales, perRow), part(offsets, perRow))
                 row = last
