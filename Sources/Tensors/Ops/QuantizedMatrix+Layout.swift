@@ -61,7 +61,7 @@ extension QuantizedMatrix {
         }
 
         /// Scales of an output.
-        func groups(of input: Int) -> Int { group.map { (input + $0 - 1) / $0 } ?? 1 }
+        package func groups(of input: Int) -> Int { group.map { (input + $0 - 1) / $0 } ?? 1 }
 
         /// One scale per output, which the kernels multiply at the end, and which serves the way back as it is.
         var isPlain: Bool { width == .int8 && group == nil && scales == .float && offsets == nil }

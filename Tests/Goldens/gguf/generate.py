@@ -103,14 +103,14 @@ def add_settings(writer, config, architecture):
 
 
 def add_vocabulary(writer, size, end):
-    """As many tokens as the table has rows: bytes in GPT-2's alphabet, without merges."""
+    """As many tokens as the table has rows: bytes in GPT-2's alphabet, and one merge."""
     alphabet = list(range(33, 127)) + list(range(161, 173)) + list(range(174, 256))
-    tokens = [chr(alphabet[index]) if index < len(alphabet) else f"<{index}>" for index in range(size)]
+    tokens = [chr(alphabet[index]) if index < len(alphabet) else f"<{index}>" for index in range(size - 1)] + ["AB"]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
     writer.add_token_types([1] * size)
-    writer.add_token_merges([])
+    writer.add_token_merges(["A B"])
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(end)
     writer.add_chat_template("{% for message in messages %}{{ message.content }}{% endfor %}")
