@@ -81,6 +81,8 @@ extension GGUFVocabulary {
 
     var beginIdentifier: Int? { identifier(beginToken, usually: model == "gpt2" ? 11 : 1) }
     var endIdentifier: Int? { identifier(endToken, usually: model == "gpt2" ? 11 : 2) }
+    /// Bytes are never unknown.
+    var unknownIdentifier: Int? { model == "llama" ? identifier(unknownToken, usually: 0) : unknownToken }
 }
 
 extension GGUFVocabulary {

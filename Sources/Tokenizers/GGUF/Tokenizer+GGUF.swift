@@ -76,7 +76,7 @@ private struct GGUFTokenizerReader {
             throw inconsistent("scores", "that of token \(index) is NaN")
         }
         let parts = try parts(over: vocabulary, addsBeginToken: true)
-        let unknown = source.identifier(source.unknownToken, usually: 0)
+        let unknown = source.unknownIdentifier
         let model = ScoredPieceModel(
             vocabulary: vocabulary, scores: scores,
             isPiece: source.tokens.indices.map { index in
@@ -189,7 +189,7 @@ extension GGUFTokenizerReader {
         }
         // Files name tokens such as "!" here because something had to be named: these stay tokens like any other.
         for (role, identifier) in [
-            (TokenRoles.Role.unknown, source.identifier(source.unknownToken, usually: 0)),
+            (TokenRoles.Role.unknown, source.unknownIdentifier),
             (.padding, source.paddingToken),
         ] {
             guard let identifier, added.contains(source.tokens[identifier]) else { continue }
