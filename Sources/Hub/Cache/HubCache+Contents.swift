@@ -45,7 +45,9 @@ extension HubCache {
         }
         let names = Set(commits.flatMap { self.files(repository, commit: $0) })
         let kind: Entry.Kind =
-            names.contains("adapter_config.json") ? .adapter : names.contains("config.json") ? .model : .other
+            names.contains("adapter_config.json")
+            ? .adapter
+            : names.contains("config.json") || names.contains { $0.hasSuffix(".gguf") } ? .model : .other
         let named = Set(branches.map(\.1))
         return Entry(
             repository: repository, kind: kind, bytes: Self.bytes(in: place),

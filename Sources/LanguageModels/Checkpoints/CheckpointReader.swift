@@ -137,22 +137,36 @@ public struct CheckpointReader: Sendable {
         UnsafeMutableBufferPointer<Float>
     ) throws -> Void
 
-    /// Gives what copies rows of a matrix as integers. What they stand for is noted before, whatever is copied then.
+    /// Gives what copies rows of a matrix as integers. What they stand for is noted before, some rows at a time, whatever is
+    /// copied then.
     ///
-    /// - Parameter shape: As `transformers` has it; the rows that are copied are of [output × input].
+    /// - Parameters:
+    ///   - shape: As `transformers` has it; the rows that are copied are of [output × input].
+    ///   - isTurned: Whether these two differ.
     /// - Throws: As ``read(_:shape:)``, and what `body` throws.
     func withIntegers<Result>(
-        of name: String, shape: [Int], _ body: (@escaping IntegerRows) throws -> Result
+        of name: String, shape: [Int], isTurned: Bool = false, _ body: (@escaping IntegerRows) throws -> Result
     ) throws -> Result {
-        let key = try check(name, shape: shape)
-        let count = shape.reduce(1, *)
-        let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
+        let key = try check(name, shape: shape), width = shape.dropFirst().reduce(1, *)
+        // A megabyte of floats; a matrix that lies turned can only be had whole.
+        let most = isTurned ? shape[0] : max(1, (1 << 20) / width)
+        let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: min(most, shape[0]) * width)
         defer { values.deallocate() }
-        try source.copy(key, into: values, checkingFinite: checksValues)
-        note(key, shape: shape, values: UnsafeBufferPointer(values))
-        return try body { [source] rows, integers, scales, offsets in
+        for first in stride(from: 0, to: shape[0], by: most) {
+            let rows = first..<min(first + most, shape[0])
+            let part = UnsafeMutableBufferPointer(rebasing: values[..<(rows.count * width)])
+            if isTurned {
+                try source.copy(key, into: part, checkingFinite: checksValues)
+            } else {
+                try source.copy(key, rows: rows, into: part, checkingFinite: checksValues)
+            }
+            note(key, shape: shape, rows: rows, values: UnsafeBufferPointer(part))
+        }
+        let result = try body { [source] rows, integers, scales, offsets in
             try source.copyIntegers(key, rows: rows, into: integers, scales: scales, offsets: offsets)
         }
+        releasePages(of: key)
+        return result
     }
 
     /// Copies the elements of a tensor as they are stored, row-major, into memory of the caller's.

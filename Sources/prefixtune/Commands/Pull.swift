@@ -5,7 +5,7 @@ import Hub
 /// Fetches a model or an adapter into the hub's cache.
 struct Pull: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Fetch a model or an adapter from the hub, and print its folder.",
+        abstract: "Fetch a model or an adapter from the hub, and print its folder, or its GGUF file.",
         discussion: """
             Fetches configuration, tokenizer and weights in one format into the cache that huggingface_hub uses \
             ($HF_HOME/hub), verified by checksum; a download that was cut off goes on. HF_TOKEN, HF_ENDPOINT, HF_HUB_CACHE \
@@ -16,7 +16,7 @@ struct Pull: AsyncParsableCommand {
               prefixtune pull openai-community/gpt2
             """)
 
-    @Argument(help: "org/name or org/name@revision.") var name: String
+    @Argument(help: "org/name[@revision], or a GGUF file of it: org/name:FILE.gguf, org/name:Q4_K_M.") var name: String
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {

@@ -177,6 +177,26 @@ import Testing
         }
     }
 
+    @Test("a vector in blocks has no values") func vectors() throws {
+        var file = GGUFBytes()
+        file.tensors = [.init(dimensions: [256], type: 12)]
+        file.data = Data(repeating: 1, count: 144)
+        try withCheckpointFolder { folder in
+            let url = folder.appendingPathComponent("x.gguf")
+            try file.bytes.write(to: url)
+            let source = try GGUFFile(url).tensorsAsStored
+            var values = [Float](repeating: 0, count: 256), bytes = [UInt8](repeating: 0, count: 144)
+            #expect {
+                try values.withUnsafeMutableBufferPointer { try source.copy("x", into: $0, checkingFinite: true) }
+            } throws: {
+                "\($0)".contains("a vector cannot be stored in blocks (Q4_K)")
+            }
+            #expect(throws: CheckpointError.self) {
+                try bytes.withUnsafeMutableBytes { try source.copyBytes("x", into: $0) }
+            }
+        }
+    }
+
     @Test("sizes that contradict each other or the tensors") func sizes() throws {
         func model(_ change: (inout [String: GGUFBytes.Value]) -> Void) throws -> String? {
             var values: [String: GGUFBytes.Value] = [

@@ -110,6 +110,7 @@ struct GGUFTensors: TensorSource {
         scales: UnsafeMutableBufferPointer<Float>, offsets: UnsafeMutableBufferPointer<Float>
     ) throws {
         let place = try place(of: name), width = place.width, groups = width / BlockFormat.group
+        try checkRows(place)
         guard let format = place.entry.type.blockFormat, let q = integers.baseAddress, let s = scales.baseAddress else {
             throw CheckpointError.unsupportedType(
                 file: file(of: name), key: place.name, type: place.entry.type.rawValue)
@@ -128,6 +129,11 @@ struct GGUFTensors: TensorSource {
         let place = try place(of: name), shape = place.entry.shape, size = place.rowSize
         precondition(destination.count == place.entry.range.count, "the destination must have the tensor's size")
         guard let target = destination.baseAddress else { return }
+        try checkRows(place)
+        guard !place.isTransposed || place.entry.type.elementsTogether == 1 else {
+            throw CheckpointError.unsupportedType(
+                file: file(of: name), key: place.name, type: place.entry.type.rawValue)
+        }
         try withRows(place, 0..<shape[0]) { row, index in
             guard place.isTransposed else { return (target + index * size).copyMemory(from: row, byteCount: size) }
             let element = place.entry.type.size
@@ -150,6 +156,15 @@ struct GGUFTensors: TensorSource {
         return place
     }
 
+    /// Refuses a vector in blocks, which no writer makes: it has no rows that blocks could fill.
+    private func checkRows(_ place: Place) throws {
+        guard place.width.isMultiple(of: place.entry.type.elementsTogether) else {
+            throw CheckpointError.malformedTensor(
+                file: parts[place.part].mapping.path, key: place.name,
+                problem: "a vector cannot be stored in blocks (\(place.entry.type.rawValue))")
+        }
+    }
+
     /// Widens rows of ours in their order.
     private func copyRows(
         _ place: Place, _ rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
@@ -157,6 +172,7 @@ struct GGUFTensors: TensorSource {
         let width = place.width, type = place.entry.type
         precondition(destination.count == rows.count * width, "the destination must have the size of what is copied")
         guard let target = destination.baseAddress else { return }
+        try checkRows(place)
         try withRows(place, rows) { row, index in
             if let format = type.blockFormat {
                 if checkingFinite, let block = format.firstNotFinite(row, blocks: width / format.elements) {

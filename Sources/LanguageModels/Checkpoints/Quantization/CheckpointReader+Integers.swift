@@ -21,7 +21,9 @@ extension CheckpointReader {
     ) throws -> QuantizedMatrix? {
         guard let layout = integerLayout(of: name) else { return nil }
         let isTurned = orientation == .inputByOutput
-        return try withIntegers(of: name, shape: isTurned ? [input, output] : [output, input]) { read in
+        return try withIntegers(
+            of: name, shape: isTurned ? [input, output] : [output, input], isTurned: isTurned
+        ) { read in
             try QuantizedMatrix(
                 input: input, output: output, bias: bias, layout: layout, backward: backward, readingGroups: read)
         }
