@@ -13,76 +13,150 @@ enum {
 
 #define UNROLL _Pragma("clang loop unroll(full)")
 
+/// An element that is multiplied by itself, in floats.
+struct outlier {
+    int64_t input;
+    float value;  // 0: none
+};
+
 /// Rows of x rounded to 8 bits.
 struct rows {
-    int8_t *values;  // [rows × stride], zero beyond the inputs
+    int8_t *values;  // [rows × stride], zero beyond the inputs and in place of outliers
     float *scales;   // [rows × blocks]
-    float *totals;   // [rows × blocks] of the rounded x
-    int32_t *sums;   // [rows × blocks] of the values
-    int64_t stride, block, blocks;
+    int32_t *sums;   // [rows × units] of the values
+    float *totals;   // the same as floats
+    struct outlier *outliers;  // [rows × 2] by their inputs; NULL: none
+    int64_t stride, blocks;
+    int64_t unit, units;  // inputs that are summed up together, those of a group or a block
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Inputs.
 
-/// One block. An infinity or NaN gives the scale NaN, so that all it touches is NaN.
-INLINE void round_block(
-    const float *x, const float *factors, const int64_t count, int8_t *values, float *scale, int32_t *sum,
-    float *total) {
-    float v[block];
+/// The bits of the greatest magnitude, which compare as the magnitudes do; infinities and NaNs are greater than all others.
+INLINE int32_t greatest_of(const float *x, const float *factors, const int64_t count) {
     int32_t most = 0;
-    if (factors)
-        for (int64_t i = 0; i < count; i++) v[i] = x[i] * factors[i];
-    else
-        for (int64_t i = 0; i < count; i++) v[i] = x[i];
     for (int64_t i = 0; i < count; i++) {
+        const float value = factors ? x[i] * factors[i] : x[i];
         int32_t bits;
-        memcpy(&bits, v + i, 4);
+        memcpy(&bits, &value, 4);
         bits &= 0x7fffffff;
         most = bits > most ? bits : most;
     }
+    return most;
+}
+
+/// One block, whose greatest magnitude has the bits `most`. An infinity or NaN gives the scale NaN, so that all it touches is
+/// NaN.
+INLINE void round_block(
+    const float *x, const float *factors, const int64_t count, int32_t most, int64_t unit, int8_t *values,
+    float *scale, int32_t *sums, float *totals) {
     float greatest;
     memcpy(&greatest, &most, 4);
     const bool is_finite = most < 0x7f800000;
     const float inverse = is_finite && greatest > 1e-30f ? 127.0f / greatest : 0;
     *scale = is_finite ? (inverse > 0 ? greatest / 127.0f : 0) : NAN;
     for (int64_t i = 0; i < count; i++) {
-        const float shifted = v[i] * inverse + 12582912.0f;  // Adding 1.5 * 2^23 rounds to the nearest integer.
+        const float value = factors ? x[i] * factors[i] : x[i];
+        const float shifted = value * inverse + 12582912.0f;  // Adding 1.5 * 2^23 rounds to the nearest integer.
         int32_t bits;
         memcpy(&bits, &shifted, 4);
         values[i] = (int8_t)(bits - 0x4b400000);
     }
-    int32_t all = 0;
-    for (int64_t i = 0; i < count; i++) all += values[i];
-    *sum = all;
-    *total = (float)all * *scale;
+    int32_t groups[block / group] = {0};
+    for (int64_t g = 0; g * group < count; g++)
+        for (int64_t i = g * group; i < (g + 1) * group && i < count; i++) groups[g] += values[i];
+    for (int64_t g = 0; g * group < count; sums++, totals++) {
+        int32_t sum = 0;
+        for (int64_t end = g + unit / group; g < end && g < block / group; g++) sum += groups[g];
+        *sums = sum, *totals = (float)sum;
+    }
 }
 
-/// Whole blocks of a known size, which lets the compiler keep one in registers. Returns where they end.
-INLINE int64_t round_blocks(
-    const float *x, const float *factors, int64_t inputs, const int64_t size, int8_t *values, float *scales,
-    int32_t *sums, float *totals) {
-    int64_t at = 0;
-    for (; at + size <= inputs; at += size, values += size)
-        round_block(x + at, factors ? factors + at : NULL, size, values, scales++, sums++, totals++);
-    return at;
+/// The first element with the magnitude `most`, of a block that has one.
+INLINE int64_t place_of(const float *x, int64_t count, int32_t most) {
+    int32_t first = INT32_MAX;
+    for (int32_t i = 0; i < (int32_t)count; i++) {
+        int32_t bits;
+        memcpy(&bits, x + i, 4);
+        const int32_t place = (bits & 0x7fffffff) == most ? i : INT32_MAX;
+        first = place < first ? place : first;
+    }
+    return first;
 }
 
-DISPATCHED static void round_row(
+/// Rounds a row for a way back: its elements times the factors.
+DISPATCHED static void round_scaled(
     const float *x, const float *factors, int64_t inputs, int64_t row, const struct rows *to) {
     int8_t *values = to->values + row * to->stride;
-    float *scales = to->scales + row * to->blocks, *totals = to->totals + row * to->blocks;
-    int32_t *sums = to->sums + row * to->blocks;
-    int64_t at;
-    if (factors) at = round_blocks(x, factors, inputs, block, values, scales, sums, totals);
-    else if (to->block == 32) at = round_blocks(x, NULL, inputs, 32, values, scales, sums, totals);
-    else if (to->block == 64) at = round_blocks(x, NULL, inputs, 64, values, scales, sums, totals);
-    else at = round_blocks(x, NULL, inputs, block, values, scales, sums, totals);
+    float *scales = to->scales + row * to->blocks, *totals = to->totals + row * to->units;
+    int32_t *sums = to->sums + row * to->units;
+    int64_t at = 0;
+    // A known count lets the compiler keep a block in registers.
+    for (; at + block <= inputs; at += block)
+        round_block(
+            x + at, factors + at, block, greatest_of(x + at, factors + at, block), to->unit, values + at, scales + at / block,
+            sums + at / to->unit, totals + at / to->unit);
     if (at == to->stride) return;
     memset(values + at, 0, (size_t)(to->stride - at));
-    const int64_t b = at / to->block;
     round_block(
-        x + at, factors ? factors + at : NULL, inputs - at, values + at, scales + b, sums + b, totals + b);
+        x + at, factors + at, inputs - at, greatest_of(x + at, factors + at, inputs - at), to->unit, values + at,
+        scales + at / block, sums + at / to->unit, totals + at / to->unit);
+}
+
+/// Rounds a row without its two elements of greatest magnitude, which are multiplied by themselves: models have a few inputs
+/// that are far greater than all others, and would cost their whole blocks precision (Dettmers et al. 2022).
+DISPATCHED static void round_row(const float *x, int64_t inputs, int64_t row, const struct rows *to) {
+    int8_t *values = to->values + row * to->stride;
+    float *scales = to->scales + row * to->blocks, *totals = to->totals + row * to->units;
+    int32_t *sums = to->sums + row * to->units;
+    struct outlier *outliers = to->outliers + row * 2;
+    // Where the scales will be, the greatest magnitudes.
+    int32_t most = 0;
+    for (int64_t b = 0; b < to->blocks; b++) {
+        const float *from = x + b * block;
+        const int64_t left = inputs - b * block;
+        const int32_t greatest = left >= block ? greatest_of(from, NULL, block) : greatest_of(from, NULL, left);
+        memcpy(scales + b, &greatest, 4);
+        most = greatest > most ? greatest : most;
+    }
+    outliers[0] = outliers[1] = (struct outlier){.input = -1};
+    float without[2][block];
+    int64_t rounded[2] = {-1, -1};
+    for (int k = 0; k < 2 && most > 0 && most < 0x7f800000; k++) {
+        int64_t b = 0;
+        for (int64_t j = 1; j < to->blocks; j++) b = scales[j] > scales[b] ? j : b;
+        const int64_t count = least(block, inputs - b * block);
+        const int same = k == 1 && rounded[0] == b ? 0 : k;
+        if (same == k) {
+            memset(without[k], 0, sizeof without[k]);
+            memcpy(without[k], x + b * block, (size_t)count * sizeof *x);
+            rounded[k] = b;
+        }
+        int32_t greatest;
+        memcpy(&greatest, scales + b, 4);
+        const int64_t i = place_of(without[same], block, greatest);
+        outliers[k] = (struct outlier){.input = b * block + i, .value = without[same][i]};
+        without[same][i] = 0;
+        greatest = greatest_of(without[same], NULL, block);
+        memcpy(scales + b, &greatest, 4);
+    }
+    if (outliers[1].value != 0 && outliers[1].input < outliers[0].input) {
+        const struct outlier second = outliers[0];
+        outliers[0] = outliers[1], outliers[1] = second;
+    }
+    for (int64_t b = 0; b < to->blocks; b++) {
+        const int64_t at = b * block, left = inputs - at;
+        const float *from = b == rounded[0] ? without[0] : b == rounded[1] ? without[1] : x + at;
+        int32_t greatest;
+        memcpy(&greatest, scales + b, 4);
+        if (left >= block) {
+            round_block(from, NULL, block, greatest, to->unit, values + at, scales + b, sums + at / to->unit, totals + at / to->unit);
+            continue;
+        }
+        memset(values + at, 0, (size_t)(to->stride - at));
+        round_block(from, NULL, left, greatest, to->unit, values + at, scales + b, sums + at / to->unit, totals + at / to->unit);
+    }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -162,21 +236,66 @@ static panel_product best_product(void) {
     return panel_rows_portable;
 }
 
-/// y (+)= result ∘ scales (+ bias) for the outputs of one panel. On the way back the scales are in dy.
+/// The weights of a panel's 64 outputs for input i.
+DISPATCHED static void widen_column(const ptk_quantized *m, int64_t index, int64_t i, float *to) {
+    const bool eight = m->bits == 8;
+    const uint8_t *words = m->weights + index * panel * filled(m->inputs) * m->bits / 8 + i / (eight ? 4 : 8) * 256;
+    const uint32_t shift = (uint32_t)(i % 4 * 8 + (!eight && i % 8 >= 4 ? 4 : 0)), mask = eight ? 255 : 15;
+    const int zero = zero_of(m);
+    float scales[panel], offsets[panel];
+    widen_values(m, &m->scales, index, group_at(m, i), scales);
+    widen_values(m, &m->offsets, index, group_at(m, i), offsets);
+    for (int n = 0; n < panel; n++) {
+        uint32_t word;
+        memcpy(&word, words + 4 * n, 4);
+        to[n] = (float)((int)(word >> shift & mask) - zero) * scales[n] + offsets[n];
+    }
+}
+
+/// Columns of weights that rows may share: outliers are of the same inputs mostly.
+struct columns {
+    int64_t inputs[2];
+    float weights[2][panel];
+};
+
+/// The weights of one of a row's outliers; zeros where there is none.
+INLINE const float *column_of(
+    const struct product *a, int64_t index, int k, const struct outlier *o, struct columns *columns) {
+    static const float none[panel];
+    if (o->value == 0) return none;
+    if (columns->inputs[k] != o->input) widen_column(a->matrix, index, o->input, columns->weights[k]);
+    columns->inputs[k] = o->input;
+    return columns->weights[k];
+}
+
+/// y (+)= result ∘ scales (+ bias) for the outputs of one panel, with the products of outliers. On the way back the scales are
+/// in dy, and there are no outliers.
 DISPATCHED static void finish(const struct product *a, int64_t index, int64_t row, int64_t count, const float *result) {
     _Pragma("clang fp contract(fast)");
     const int64_t n = index * panel, width = least(panel, a->outputs - n);
     const float *scales = !a->back && is_plain(a->matrix) ? a->matrix->back_scales + n : NULL;
-    float scale[panel], bias[panel];
+    float scale[panel] = {0}, bias[panel] = {0}, sums[panel];
     for (int64_t i = 0; i < width; i++) scale[i] = scales ? scales[i] : 1;
     for (int64_t i = 0; i < width; i++) bias[i] = a->bias ? a->bias[n + i] : 0;
+    struct columns columns = {.inputs = {-1, -1}};
     for (int64_t r = 0; r < count; r++) {
         float *y = a->y + (row + r) * a->outputs + n;
         const float *from = result + r * panel;
-        if (a->accumulate)
+        if (a->accumulate) {
             for (int64_t i = 0; i < width; i++) y[i] += from[i] * scale[i] + bias[i];
-        else
+            continue;
+        }
+        if (!a->x.outliers) {
             for (int64_t i = 0; i < width; i++) y[i] = from[i] * scale[i] + bias[i];
+            continue;
+        }
+        const struct outlier *o = a->x.outliers + 2 * (row + r);
+        const float *first = column_of(a, index, 0, o, &columns), *second = column_of(a, index, 1, o + 1, &columns);
+        const float value = o[0].value, other = o[1].value;
+        float *to = width == panel ? y : sums;
+        for (int64_t i = 0; i < panel; i++)
+            to[i] = from[i] * scale[i] + bias[i] + first[i] * value + second[i] * other;
+        if (to == sums) memcpy(y, sums, (size_t)width * sizeof *y);
     }
 }
 
@@ -214,7 +333,11 @@ static void round_thread(void *context, int thread, int threads) {
     int64_t begin, end;
     share(a->rows, thread, threads, &begin, &end);
     const float *factors = a->back ? a->matrix->back_scales : NULL;
-    for (int64_t r = begin; r < end; r++) round_row(a->source + r * a->inputs, factors, a->inputs, r, &a->x);
+    for (int64_t r = begin; r < end; r++) {
+        const float *x = a->source + r * a->inputs;
+        if (factors) round_scaled(x, factors, a->inputs, r, &a->x);
+        else round_row(x, a->inputs, r, &a->x);
+    }
 }
 
 /// Cuts a product whose sizes are set into chunks, and the scratch memory into parts; without it, NULL, this only counts.
@@ -224,20 +347,23 @@ static int64_t lay_out(struct product *a, uint8_t *scratch) {
     const int64_t chunks = (a->rows + chunk_rows - 1) / chunk_rows;
     a->chunk = ((a->rows + chunks - 1) / chunks + tile_rows - 1) / tile_rows * tile_rows;
     a->chunks = (a->rows + a->chunk - 1) / a->chunk;
-    const int64_t stride = filled(a->inputs), size = a->back ? block : a->matrix->block;
-    const int64_t blocks = (stride + size - 1) / size;
-    a->x.stride = stride, a->x.block = size, a->x.blocks = blocks;
+    const int64_t stride = filled(a->inputs), blocks = (stride + block - 1) / block;
+    const int64_t unit = !a->back && a->matrix->group && a->matrix->group < block ? a->matrix->group : block;
+    const int64_t units = (stride + unit - 1) / unit;
+    const int64_t outliers = a->back ? 0 : 2 * a->rows * (int64_t)sizeof(struct outlier);
+    a->x.stride = stride, a->x.blocks = blocks, a->x.unit = unit, a->x.units = units;
     const int64_t turned = a->back ? ptk_threads() * (int64_t)(range * panel) : 0;
     const int64_t waiting = stride > range ? 4 * panels(a->outputs) * panel * a->chunks * a->chunk : 0;
     if (scratch) {
         a->turned = scratch;
         a->waiting = (float *)(scratch + turned);
-        a->x.scales = (float *)(scratch + turned + waiting);
+        a->x.outliers = a->back ? NULL : (struct outlier *)(scratch + turned + waiting);
+        a->x.scales = (float *)(scratch + turned + waiting + outliers);
         a->x.totals = a->x.scales + a->rows * blocks;
-        a->x.sums = (int32_t *)(a->x.totals + a->rows * blocks);
-        a->x.values = (int8_t *)(a->x.sums + a->rows * blocks);
+        a->x.sums = (int32_t *)(a->x.totals + a->rows * units);
+        a->x.values = (int8_t *)(a->x.sums + a->rows * units);
     }
-    return turned + waiting + a->rows * (12 * blocks + stride);
+    return turned + waiting + outliers + a->rows * (4 * blocks + 8 * units + stride);
 }
 
 static struct product sized(const ptk_quantized *matrix, int64_t rows, bool back) {

@@ -34,157 +34,99 @@ TARGET INLINE v16 NAME(floats)(NAME(ints) sum) {
 }
 
 /// What a tile multiplies: up to 128 inputs of a panel. Scales and offsets of groups [groups × 64] are NULL where there are
-/// none; those of 128 inputs and more are late: multiplied once, when these inputs are added up.
+/// none.
 struct NAME(part) {
     const uint8_t *w;
     int64_t inputs;
     int zero;
     const float *scales, *offsets;
-    bool late;
-    int64_t shared;  // blocks of x that share a group, where they are not late
 };
 
-/// total += the sums s of one block of x, times the scales: of 16 · vectors outputs, and of the rows.
-TARGET INLINE void NAME(add_scaled)(
-    const int rows, const int vectors, NAME(ints) s[tile_rows][4], const struct rows *x, int64_t row, int64_t unit,
-    const float *scales, const float *offsets, v16 total[tile_rows][4]) {
-    _Pragma("clang fp contract(fast)");
-    UNROLL for (int r = 0; r < rows; r++) {
-        const float scale = x->scales[(row + r) * x->blocks + unit];
-        UNROLL for (int v = 0; v < vectors; v++) {
-            const v16 sum = NAME(floats)(s[r][v]);
-            if (scales) total[r][v] += sum * (LOAD(scales + 16 * v) * scale);
-            else total[r][v] += sum * scale;
-        }
-        if (offsets) {
-            const float of_x = x->totals[(row + r) * x->blocks + unit];
-            UNROLL for (int v = 0; v < vectors; v++) total[r][v] += LOAD(offsets + 16 * v) * of_x;
-        }
-    }
-}
-
-/// c [rows × 16 vectors] (+)= total, times the late scales, and with the late offsets, of the units from..<to.
-TARGET INLINE void NAME(add_total)(
-    const int rows, const int vectors, bool first, v16 total[tile_rows][4], const struct rows *x, int64_t row,
-    int64_t from, int64_t to, const float *scales, const float *offsets, float *c) {
-    _Pragma("clang fp contract(fast)");
-    UNROLL for (int r = 0; r < rows; r++) {
-        float of_x = 0;
-        if (offsets)
-            for (int64_t unit = from; unit < to; unit++) of_x += x->totals[(row + r) * x->blocks + unit];
-        UNROLL for (int v = 0; v < vectors; v++) {
-            float *at = c + r * panel + 16 * v;
-            v16 sum = first ? (v16)0.0f : LOAD(at);
-            if (scales) sum += total[r][v] * LOAD(scales + 16 * v);
-            else sum += total[r][v];
-            if (offsets) sum += LOAD(offsets + 16 * v) * of_x;
-            STORE(at, sum);
-        }
-    }
-}
-
-/// c [rows × 16 vectors] (+)= Σ over a part of 8-bit weights. `ask` asks for the next block's on the way.
-TARGET INLINE void NAME(tile8)(
-    const int rows, const int vectors, const struct NAME(part) *p, int64_t from, const struct rows *x, int64_t row,
-    int64_t at, const bool ask, float *c) {
-    const float *scales = p->scales && !p->late ? p->scales + from : NULL;
-    const float *offsets = p->offsets && !p->late ? p->offsets + from : NULL;
-    const uint8_t *w = p->w + 4 * from;
-    const int8_t *q = x->values + row * x->stride + at;
-    v16 total[tile_rows][4];
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vectors; v++) total[r][v] = (v16)0.0f;
-    int64_t unit = at / x->block, shared = 0;
-    for (int64_t done = 0; done < p->inputs; done += x->block, unit++) {
-        NAME(ints) s[tile_rows][4];
-        UNROLL for (int r = 0; r < rows; r++)
-            UNROLL for (int v = 0; v < vectors; v++)
-                s[r][v] = NAME(all)(-p->zero * x->sums[(row + r) * x->blocks + unit]);
-        const int64_t steps = least(x->block, p->inputs - done) / 4;
-        for (int64_t i = 0; i < steps; i++, w += 256, q += 4) {
-            if (ask)
-                UNROLL for (int v = 0; v < vectors; v++) __builtin_prefetch(w + block * panel + 64 * v);
+/// s [rows × 16 vectors] += Σ over some inputs of weights of so many bits. `ask` asks for those 128 inputs further on.
+TARGET INLINE void NAME(add)(
+    const int bits, const int rows, const int vectors, const uint8_t *w, const int8_t *q, int64_t stride,
+    int64_t inputs, const bool ask, NAME(ints) s[tile_rows][4]) {
+    for (int64_t i = 0; i < inputs; i += 32 / bits, w += 256, q += 32 / bits) {
+        if (ask)
+            UNROLL for (int v = 0; v < vectors; v++) __builtin_prefetch(w + block * panel * bits / 8 + 64 * v);
 #if WITH_VNNI
-            __m512i weights[4];
-            UNROLL for (int v = 0; v < vectors; v++) weights[v] = _mm512_loadu_si512(w + 64 * v);
+        const __m512i low = _mm512_set1_epi8(15);
+        __m512i weights[2][4];
+        UNROLL for (int v = 0; v < vectors; v++) {
+            const __m512i both = _mm512_loadu_si512(w + 64 * v);
+            weights[0][v] = bits == 8 ? both : _mm512_and_si512(both, low);
+            weights[1][v] = bits == 8 ? both : _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
+        }
+        UNROLL for (int half = 0; half < 8 / bits; half++)
             UNROLL for (int r = 0; r < rows; r++) {
                 int32_t four;
-                memcpy(&four, q + r * x->stride, 4);
+                memcpy(&four, q + r * stride + 4 * half, 4);
                 const __m512i xr = _mm512_set1_epi32(four);
-                UNROLL for (int v = 0; v < vectors; v++) s[r][v] = ADD_PRODUCTS(s[r][v], weights[v], xr);
+                UNROLL for (int v = 0; v < vectors; v++) s[r][v] = ADD_PRODUCTS(s[r][v], weights[half][v], xr);
             }
 #else
-            for (int r = 0; r < rows; r++)
-                for (int v = 0; v < vectors; v++) NAME(add_products)(&s[r][v], w + 64 * v, q + r * x->stride);
+        for (int v = 0; v < vectors; v++) {
+            uint8_t four[64];
+            for (int half = 0; half < 8 / bits; half++) {
+                for (int n = 0; n < 64; n++)
+                    four[n] = bits == 8 ? w[64 * v + n] : half ? w[64 * v + n] >> 4 : w[64 * v + n] & 15;
+                for (int r = 0; r < rows; r++) NAME(add_products)(&s[r][v], four, q + r * stride + 4 * half);
+            }
+        }
 #endif
-        }
-        NAME(add_scaled)(rows, vectors, s, x, row, unit, scales, offsets, total);
-        if (++shared == p->shared) {
-            shared = 0;
-            if (scales) scales += panel;
-            if (offsets) offsets += panel;
-        }
     }
-    NAME(add_total)(
-        rows, vectors, at == 0, total, x, row, at / x->block, unit, p->late && p->scales ? p->scales + from : NULL,
-        p->late && p->offsets ? p->offsets + from : NULL, c + from);
 }
 
-/// The same of 4-bit weights.
-TARGET INLINE void NAME(tile4)(
-    const int rows, const int vectors, const struct NAME(part) *p, int64_t from, const struct rows *x, int64_t row,
-    int64_t at, const bool ask, float *c) {
-    const float *scales = p->scales && !p->late ? p->scales + from : NULL;
-    const float *offsets = p->offsets && !p->late ? p->offsets + from : NULL;
-    const uint8_t *w = p->w + 4 * from;
-    const int8_t *q = x->values + row * x->stride + at;
-    v16 total[tile_rows][4];
+/// total (+)= (Σ q x) · scales + (Σ x) · offsets, in steps of x, for the inputs of one unit.
+TARGET INLINE void NAME(add_unit)(
+    const int bits, const int rows, const int vectors, const int zero, const uint8_t *w, const struct rows *x,
+    int64_t row, int64_t at, int64_t unit, int64_t inputs, const float *scales, const float *offsets, const bool ask,
+    const bool first, v16 total[tile_rows][4]) {
+    _Pragma("clang fp contract(fast)");
+    NAME(ints) s[tile_rows][4];
     UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vectors; v++) total[r][v] = (v16)0.0f;
-    int64_t unit = at / x->block, shared = 0;
-    for (int64_t done = 0; done < p->inputs; done += x->block, unit++) {
-        NAME(ints) s[tile_rows][4];
-        UNROLL for (int r = 0; r < rows; r++)
-            UNROLL for (int v = 0; v < vectors; v++)
-                s[r][v] = NAME(all)(-p->zero * x->sums[(row + r) * x->blocks + unit]);
-        const int64_t steps = least(x->block, p->inputs - done) / 8;
-        for (int64_t i = 0; i < steps; i++, w += 256, q += 8) {
-            if (ask)
-                UNROLL for (int v = 0; v < vectors; v++) __builtin_prefetch(w + block * panel / 2 + 64 * v);
-#if WITH_VNNI
-            const __m512i low = _mm512_set1_epi8(15);
-            UNROLL for (int v = 0; v < vectors; v++) {
-                const __m512i both = _mm512_loadu_si512(w + 64 * v);
-                const __m512i first_four = _mm512_and_si512(both, low);
-                const __m512i next_four = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
-                UNROLL for (int r = 0; r < rows; r++) {
-                    int32_t four[2];
-                    memcpy(four, q + r * x->stride, 8);
-                    s[r][v] = ADD_PRODUCTS(s[r][v], first_four, _mm512_set1_epi32(four[0]));
-                    s[r][v] = ADD_PRODUCTS(s[r][v], next_four, _mm512_set1_epi32(four[1]));
-                }
-            }
-#else
-            for (int v = 0; v < vectors; v++) {
-                uint8_t four[2][64];
-                for (int n = 0; n < 64; n++) four[0][n] = w[64 * v + n] & 15, four[1][n] = w[64 * v + n] >> 4;
-                for (int r = 0; r < rows; r++) {
-                    NAME(add_products)(&s[r][v], four[0], q + r * x->stride);
-                    NAME(add_products)(&s[r][v], four[1], q + r * x->stride + 4);
-                }
-            }
-#endif
+        UNROLL for (int v = 0; v < vectors; v++)
+            s[r][v] = NAME(all)(-zero * x->sums[(row + r) * x->units + unit]);
+    NAME(add)(bits, rows, vectors, w, x->values + row * x->stride + at, x->stride, inputs, ask, s);
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int v = 0; v < vectors; v++) {
+            v16 sum = NAME(floats)(s[r][v]);
+            if (scales && first) sum *= LOAD(scales + 16 * v);
+            else if (scales) sum = total[r][v] + sum * LOAD(scales + 16 * v);
+            if (offsets) sum += LOAD(offsets + 16 * v) * x->totals[(row + r) * x->units + unit];
+            total[r][v] = sum;
         }
-        NAME(add_scaled)(rows, vectors, s, x, row, unit, scales, offsets, total);
-        if (++shared == p->shared) {
-            shared = 0;
-            if (scales) scales += panel;
+}
+
+/// c [rows × 16 vectors] (+)= the products of a part for the outputs from `from` on. `small` says that there may be several
+/// groups.
+TARGET INLINE void NAME(tile)(
+    const int bits, const int rows, const int vectors, const bool small, const struct NAME(part) *p, int64_t from,
+    const struct rows *x, int64_t row, int64_t at, const bool ask, float *c) {
+    _Pragma("clang fp contract(fast)");
+    const float *scales = p->scales ? p->scales + from : NULL, *offsets = p->offsets ? p->offsets + from : NULL;
+    const uint8_t *w = p->w + 4 * from;
+    int64_t unit = at / x->unit;
+    v16 total[tile_rows][4];
+    if (!small) {
+        NAME(add_unit)(bits, rows, vectors, p->zero, w, x, row, at, unit, p->inputs, scales, offsets, ask, true, total);
+    } else {
+        UNROLL for (int r = 0; r < rows; r++)
+            UNROLL for (int v = 0; v < vectors; v++) total[r][v] = (v16)0.0f;
+        for (int64_t i = 0; i < p->inputs; i += x->unit, w += x->unit * panel * bits / 8, scales += panel) {
+            NAME(add_unit)(
+                bits, rows, vectors, p->zero, w, x, row, at + i, unit++, least(x->unit, p->inputs - i), scales,
+                offsets, ask, false, total);
             if (offsets) offsets += panel;
         }
     }
-    NAME(add_total)(
-        rows, vectors, at == 0, total, x, row, at / x->block, unit, p->late && p->scales ? p->scales + from : NULL,
-        p->late && p->offsets ? p->offsets + from : NULL, c + from);
+    UNROLL for (int r = 0; r < rows; r++) {
+        const float scale = x->scales[(row + r) * x->blocks + at / block];
+        UNROLL for (int v = 0; v < vectors; v++) {
+            float *to = c + from + r * panel + 16 * v;
+            STORE(to, at == 0 ? total[r][v] * scale : LOAD(to) + total[r][v] * scale);
+        }
+    }
 }
 
 /// Nibbles as bytes, for many rows.
@@ -193,24 +135,18 @@ TARGET INLINE void NAME(unpack)(const uint8_t *w, int64_t inputs, uint8_t *to) {
         for (int n = 0; n < 256; n++) to[n] = w[n] & 15, to[256 + n] = w[n] >> 4;
 }
 
-// Counts and whether to ask are known when the loops are compiled. Where each block of x is added up by itself, the totals of
+// Counts and whether to ask are known when the loops are compiled. Where small groups are added up one by one, the totals of
 // half of a panel fit in registers beside its sums, of few rows those of a whole one.
-#define TILE8(count, ask)                                                                                              \
+#define TILE(bits, count, ask)                                                                                         \
     case count:                                                                                                        \
-        if (count <= tile_rows / 2 || x->block == block) NAME(tile8)(count, 4, &p, 0, x, r, at, ask, c);               \
-        else {                                                                                                         \
-            NAME(tile8)(count, 2, &p, 0, x, r, at, ask, c);                                                            \
-            NAME(tile8)(count, 2, &p, 32, x, r, at, ask, c);                                                           \
-        }                                                                                                              \
+        if (!small) NAME(tile)(bits, count, 4, false, &p, 0, x, r, at, ask, c);                                        \
+        else if (count <= tile_rows / 2) NAME(tile)(bits, count, 4, true, &p, 0, x, r, at, ask, c);                    \
+        else                                                                                                           \
+            for (int64_t n = 0; n < panel; n += panel / 2)                                                             \
+                NAME(tile)(bits, count, 2, true, &p, n, x, r, at, ask, c);                                             \
         break
-#define TILE4(count, ask)                                                                                              \
-    case count:                                                                                                        \
-        if (count <= tile_rows / 2) NAME(tile4)(count, 4, &p, 0, x, r, at, ask, c);                                    \
-        else {                                                                                                         \
-            NAME(tile4)(count, 2, &p, 0, x, r, at, ask, c);                                                            \
-            NAME(tile4)(count, 2, &p, 32, x, r, at, ask, c);                                                           \
-        }                                                                                                              \
-        break
+#define TILE8(count, ask) TILE(8, count, ask)
+#define TILE4(count, ask) TILE(4, count, ask)
 #define EACH(TILE, ask)                                                                                                \
     switch (rows) { TILE(1, ask); TILE(2, ask); TILE(3, ask); TILE(4, ask); TILE(5, ask); TILE(6, ask); }
 
@@ -223,7 +159,7 @@ TARGET static void NAME(panel_rows)(
     const ptk_quantized *m = a->matrix;
     const struct rows *x = &a->x;
     const bool plain = a->back || is_plain(m), offset = !a->back && m->offsets.format != ptk_groups_none;
-    const bool late = m->group == 0 || m->group >= block;
+    const bool small = x->unit < block;
     const int64_t groups = groups_of(m->inputs, m->group);
     // Many rows ask a little each for the block that comes next; few are done with one before much of the next has come, so
     // that the first of them ask at every step. On the way back the next block is somewhere else.
@@ -236,11 +172,11 @@ TARGET static void NAME(panel_rows)(
         const int64_t inputs = least(block, to - at);
         struct NAME(part) p = {
             .w = a->back ? turned + (at - from) * panel : place(m, index * panel, at), .inputs = inputs,
-            .zero = a->back ? 128 : zero_of(m), .scales = plain ? NULL : scales, .offsets = offset ? offsets : NULL,
-            .late = late, .shared = late ? 0 : m->group >> (m->block == 32 ? 5 : 6)};
+            .zero = a->back ? 128 : zero_of(m), .scales = plain ? NULL : scales,
+            .offsets = offset ? offsets : NULL};
         if (a->back && meet) NAME(turn)(m, index * panel, at, inputs, turned + (at - from) * panel);
         if (!plain) {
-            const int64_t g = group_at(m, at), some = late ? 1 : group_at(m, inputs - 1) + 1;
+            const int64_t g = group_at(m, at), some = small ? group_at(m, inputs - 1) + 1 : 1;
             NAME(expand)(&m->scales, index, groups, g, some, scales);
             if (offset) NAME(expand)(&m->offsets, index, groups, g, some, offsets);
         }
@@ -261,15 +197,16 @@ TARGET static void NAME(panel_rows)(
             for (; asked * count < ahead * (done + rows); asked += 64)
                 fetch_weights(a, next_panel * panel, next, asked);
             const bool ask = few && done == 0;
-            if (nibbles && !unpacks && ask) EACH(TILE4, true)
-            else if (nibbles && !unpacks) EACH(TILE4, false)
-            else if (ask) EACH(TILE8, true)
+            // Only few rows multiply nibbles. Where there is no VNNI, products take longer than what they ask for.
+            if (nibbles && !unpacks) EACH(TILE4, WITH_VNNI)
+            else if (WITH_VNNI && ask) EACH(TILE8, WITH_VNNI)
             else EACH(TILE8, false)
             done += rows;
         }
     }
 }
 
+#undef TILE
 #undef TILE8
 #undef TILE4
 #undef EACH

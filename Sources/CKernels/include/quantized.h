@@ -1,10 +1,10 @@
 /// Products with constant matrices of 8-bit or 4-bit integers in groups, by vectors that are rounded to 8 bits on the way.
 ///
 /// Weights: w[n, i] = q · scale (+ offset), with a scale and perhaps an offset per output n and group of inputs. Inputs: each
-/// row of x is cut into blocks, and each block is rounded to −127…127 with a scale of its own, so that an outlier spoils the
-/// precision of its own block only (cf. Dettmers et al. 2022, "LLM.int8()", which keeps outliers in 16 bits). Sums are exact
-/// in 32-bit integers within a block, and added up in floats. Results do not depend on the number of threads, nor those of
-/// a row on the rows beside it.
+/// row of x is cut into blocks of 128, and each block is rounded to −127…127 with a scale of its own, but for the two elements
+/// of the row that are greatest by magnitude, which are multiplied in floats (cf. Dettmers et al. 2022, "LLM.int8()"): beside
+/// an outlier a block would lose its precision. Sums are exact in 32-bit integers within a block or group, and added up in
+/// floats. Results do not depend on the number of threads, nor those of a row on the rows beside it.
 ///
 /// On the way back dy is what is cut into blocks, of 128, and rounded, after each element was multiplied by its output's
 /// scale; W is turned a block at a time as it is needed. Weights in groups become 8-bit ones with one scale per output on
@@ -20,7 +20,7 @@
 enum {
     ptk_quantized_panel = 64,   // outputs stored together
     ptk_quantized_group = 32,   // the smallest group; inputs are filled up to a multiple of it
-    ptk_quantized_block = 128,  // the largest block of x
+    ptk_quantized_block = 128,  // inputs that share a scale of x
     ptk_quantized_outer = 8,    // groups that share a scale of their scales
 };
 
@@ -47,8 +47,7 @@ typedef struct {
 typedef struct {
     int bits;
     int64_t outputs, inputs;
-    int64_t group;  // inputs that share a scale: 32, 64, 128, or 0, the whole row
-    int64_t block;  // inputs that share a scale of x: 32, 64 or 128, which divides the group
+    int64_t group;  // inputs that share a scale: 32, 64, a multiple of 128, or 0, the whole row
     uint8_t *weights;
     ptk_group_values scales, offsets;
     float *back_scales;  // [outputs]; of 8-bit weights without offsets, a whole row in a group, the same as their scales

@@ -93,7 +93,7 @@ extension QuantizedWeights {
         }
         var call = ptk_quantized()
         (call.bits, call.outputs, call.inputs) = (Int32(layout.width.rawValue), Int64(output), Int64(input))
-        (call.group, call.block) = (Int64(layout.group ?? 0), Int64(layout.block))
+        call.group = Int64(layout.group ?? 0)
         call.weights = integers.start.assumingMemoryBound(to: UInt8.self)
         call.scales = values(scales, layout.scales)
         call.offsets = values(offsets, layout.offsets)

@@ -23,34 +23,25 @@ extension QuantizedMatrix {
         public let scales: Numbers
         /// How offsets are held, where there are any.
         public let offsets: Numbers?
-        /// Inputs that share a scale of x: 32, 64 or 128, and a divisor of the group.
-        public let block: Int
 
         /// A layout.
         ///
-        /// - Parameters:
-        ///   - group: 32, 64, a multiple of 128, or nil for all inputs of an output. Groups of another multiple of 32 can be
-        ///     given as several of 32 with the same scale.
-        ///   - block: 32, 64 or 128, a divisor of the group; nil: the group, 128 at most.
-        public init(
-            _ width: Width, group: Int?, scales: Numbers = .half, offsets: Numbers? = nil, block: Int? = nil
-        ) {
-            let block = block ?? min(group ?? 128, 128)
+        /// - Parameter group: 32, 64, a multiple of 128, or nil for all inputs of an output. Groups of another multiple of 32 can
+        ///   be given as several of 32 with the same scale.
+        public init(_ width: Width, group: Int?, scales: Numbers = .half, offsets: Numbers? = nil) {
             precondition(
                 group.map { [32, 64].contains($0) || ($0 > 0 && $0 % 128 == 0) } ?? true, "groups of \(group ?? 0)")
-            precondition([32, 64, 128].contains(block) && (group ?? block) % block == 0, "blocks of \(block)")
             precondition((scales != .nested && offsets != .nested) || group == 32, "nested numbers are of groups of 32")
             self.width = width
             self.group = group
             self.scales = scales
             self.offsets = offsets
-            self.block = block
         }
 
-        /// What weights are rounded to at 8 bits.
-        public static let int8 = Layout(.int8, group: nil, scales: .float)
+        /// What weights are rounded to at 8 bits: a scale for every 128 inputs.
+        public static let int8 = Layout(.int8, group: 128)
         /// What weights are rounded to at 4 bits: scale and offset for every 32 inputs.
-        public static let int4 = Layout(.int4, group: 32, scales: .half, offsets: .half)
+        public static let int4 = Layout(.int4, group: 32, offsets: .half)
 
         /// What weights are rounded to at so many bits.
         public static func rounded(to width: Width) -> Layout { width == .int8 ? .int8 : .int4 }
@@ -68,7 +59,7 @@ extension QuantizedMatrix {
 
         /// The same with all numbers in 32 bits.
         var inFloats: Layout {
-            Layout(width, group: group, scales: .float, offsets: offsets.map { _ in .float }, block: block)
+            Layout(width, group: group, scales: .float, offsets: offsets.map { _ in .float })
         }
     }
 }

@@ -1,10 +1,11 @@
 /// A constant matrix of 8-bit or 4-bit integers in groups, for multiplying vectors that are rounded to 8 bits on the way.
 ///
 /// Weights: w = q · scale (+ offset), with a scale and perhaps an offset per output and group of inputs (see ``Layout``): they
-/// are rounded when the matrix is made, or taken as a file has them. Each row of x is cut into blocks of 32 to 128 inputs, and
-/// each block rounded with a scale of its own, so that an outlier spoils the precision of its own block only. Sums are exact
-/// within a block and added up in 32-bit floats; results do not depend on the number of threads, nor those of a row on the
-/// other rows.
+/// are rounded when the matrix is made, or taken as a file has them. Each row of x is cut into blocks of 128 inputs, and each
+/// block rounded with a scale of its own, but for the two greatest elements of the row, which are multiplied in floats: models
+/// have a few inputs far greater than the others, and beside one a block loses its precision (Dettmers et al. 2022,
+/// "LLM.int8()"). Sums are exact within a block or group and added up in 32-bit floats; results do not depend on the number of
+/// threads, nor those of a row on the other rows.
 ///
 /// One layout serves one row and many, forward and back. On the way back dy is what is rounded, after each element was
 /// multiplied by its output's scale; the integers are turned a block at a time in the nearest cache, where those in groups

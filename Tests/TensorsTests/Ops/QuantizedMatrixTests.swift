@@ -12,8 +12,8 @@ import Testing
     /// What weights are rounded to by default; and other layouts.
     nonisolated static let defaults: [QuantizedMatrix.Layout] = [.int8, .int4]
     nonisolated static let layouts: [QuantizedMatrix.Layout] = [
-        .int8, .int4, .init(.int8, group: 32), .init(.int8, group: nil, scales: .float, block: 32),
-        .init(.int8, group: 256, block: 64), .init(.int4, group: 128, scales: .float, offsets: .float, block: 32),
+        .int8, .int4, .init(.int8, group: 32), .init(.int8, group: nil, scales: .float),
+        .init(.int8, group: 256), .init(.int4, group: 64, scales: .float, offsets: .float),
     ]
     nonisolated static let levels = [0, 1, 2]
 
@@ -40,14 +40,14 @@ import Testing
 
     /// How far a product may be off because its left side is rounded: half a step of each block, times |w|.
     private static func bound(
-        _ x: [Float], _ w: [Float], rows: Int, input: Int, output: Int, block size: Int = 128
+        _ x: [Float], _ w: [Float], rows: Int, input: Int, output: Int
     ) -> [Double] {
         var bounds: [Double] = []
         for row in 0..<rows {
             for n in 0..<output {
                 var sum = 1e-5
-                for start in stride(from: 0, to: input, by: size) {
-                    let block = start..<min(start + size, input)
+                for start in stride(from: 0, to: input, by: 128) {
+                    let block = start..<min(start + 128, input)
                     let greatest = block.map { abs(x[row * input + $0]) }.max() ?? 0
                     let weights = block.reduce(0.0) { $0 + Double(abs(w[n * input + $1])) }
                     sum += Double(greatest) / 254 * weights * 1.00001
@@ -83,7 +83,7 @@ import Testing
                 ReferenceMatrix(x.doubles, rows: rows, columns: input)
                 * ReferenceMatrix(w.doubles, rows: output, columns: input).transposed
             let all = expected.adding(bias?.doubles ?? [Double](repeating: 0, count: output)).values
-            let bounds = Self.bound(x, w, rows: rows, input: input, output: output, block: layout.block)
+            let bounds = Self.bound(x, w, rows: rows, input: input, output: output)
             for level in Self.levels {
                 useQuantizedKernels(upTo: level)
                 let y = matrix(Tensor(x, shape: [rows, input]))
@@ -123,7 +123,7 @@ import Testing
 
     @Test(arguments: shapes) func eightBitWeightsAreOffByHalfAStep(shape: [Int]) {
         let (input, output) = (shape[0], shape[1]), values = Self.heavyTailed(input * output, 5)
-        let rounded = Self.all(Self.matrix(values, input, output, .int8))
+        let rounded = Self.all(Self.matrix(values, input, output, .int8Row))
         for n in 0..<output {
             let row = n * input..<(n + 1) * input, step = (row.map { abs(values[$0]) }.max() ?? 0) / 127
             for i in row where !(abs(rounded[i] - values[i]) <= step * 0.5001) {
@@ -134,7 +134,7 @@ import Testing
         // Both orientations hold the same numbers.
         var byInput = values
         for n in 0..<output { for i in 0..<input { byInput[i * output + n] = values[n * input + i] } }
-        #expect(Self.all(Self.matrix(byInput, input, output, .int8, orientation: .inputByOutput)) == rounded)
+        #expect(Self.all(Self.matrix(byInput, input, output, .int8Row, orientation: .inputByOutput)) == rounded)
     }
 
     /// The chosen scales and offsets are clearly better than those that reach from the least weight to the greatest.
@@ -331,7 +331,7 @@ import Testing
     /// Weights whose only bytes are those of the format, gradients or not.
     @Test func memory() {
         let values = Self.heavyTailed(768 * 640, 19)
-        #expect(Self.matrix(values, 768, 640, .int8).byteCount == 768 * 640 + 640 * 4)
+        #expect(Self.matrix(values, 768, 640, .int8).byteCount == 768 * 640 + 768 / 128 * 640 * 2 + 640 * 4)
         #expect(Self.matrix(values, 768, 640, .int4).byteCount == 768 * 640 / 2 + 768 / 32 * 640 * 4 + 640 * 4)
     }
 
@@ -344,4 +344,9 @@ import Testing
         let some = table.rows(at: [3, 0, 3]).values, all = Self.all(table)
         #expect(some == Array(all[120..<160] + all[0..<40] + all[120..<160]))
     }
+}
+
+extension QuantizedMatrix.Layout {
+    /// One scale per output.
+    fileprivate static let int8Row = Self(.int8, group: nil, scales: .float)
 }
