@@ -64,7 +64,7 @@ extension WeightLoader {
             try values.withMutableValues {
                 try frozen(
                     UnsafeBufferPointer($0), input: width, output: count, .outputByInput, bias: bias,
-                    differentiable: differentiable, ofTokens: true)
+                    differentiable: differentiable, isDelicate: true)
             }
         }
     }

@@ -20,33 +20,35 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
     case int8
     /// Rounded to 8 bits, with gradients in 32 bits through the rounded weights.
     case int8Float32Gradients = "int8-f32-gradients"
-    /// Rounded to 4 bits, but tables of tokens and heads to 8, with gradients by 8-bit integers: the least memory.
+    /// Rounded to 4 bits, but tables of tokens, heads and what makes the values of attention to 8, with gradients by 8-bit
+    /// integers: the least memory.
     case int4
     /// Rounded likewise, with gradients in 32 bits through the rounded weights.
     case int4Float32Gradients = "int4-f32-gradients"
 
     /// Layout and gradients of the matrices that are rounded; nil where none is.
     ///
-    /// - Parameter ofTokens: Of tables and heads, which lose most by rounding: they are never held in fewer than 8 bits.
+    /// - Parameter isDelicate: Of what loses most by rounding, tables of tokens, heads, and what makes the values of attention:
+    ///   never fewer than 8 bits.
     func quantization(
-        differentiable: Bool, ofTokens: Bool
+        differentiable: Bool, isDelicate: Bool
     ) -> (layout: QuantizedMatrix.Layout, backward: QuantizedMatrix.Backward)? {
         switch self {
         case .float32, .stored: nil
         case .int8: (.int8, differentiable ? .int8 : .none)
         case .int8Float32Gradients: (.int8, differentiable ? .float32 : .none)
-        case .int4: (ofTokens ? .int8 : .int4, differentiable ? .int8 : .none)
-        case .int4Float32Gradients: (ofTokens ? .int8 : .int4, differentiable ? .float32 : .none)
+        case .int4: (isDelicate ? .int8 : .int4, differentiable ? .int8 : .none)
+        case .int4Float32Gradients: (isDelicate ? .int8 : .int4, differentiable ? .float32 : .none)
         }
     }
 
     /// How gradients come back through a matrix that the checkpoint stores as integers; nil where it is widened, or rounded anew
     /// because it has more bits than were asked for.
     func backward(
-        through layout: QuantizedMatrix.Layout, differentiable: Bool, ofTokens: Bool
+        through layout: QuantizedMatrix.Layout, differentiable: Bool, isDelicate: Bool
     ) -> QuantizedMatrix.Backward? {
         if self == .stored { return differentiable ? .int8 : QuantizedMatrix.Backward.none }
-        guard let (asked, backward) = quantization(differentiable: differentiable, ofTokens: ofTokens),
+        guard let (asked, backward) = quantization(differentiable: differentiable, isDelicate: isDelicate),
             layout.width.rawValue <= asked.width.rawValue
         else { return nil }
         return backward
@@ -165,11 +167,11 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
         }
         if trainedPart(name) == nil,
             let matrix = try integerMatrix(
-                name, input: width, output: rows, orientation: .outputByInput, bias: nil, ofTokens: true)
+                name, input: width, output: rows, orientation: .outputByInput, bias: nil, isDelicate: true)
         {
             return .quantized(matrix)
         }
-        guard let (layout, backward) = quantization(ofTokens: true), trainedPart(name) == nil else {
+        guard let (layout, backward) = quantization(isDelicate: true), trainedPart(name) == nil else {
             return try table(name, rows: rows, width: width)
         }
         return .quantized(
@@ -202,7 +204,7 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
         if contains("\(name).weight") || reader.isQuantized(name) {
             return try matrix(
                 name, input: table.width, output: table.count, orientation: .outputByInput, bias: bias,
-                inputScales: nil, ofTokens: true)
+                inputScales: nil, isDelicate: true)
         }
         guard ties else { throw untied("\(name).weight") }
         if let head = try ownHead(name, width: table.width, count: table.count, bias: bias) { return head }
@@ -229,31 +231,44 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
     ///   - orientation: How the checkpoint stores it.
     ///   - hasBias: Whether there is a bias [output].
     ///   - inputScales: The name of a vector [input] that x is divided by first, which AWQ adds to some layers.
+    ///   - isDelicate: Whether it makes the values of attention, alone or beside queries and keys: it suffers most from 4 bits, as its
+    ///     inputs are far greater in some places that it hardly looks at, and is never rounded to fewer than 8.
     public func matrix(
         _ name: String, input: Int, output: Int, orientation: MatrixOrientation, hasBias: Bool = true,
-        inputScales: String? = nil
+        inputScales: String? = nil, isDelicate: Bool = false
     ) throws -> any LinearMap {
         let bias = hasBias ? try tensor("\(name).bias", shape: [output]) : nil
         return try matrix(
-            name, input: input, output: output, orientation: orientation, bias: bias, inputScales: inputScales)
+            name, input: input, output: output, orientation: orientation, bias: bias, inputScales: inputScales,
+            isDelicate: isDelicate)
     }
 
     /// Matrices of the same input, side by side: y = [x·A | x·B | …], each stored by output rows.
     ///
-    /// - Parameter parts: Name and output width of each.
-    public func stacked(_ parts: [(name: String, output: Int)], input: Int, hasBias: Bool) throws -> any LinearMap {
+    /// - Parameters:
+    ///   - parts: Name and output width of each.
+    ///   - isDelicate: As for ``matrix(_:input:output:orientation:hasBias:inputScales:isDelicate:)``.
+    public func stacked(
+        _ parts: [(name: String, output: Int)], input: Int, hasBias: Bool, isDelicate: Bool = false
+    ) throws -> any LinearMap {
         if case .frozen(let differentiable, let precision) = use, parts.allSatisfy({ isPlain($0.name) }) {
-            let kept = parts.map { integers("\($0.name).weight") != nil }
+            let kept = parts.map { integers("\($0.name).weight", isDelicate: isDelicate) != nil }
             if !kept.contains(true), precision != .stored {
-                return try stackedPlain(parts, input: input, hasBias: hasBias, differentiable: differentiable)
+                return try stackedPlain(
+                    parts, input: input, hasBias: hasBias, differentiable: differentiable, isDelicate: isDelicate)
             }
-            if !kept.contains(false), let map = try stackedIntegers(parts, input: input, hasBias: hasBias) {
+            if !kept.contains(false),
+                let map = try stackedIntegers(
+                    parts, input: input, hasBias: hasBias, isDelicate: isDelicate)
+            {
                 return map
             }
         }
         return StackedMap(
             try parts.map {
-                try matrix($0.name, input: input, output: $0.output, orientation: .outputByInput, hasBias: hasBias)
+                try matrix(
+                    $0.name, input: input, output: $0.output, orientation: .outputByInput, hasBias: hasBias,
+                    isDelicate: isDelicate)
             })
     }
 
@@ -274,28 +289,28 @@ extension WeightLoader {
     }
 
     /// How gradients come back through a tensor that stays the integers that the checkpoint stores; nil where it does not.
-    private func integers(_ name: String, ofTokens: Bool = false) -> QuantizedMatrix.Backward? {
+    private func integers(_ name: String, isDelicate: Bool = false) -> QuantizedMatrix.Backward? {
         guard case .frozen(let differentiable, let precision) = use, let layout = reader.integerLayout(of: name) else {
             return nil
         }
-        return precision.backward(through: layout, differentiable: differentiable, ofTokens: ofTokens)
+        return precision.backward(through: layout, differentiable: differentiable, isDelicate: isDelicate)
     }
 
     private func integerMatrix(
-        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?, ofTokens: Bool
+        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?, isDelicate: Bool
     ) throws -> QuantizedMatrix? {
-        guard let backward = integers(name, ofTokens: ofTokens) else { return nil }
+        guard let backward = integers(name, isDelicate: isDelicate) else { return nil }
         return try reader.integerMatrix(
             name, input: input, output: output, orientation: orientation, bias: bias, backward: backward)
     }
 
     /// One matrix of integers for several, where all are stored alike.
     private func stackedIntegers(
-        _ parts: [(name: String, output: Int)], input: Int, hasBias: Bool
+        _ parts: [(name: String, output: Int)], input: Int, hasBias: Bool, isDelicate: Bool
     ) throws -> QuantizedMatrix? {
         guard !parts.contains(where: { mergedUpdate(of: $0.name) != nil }),
             Set(parts.map { reader.integerLayout(of: "\($0.name).weight") }).count == 1,
-            let backward = parts.first.flatMap({ integers("\($0.name).weight") })
+            let backward = parts.first.flatMap({ integers("\($0.name).weight", isDelicate: isDelicate) })
         else { return nil }
         return try reader.integerMatrix(
             stacking: parts.map { ("\($0.name).weight", $0.output) }, input: input,
@@ -318,7 +333,7 @@ extension WeightLoader {
 
     /// One re-laid matrix for several.
     private func stackedPlain(
-        _ parts: [(name: String, output: Int)], input: Int, hasBias: Bool, differentiable: Bool
+        _ parts: [(name: String, output: Int)], input: Int, hasBias: Bool, differentiable: Bool, isDelicate: Bool
     ) throws -> any LinearMap {
         let output = parts.reduce(0) { $0 + $1.output }
         for part in parts { try reader.expect("\(part.name).weight", shape: [part.output, input]) }
@@ -335,13 +350,13 @@ extension WeightLoader {
         return try values.withMutableValues {
             try frozen(
                 UnsafeBufferPointer($0), input: input, output: output, .outputByInput, bias: bias,
-                differentiable: differentiable)
+                differentiable: differentiable, isDelicate: isDelicate)
         }
     }
 
     private func matrix(
         _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?, inputScales: String?,
-        ofTokens: Bool = false
+        isDelicate: Bool = false
     ) throws -> any LinearMap {
         let shape = orientation == .inputByOutput ? [input, output] : [output, input]
         guard case .frozen(let differentiable, _) = use else {
@@ -356,20 +371,20 @@ extension WeightLoader {
         return try adapted(name, bias: bias) { bias in
             try compressed(
                 name, input: input, output: output, orientation, bias: bias, inputScales: inputScales,
-                ofTokens: ofTokens)
+                isDelicate: isDelicate)
                 ?? packed(
                     name, input: input, output: output, orientation, bias: bias, differentiable: differentiable,
-                    ofTokens: ofTokens)
+                    isDelicate: isDelicate)
         }
     }
 
     /// A matrix re-laid in 32 bits, or rounded, as the precision says.
     private func packed(
         _ name: String, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?, differentiable: Bool,
-        ofTokens: Bool
+        isDelicate: Bool
     ) throws -> any LinearMap {
         let shape = orientation == .inputByOutput ? [input, output] : [output, input]
-        if orientation == .outputByInput, let (layout, backward) = quantization(ofTokens: ofTokens),
+        if orientation == .outputByInput, let (layout, backward) = quantization(isDelicate: isDelicate),
             mergedUpdate(of: name) == nil
         {
             return try reader.withRows(of: "\(name).weight", shape: shape) {
@@ -384,16 +399,16 @@ extension WeightLoader {
             try read(name, shape: shape, orientation, into: buffer)
             return try frozen(
                 UnsafeBufferPointer(buffer), input: input, output: output, orientation, bias: bias,
-                differentiable: differentiable, ofTokens: ofTokens)
+                differentiable: differentiable, isDelicate: isDelicate)
         }
     }
 
     /// A matrix made of values that are all there.
     func frozen(
         _ values: UnsafeBufferPointer<Float>, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?,
-        differentiable: Bool, ofTokens: Bool = false
+        differentiable: Bool, isDelicate: Bool = false
     ) throws -> any LinearMap {
-        if let (layout, backward) = quantization(ofTokens: ofTokens) {
+        if let (layout, backward) = quantization(isDelicate: isDelicate) {
             return QuantizedMatrix(
                 values, input: input, output: output, orientation: orientation, bias: bias, layout: layout,
                 backward: backward)
@@ -404,10 +419,10 @@ extension WeightLoader {
 
     /// Layout and gradients, where this loader rounds matrices.
     private func quantization(
-        ofTokens: Bool
+        isDelicate: Bool
     ) -> (layout: QuantizedMatrix.Layout, backward: QuantizedMatrix.Backward)? {
         guard case .frozen(let differentiable, let precision) = use else { return nil }
-        return precision.quantization(differentiable: differentiable, ofTokens: ofTokens)
+        return precision.quantization(differentiable: differentiable, isDelicate: isDelicate)
     }
 
     /// The plain values of a matrix, with an adapter merged into them where it is to be.
@@ -427,11 +442,12 @@ extension WeightLoader {
     /// A matrix that stays as the checkpoint stores it: quantised, or of 16 bits where those are to be kept.
     private func compressed(
         _ name: String, input: Int, output: Int, _ orientation: MatrixOrientation, bias: Tensor?, inputScales: String?,
-        ofTokens: Bool
+        isDelicate: Bool
     ) throws -> (any LinearMap)? {
         if mergedUpdate(of: name) == nil,
             let matrix = try integerMatrix(
-                "\(name).weight", input: input, output: output, orientation: orientation, bias: bias, ofTokens: ofTokens
+                "\(name).weight", input: input, output: output, orientation: orientation, bias: bias,
+                isDelicate: isDelicate
             )
         {
             return matrix

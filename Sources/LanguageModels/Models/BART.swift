@@ -160,7 +160,8 @@ extension BART {
             self.layer = layer
             geometry = AttentionGeometry(
                 heads: heads, headWidth: d / heads, scale: 1 / Float(d / heads).squareRoot(), isCausal: isCausal)
-            project = try weights.stacked([("q_proj", d), ("k_proj", d), ("v_proj", d)], input: d, hasBias: true)
+            project = try weights.stacked(
+                [("q_proj", d), ("k_proj", d), ("v_proj", d)], input: d, hasBias: true, isDelicate: true)
             output = try weights.matrix("out_proj", input: d, output: d, orientation: .outputByInput)
         }
 
@@ -181,7 +182,7 @@ extension BART {
             geometry = AttentionGeometry(
                 heads: heads, headWidth: d / heads, scale: 1 / Float(d / heads).squareRoot(), isCausal: false)
             queries = try weights.matrix("q_proj", input: d, output: d, orientation: .outputByInput)
-            keyValues = try weights.stacked([("k_proj", d), ("v_proj", d)], input: d, hasBias: true)
+            keyValues = try weights.stacked([("k_proj", d), ("v_proj", d)], input: d, hasBias: true, isDelicate: true)
             output = try weights.matrix("out_proj", input: d, output: d, orientation: .outputByInput)
         }
 

@@ -97,7 +97,8 @@ extension GPT2 {
             if configuration.scalesAttentionByInverseLayer { scale /= Float(layer + 1) }
             geometry = AttentionGeometry(
                 heads: configuration.headCount, headWidth: configuration.headWidth, scale: scale)
-            project = try weights.matrix("c_attn", input: d, output: 3 * d, orientation: .inputByOutput)
+            project = try weights.matrix(
+                "c_attn", input: d, output: 3 * d, orientation: .inputByOutput, isDelicate: true)
             output = try weights.matrix("c_proj", input: d, output: d, orientation: .inputByOutput)
         }
 

@@ -96,9 +96,11 @@ extension GPTNeoX {
                 heads: configuration.headCount, headWidth: headWidth, scale: 1 / Float(headWidth).squareRoot())
             rotary = configuration.rotary
             project = try weights.matrix(
-                "query_key_value", input: d, output: 3 * d, orientation: .outputByInput, hasBias: configuration.hasBias)
+                "query_key_value", input: d, output: 3 * d, orientation: .outputByInput, hasBias: configuration.hasBias,
+                isDelicate: true)
             output = try weights.matrix(
-                "dense", input: d, output: d, orientation: .outputByInput, hasBias: configuration.hasBias)
+                "dense", input: d, output: d, orientation: .outputByInput, hasBias: configuration.hasBias,
+                isDelicate: true)
         }
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {

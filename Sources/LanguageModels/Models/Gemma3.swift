@@ -105,7 +105,8 @@ extension Gemma3 {
                 scale: configuration.attentionScale, window: configuration.window(ofLayer: layer))
             rotary = configuration.isLocal[layer] ? configuration.localRotary : configuration.globalRotary
             project = try weights.stacked(
-                [("q_proj", queryWidth), ("k_proj", keyWidth), ("v_proj", keyWidth)], input: d, hasBias: hasBias)
+                [("q_proj", queryWidth), ("k_proj", keyWidth), ("v_proj", keyWidth)], input: d, hasBias: hasBias,
+                isDelicate: true)
             queryGain = try RMSGain(weights.scoped("q_norm"), width: headWidth, .onePlusWeight)
             keyGain = try RMSGain(weights.scoped("k_norm"), width: headWidth, .onePlusWeight)
             normEpsilon = configuration.normEpsilon

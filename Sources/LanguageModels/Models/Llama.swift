@@ -93,7 +93,7 @@ extension Llama {
             rotary = configuration.rotary
             project = try weights.stacked(
                 [("q_proj", queryWidth), ("k_proj", keyWidth), ("v_proj", keyWidth)], input: d,
-                hasBias: configuration.hasAttentionBias)
+                hasBias: configuration.hasAttentionBias, isDelicate: true)
             norms =
                 configuration.normsHeads
                 ? (

@@ -119,7 +119,7 @@ extension OPT {
                 heads: configuration.headCount, headWidth: d / configuration.headCount,
                 scale: 1 / Float(d / configuration.headCount).squareRoot())
             project = try weights.stacked(
-                [("q_proj", d), ("k_proj", d), ("v_proj", d)], input: d, hasBias: hasBias)
+                [("q_proj", d), ("k_proj", d), ("v_proj", d)], input: d, hasBias: hasBias, isDelicate: true)
             output = try weights.matrix(
                 "out_proj", input: d, output: d, orientation: .outputByInput, hasBias: hasBias)
         }
