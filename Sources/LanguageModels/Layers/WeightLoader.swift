@@ -197,7 +197,7 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
     ///   - ties: Whether the token table may be the head (`tie_word_embeddings`).
     ///   - bias: Added to the logits.
     /// - Throws: ``CheckpointError/missingUntied(file:key:)`` where there is none, which `transformers` would fill with random
-    ///   numbers; otherwise as ``matrix(_:input:output:orientation:hasBias:inputScales:)``.
+    ///   numbers; otherwise as ``matrix(_:input:output:orientation:hasBias:inputScales:isDelicate:)``.
     public func head(
         _ name: String, tiedTo table: TokenTable, ties: Bool, bias: Tensor? = nil
     ) throws -> any LinearMap {

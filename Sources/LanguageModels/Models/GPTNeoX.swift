@@ -99,8 +99,7 @@ extension GPTNeoX {
                 "query_key_value", input: d, output: 3 * d, orientation: .outputByInput, hasBias: configuration.hasBias,
                 isDelicate: true)
             output = try weights.matrix(
-                "dense", input: d, output: d, orientation: .outputByInput, hasBias: configuration.hasBias,
-                isDelicate: true)
+                "dense", input: d, output: d, orientation: .outputByInput, hasBias: configuration.hasBias)
         }
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
