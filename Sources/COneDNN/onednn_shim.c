@@ -22,9 +22,10 @@ typedef dnnl_memory_desc_t descriptor;
 typedef const_dnnl_memory_desc_t const_descriptor;
 #define NO_DESCRIPTOR NULL
 
-static dnnl_status_t describe(descriptor *result, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
+static dnnl_status_t describe(
+    descriptor *result, dnnl_data_type_t type, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
     dnnl_dims_t dims = {rows, columns}, strides = {row_stride, column_stride};
-    return dnnl_memory_desc_create_with_strides(result, 2, dims, dnnl_f32, strides);
+    return dnnl_memory_desc_create_with_strides(result, 2, dims, type, strides);
 }
 static dnnl_status_t describe_any(descriptor *result, int64_t rows, int64_t columns) {
     dnnl_dims_t dims = {rows, columns};
@@ -49,9 +50,10 @@ typedef dnnl_memory_desc_t descriptor;
 typedef const dnnl_memory_desc_t *const_descriptor;
 #define NO_DESCRIPTOR NULL
 
-static dnnl_status_t describe(descriptor *result, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
+static dnnl_status_t describe(
+    descriptor *result, dnnl_data_type_t type, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
     dnnl_dims_t dims = {rows, columns}, strides = {row_stride, column_stride};
-    return dnnl_memory_desc_init_by_strides(result, 2, dims, dnnl_f32, strides);
+    return dnnl_memory_desc_init_by_strides(result, 2, dims, type, strides);
 }
 static dnnl_status_t describe_any(descriptor *result, int64_t rows, int64_t columns) {
     dnnl_dims_t dims = {rows, columns};
@@ -105,7 +107,8 @@ const char *ptd_version(void) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// A layout is the form that oneDNN gives to every matrix of one shape; it owns the primitives made for that shape.
+// A layout is the form of every matrix of one shape: oneDNN's own for 32-bit floats, the plain one, by rows or by columns, for
+// bfloat16. It owns the primitives made for that shape.
 
 typedef struct product {
     int64_t m, lda, ldc;
@@ -122,7 +125,10 @@ enum { most_products = 128, list_count = 64 };
 
 typedef struct layout {
     int64_t k, n;
+    dnnl_data_type_t type;
+    bool transposed;     // of bfloat16: whether it is [n × k]
     descriptor relaid;
+    dnnl_memory_t plain;  // of bfloat16: the matrix of the product that is being done
     product *lists[list_count];
     int count;
     uint64_t clock;
@@ -141,17 +147,17 @@ enum { typical_rows = 512 };
 
 static dnnl_status_t find_layout(int64_t k, int64_t n, layout **result) {
     for (layout *l = layouts; l; l = l->next)
-        if (l->k == k && l->n == n) {
+        if (l->type == dnnl_f32 && l->k == k && l->n == n) {
             *result = l;
             return dnnl_success;
         }
     TRY(room());
     descriptor a, b, c;
     dnnl_primitive_desc_t primitive;
-    TRY(describe(&a, typical_rows, k, k, 1));
+    TRY(describe(&a, dnnl_f32, typical_rows, k, k, 1));
     dnnl_status_t status = describe_any(&b, k, n);
     if (status == dnnl_success) {
-        status = describe(&c, typical_rows, n, n, 1);
+        status = describe(&c, dnnl_f32, typical_rows, n, n, 1);
         if (status == dnnl_success) {
             status = matmul(&primitive, engine, REF(a), REF(b), NO_DESCRIPTOR, REF(c), NULL);
             destroy_descriptor(&c);
@@ -170,6 +176,32 @@ static dnnl_status_t find_layout(int64_t k, int64_t n, layout **result) {
     }
     l->k = k;
     l->n = n;
+    l->type = dnnl_f32;
+    l->next = layouts;
+    layouts = l;
+    *result = l;
+    return dnnl_success;
+}
+
+static dnnl_status_t find_plain_layout(int64_t k, int64_t n, bool transposed, layout **result) {
+    for (layout *l = layouts; l; l = l->next)
+        if (l->type == dnnl_bf16 && l->k == k && l->n == n && l->transposed == transposed) {
+            *result = l;
+            return dnnl_success;
+        }
+    TRY(room());
+    layout *l = calloc(1, sizeof *l);
+    if (!l) return dnnl_out_of_memory;
+    *l = (layout){.k = k, .n = n, .type = dnnl_bf16, .transposed = transposed};
+    dnnl_status_t status = describe(&l->relaid, l->type, k, n, transposed ? 1 : n, transposed ? k : 1);
+    if (status == dnnl_success) {
+        status = dnnl_memory_create(&l->plain, REF(l->relaid), engine, DNNL_MEMORY_NONE);
+        if (status != dnnl_success) destroy_descriptor(&l->relaid);
+    }
+    if (status != dnnl_success) {
+        free(l);
+        return status;
+    }
     l->next = layouts;
     layouts = l;
     *result = l;
@@ -243,11 +275,11 @@ static dnnl_status_t find_product(
     if (!p) return dnnl_out_of_memory;
     *p = (product){.m = m, .lda = lda, .ldc = ldc, .bias = bias, .accumulate = accumulate};
     descriptor a, c, b;
-    dnnl_status_t status = describe(&a, m, l->k, lda, 1);
+    dnnl_status_t status = describe(&a, l->type, m, l->k, lda, 1);
     if (status == dnnl_success) {
-        status = describe(&c, m, l->n, ldc, 1);
+        status = describe(&c, dnnl_f32, m, l->n, ldc, 1);
         if (status == dnnl_success) {
-            status = describe(&b, 1, l->n, l->n, 1);
+            status = describe(&b, dnnl_f32, 1, l->n, l->n, 1);
             if (status == dnnl_success) {
                 status = make_product(l, p, REF(a), REF(c), REF(b));
                 destroy_descriptor(&b);
@@ -278,7 +310,7 @@ static dnnl_status_t pack(const float *source, int64_t k, int64_t n, bool transp
     layout *l;
     TRY(find_layout(k, n, &l));
     descriptor plain;
-    TRY(transposed ? describe(&plain, k, n, 1, k) : describe(&plain, k, n, n, 1));
+    TRY(transposed ? describe(&plain, dnnl_f32, k, n, 1, k) : describe(&plain, dnnl_f32, k, n, n, 1));
     dnnl_memory_t from = NULL, to = NULL;
     dnnl_primitive_desc_t description = NULL;
     dnnl_primitive_t reorder = NULL;
@@ -341,22 +373,26 @@ struct multiply_call {
     int64_t ldc;
 };
 
+/// Runs the primitive of a product over one matrix.
+static dnnl_status_t execute(const product *p, dnnl_memory_t matrix, const void *a, const float *bias, float *c) {
+    TRY(dnnl_memory_set_data_handle(p->a, (void *)a));
+    TRY(dnnl_memory_set_data_handle(p->c, c));
+    dnnl_exec_arg_t arguments[4] = {{DNNL_ARG_SRC, p->a}, {DNNL_ARG_WEIGHTS, matrix}, {DNNL_ARG_DST, p->c}};
+    int count = 3;
+    if (bias) {
+        TRY(dnnl_memory_set_data_handle(p->bias_memory, (void *)bias));
+        arguments[count++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, p->bias_memory};
+    }
+    TRY(dnnl_primitive_execute(p->primitive, stream, count, arguments));
+    return dnnl_stream_wait(stream);
+}
+
 static int run_multiply(void *context) {
     const struct multiply_call *call = context;
     product *p;
     TRY(find_product(
         call->matrix->layout, call->m, call->lda, call->ldc, call->bias != NULL, call->accumulate, &p));
-    TRY(dnnl_memory_set_data_handle(p->a, (void *)call->a));
-    TRY(dnnl_memory_set_data_handle(p->c, call->c));
-    dnnl_exec_arg_t arguments[4] = {
-        {DNNL_ARG_SRC, p->a}, {DNNL_ARG_WEIGHTS, call->matrix->memory}, {DNNL_ARG_DST, p->c}};
-    int count = 3;
-    if (call->bias) {
-        TRY(dnnl_memory_set_data_handle(p->bias_memory, (void *)call->bias));
-        arguments[count++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, p->bias_memory};
-    }
-    TRY(dnnl_primitive_execute(p->primitive, stream, count, arguments));
-    return dnnl_stream_wait(stream);
+    return execute(p, call->matrix->memory, call->a, call->bias, call->c);
 }
 
 int ptd_multiply(
@@ -365,6 +401,36 @@ int ptd_multiply(
     if (m == 0) return dnnl_success;  // oneDNN 2.6 divides by it.
     struct multiply_call call = {matrix, a, lda, m, bias, accumulate, c, ldc};
     return ptd_guarded(run_multiply, &call);
+}
+
+struct bfloat16_call {
+    const uint16_t *matrix;
+    int64_t k, n;
+    bool transposed;
+    const uint16_t *a;
+    int64_t m;
+    const float *bias;
+    bool accumulate;
+    float *c;
+};
+
+static int run_bfloat16(void *context) {
+    const struct bfloat16_call *call = context;
+    layout *l;
+    product *p;
+    TRY(start());
+    TRY(find_plain_layout(call->k, call->n, call->transposed, &l));
+    TRY(find_product(l, call->m, call->k, call->n, call->bias != NULL, call->accumulate, &p));
+    TRY(dnnl_memory_set_data_handle(l->plain, (void *)call->matrix));
+    return execute(p, l->plain, call->a, call->bias, call->c);
+}
+
+int ptd_multiply_bfloat16(
+    const uint16_t *matrix, int64_t k, int64_t n, bool transposed, const uint16_t *a, int64_t m, const float *bias,
+    bool accumulate, float *c) {
+    if (m == 0) return dnnl_success;  // oneDNN 2.6 divides by it.
+    struct bfloat16_call call = {matrix, k, n, transposed, a, m, bias, accumulate, c};
+    return ptd_guarded(run_bfloat16, &call);
 }
 
 int ptd_room(void) { return room(); }

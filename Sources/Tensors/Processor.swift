@@ -1,7 +1,12 @@
+import CKernels
 import Foundation
 
 /// The processor that this program runs on.
 public enum Processor {
+    /// Whether it multiplies bfloat16 and adds up in 32 bits by instructions of its own (AVX512_BF16), as
+    /// ``CompressedMatrix/Products/bfloat16`` does.
+    public static let multipliesBFloat16 = ptk_has_bfloat16()
+
     /// What its maker calls it; nil where the system does not say.
     public static let name: String? = {
         #if os(Linux)

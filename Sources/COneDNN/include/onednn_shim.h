@@ -29,6 +29,12 @@ int ptd_multiply(
     const ptd_packed *matrix, const float *a, int64_t lda, int64_t m, const float *bias, bool accumulate, float *c,
     int64_t ldc);
 
+/// C [m × n] = A [m × k] · B (+ bias [n], or NULL) (+ C where `accumulate`): A and B of bfloat16, sums and C of 32 bits, rows
+/// without gaps. B is as it lies in memory, [k × n], or [n × k] where `transposed`; parts of it are re-laid at each use.
+int ptd_multiply_bfloat16(
+    const uint16_t *matrix, int64_t k, int64_t n, bool transposed, const uint16_t *a, int64_t m, const float *bias,
+    bool accumulate, float *c);
+
 /// How many primitives are kept for matrices of this shape.
 int ptd_product_count(const ptd_packed *matrix);
 

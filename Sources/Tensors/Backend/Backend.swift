@@ -20,11 +20,15 @@
         _ a: Floats, transposed: Bool, _ b: Floats, transposed: Bool, m: Int, n: Int, k: Int, accumulate: Bool,
         into c: MutableFloats)
 
-    /// y = x·Wᵀ (+ bias), and dx (+)= dy·W, for a matrix that stays compressed; results do not depend on `threads`.
+    /// y = x·Wᵀ (+ bias), and dx (+)= dy·W, for a matrix that stays compressed; results do not depend on `threads`. As bfloat16,
+    /// the memory of y and dx has room for `paddedRows(rows)` rows.
     func multiply(_ x: Floats, by matrix: CompressedMatrix, rows: Int, bias: Floats?, into y: MutableFloats)
     func multiplyBack(
         _ dy: Floats, by matrix: CompressedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats)
     func gatherRows(_ matrix: CompressedMatrix, _ indices: [Int32], into out: MutableFloats)
+
+    /// The nearest bfloat16 of each number, ties to even.
+    func roundToBFloat16(_ values: Floats, count: Int, into rounded: UnsafeMutableRawPointer)
 
     /// Rounds some outputs of a ``QuantizedMatrix``, from a multiple of 64 on: `values` is [rows × input], or [input × rows].
     func quantize(_ values: Floats, orientation: MatrixOrientation, rows: Range<Int>, into weights: QuantizedWeights)

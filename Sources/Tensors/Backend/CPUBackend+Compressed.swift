@@ -5,6 +5,10 @@ import COneDNN
 extension CPUBackend {
     func multiply(_ x: Floats, by matrix: CompressedMatrix, rows: Int, bias: Floats?, into y: MutableFloats) {
         guard rows > 0 else { return }
+        if case (.bfloat16, .bfloat16(let weights)) = (matrix.products, matrix.weights) {
+            return multiply(
+                x, by: weights, inputs: matrix.inputWidth, outputs: matrix.outputWidth, rows: rows, bias: bias, into: y)
+        }
         matrix.withKernelArguments { call in
             guard rows > ptk_compressed_few_rows else {
                 return ptk_compressed_few(&call, x, Int64(rows), bias, y)
@@ -20,6 +24,11 @@ extension CPUBackend {
         _ dy: Floats, by matrix: CompressedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats
     ) {
         guard rows > 0 else { return }
+        if case (.bfloat16, .bfloat16(let weights)) = (matrix.products, matrix.weights) {
+            return multiplyBack(
+                dy, by: weights, inputs: matrix.inputWidth, outputs: matrix.outputWidth, rows: rows,
+                accumulate: accumulate, into: dx)
+        }
         matrix.withKernelArguments { call in
             let scratch = Storage(count: threads * ptk_compressed_tile)
             LastWords.check(ptd_room(), "a product of \(rows) rows")
@@ -113,6 +122,14 @@ extension CompressedBytes {
         return CompressedBytes(count: output * groups) { zeros in
             ptk_unpack_zeros(
                 words, Int64(output), Int64(groups), zeros.baseAddress?.assumingMemoryBound(to: UInt8.self))
+        }
+    }
+
+    /// As a matrix [rows × columns] of 16-bit elements, transposed.
+    func transposed(rows: Int, columns: Int) -> CompressedBytes {
+        precondition(count == rows * columns * 2, "\(count) bytes for \(rows) × \(columns)")
+        return CompressedBytes(count: count) {
+            ptk_transpose_16(start, Int64(rows), Int64(columns), $0.baseAddress)
         }
     }
 

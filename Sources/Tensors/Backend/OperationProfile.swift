@@ -6,6 +6,8 @@ public struct OperationProfile: Sendable {
     public enum Unit: String, Sendable, Codable {
         /// 32-bit floats.
         case float32
+        /// bfloat16, added up in 32 bits.
+        case bfloat16
         /// 8-bit integers, added up in 32 bits.
         case int8
     }

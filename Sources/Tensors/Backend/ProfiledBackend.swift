@@ -100,20 +100,24 @@ final class ProfiledBackend: Backend {
 
     func multiply(_ x: Floats, by matrix: CompressedMatrix, rows: Int, bias: Floats?, into y: MutableFloats) {
         let (k, n) = (matrix.inputWidth, matrix.outputWidth)
-        timed("product \(k) × \(n)", operations: 2 * rows * k * n, bytes: matrix.byteCount, cached: 4 * rows * (k + n))
-        {
-            base.multiply(x, by: matrix, rows: rows, bias: bias, into: y)
-        }
+        timed(
+            "product \(k) × \(n)", operations: 2 * rows * k * n, bytes: matrix.byteCount, cached: 4 * rows * (k + n),
+            unit: matrix.products == .bfloat16 ? .bfloat16 : .float32
+        ) { base.multiply(x, by: matrix, rows: rows, bias: bias, into: y) }
     }
 
     func multiplyBack(
         _ dy: Floats, by matrix: CompressedMatrix, rows: Int, accumulate: Bool, into dx: MutableFloats
     ) {
         let (k, n) = (matrix.outputWidth, matrix.inputWidth)
-        timed("product \(k) × \(n)", operations: 2 * rows * k * n, bytes: matrix.byteCount, cached: 4 * rows * (k + n))
-        {
-            base.multiplyBack(dy, by: matrix, rows: rows, accumulate: accumulate, into: dx)
-        }
+        timed(
+            "product \(k) × \(n)", operations: 2 * rows * k * n, bytes: matrix.byteCount, cached: 4 * rows * (k + n),
+            unit: matrix.products == .bfloat16 ? .bfloat16 : .float32
+        ) { base.multiplyBack(dy, by: matrix, rows: rows, accumulate: accumulate, into: dx) }
+    }
+
+    func roundToBFloat16(_ values: Floats, count: Int, into rounded: UnsafeMutableRawPointer) {
+        base.roundToBFloat16(values, count: count, into: rounded)
     }
 
     func quantize(_ values: Floats, orientation: MatrixOrientation, rows: Range<Int>, into weights: QuantizedWeights) {

@@ -4,6 +4,8 @@
 /// many rows, tiles of W are widened to 32 bits and multiplied; for the few rows of a decoding step, W is read once, and
 /// no 32-bit copy of it is written. Results do not depend on the number of threads.
 ///
+/// Or, where the processor can, x and dy are rounded to bfloat16 and multiplied as such: see ``Products``.
+///
 /// The matrix is held by output rows, [output × input], whatever the checkpoint's orientation was.
 public final class CompressedMatrix: LinearMap {
     /// Width of x.
@@ -13,7 +15,16 @@ public final class CompressedMatrix: LinearMap {
     /// None: the matrix is frozen.
     public var parameterGradient: Gradient? { nil }
 
+    /// What the numbers are multiplied as; sums are of 32 bits always.
+    public enum Products: Sendable {
+        /// 32-bit floats: W is widened.
+        case float32
+        /// bfloat16: W is of such, x and dy are rounded to the nearest on the way. For ``Processor/multipliesBFloat16`` only.
+        case bfloat16
+    }
+
     let weights: CompressedWeights
+    let products: Products
     /// One factor per input, multiplied with the weights.
     let inputFactors: CompressedBytes?
     private let bias: Tensor?
@@ -26,10 +37,19 @@ public final class CompressedMatrix: LinearMap {
     ///   - output: Width of y.
     ///   - inputScales: A vector [input] that x is divided by first (AWQ puts one after an activation); none is 0.
     ///   - bias: b [output], or nil.
+    ///   - products: What the numbers are multiplied as.
     public init(
-        _ weights: CompressedWeights, input: Int, output: Int, inputScales: [Float]? = nil, bias: Tensor? = nil
+        _ weights: CompressedWeights, input: Int, output: Int, inputScales: [Float]? = nil, bias: Tensor? = nil,
+        products: Products = .float32
     ) {
         weights.check(input: input, output: output)
+        if products == .bfloat16 {
+            guard case .bfloat16 = weights, inputScales == nil else {
+                preconditionFailure("what is multiplied as bfloat16 is held so")
+            }
+            precondition(Processor.multipliesBFloat16, "the processor cannot multiply bfloat16")
+        }
+        self.products = products
         precondition(inputScales.map { $0.count == input } ?? true, "one scale per input")
         precondition(bias.map { $0.count == output } ?? true, "one bias per output")
         self.weights = weights
@@ -42,6 +62,7 @@ public final class CompressedMatrix: LinearMap {
     private init(_ other: CompressedMatrix, bias: Tensor?) {
         precondition(bias.map { $0.count == other.outputWidth } ?? true, "one bias per output")
         weights = other.weights
+        products = other.products
         inputWidth = other.inputWidth
         outputWidth = other.outputWidth
         inputFactors = other.inputFactors

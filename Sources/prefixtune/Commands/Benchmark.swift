@@ -101,8 +101,10 @@ extension SpeedBenchmark.Work: ExpressibleByArgument {}
 
 extension MachineRates {
     fileprivate var line: String {
-        String(
-            format: "at best: %.0f GFLOP/s f32, %.0f GOP/s int8, %.1f GB/s memory, %.0f GB/s cache\n", float32 * 1e-9,
-            int8 * 1e-9, memoryBytesPerSecond * 1e-9, cacheBytesPerSecond * 1e-9)
+        let bfloat16 = bfloat16.map { String(format: "%.0f GFLOP/s bf16, ", $0 * 1e-9) } ?? ""
+        return String(format: "at best: %.0f GFLOP/s f32, ", float32 * 1e-9) + bfloat16
+            + String(
+                format: "%.0f GOP/s int8, %.1f GB/s memory, %.0f GB/s cache\n", int8 * 1e-9,
+                memoryBytesPerSecond * 1e-9, cacheBytesPerSecond * 1e-9)
     }
 }
