@@ -82,6 +82,7 @@ import Tokenizers
         try files.checkStorage()
         let conventions = try files.conventions, tokenizer = try files.tokenizer
         let precision: WeightPrecision = if case .frozen(_, let precision) = use { precision } else { .float32 }
+        try precision.check()
         let reader = CheckpointReader(try files.tensors)
         try reader.checkMemory(precision)
         let loader = WeightLoader(reader, use: use, adapters: adapters, trained: trained)

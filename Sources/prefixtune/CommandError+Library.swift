@@ -68,6 +68,11 @@ extension CommandError {
         case ExperimentError.notOurFolder: ("", " with --output")
         case ExperimentError.otherExperiment:
             ("choose another folder, or remove it", "choose another folder with --output, or remove it")
+        case CheckpointError.unsupportedPrecision:
+            (
+                CheckpointError.otherPrecisions,
+                "give --precision stored, which takes as little memory with 16-bit files, or --precision int8, which is faster"
+            )
         case CheckpointError.exceedsMemory:
             (
                 "hold them in fewer bits, or take a smaller model or a larger machine",

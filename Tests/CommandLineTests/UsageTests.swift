@@ -59,8 +59,8 @@ import Testing
             message: "The value 'PREFIX_TUNING' is invalid for '--method <method>'. Did you mean 'prefix'? "
                 + "Please provide one of the following:"),
         Case(
-            line: "\(train) --precision bf16",
-            message: "The value 'bf16' is invalid for '--precision <precision>'. Did you mean 'stored'? "
+            line: "\(train) --precision fp16",
+            message: "The value 'fp16' is invalid for '--precision <precision>'. Did you mean 'stored'? "
                 + "Please provide one of the following:"),
         Case(
             line: "\(train) --init model",

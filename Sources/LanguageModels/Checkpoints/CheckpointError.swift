@@ -43,6 +43,8 @@ public enum CheckpointError: Error, Equatable, Sendable {
     case inUse(folder: String, holder: String)
     /// The weights alone take more bytes than the machine has, or allows the process.
     case exceedsMemory(file: String, count: Int, needed: Int, available: Int)
+    /// The weights were to be multiplied as bfloat16, which the processor, of this name, cannot do.
+    case unsupportedPrecision(processor: String?)
     /// A value does not fit the 16-bit format that the file was to be written in.
     case exceedsHalfPrecision(key: String, index: Int, value: Float)
 }
@@ -98,10 +100,17 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
         case .exceedsMemory(let file, let count, let needed, let available):
             "the \(count) weights of \(file) take \(Self.size(needed)), but there are \(Self.size(available)) of memory here; "
                 + "hold them in fewer bits, or take a smaller model or a larger machine"
+        case .unsupportedPrecision(let processor):
+            "products of bfloat16 need a processor with AVX512_BF16, and this one\(processor.map { " (\($0))" } ?? "") has none; "
+                + Self.otherPrecisions
         case .exceedsHalfPrecision(let key, let index, let value):
             "element \(index) of \"\(key)\" is \(value), beyond the largest 16-bit float (65504); save as float32"
         }
     }
+
+    /// What to do where bfloat16 cannot be multiplied: the end of the sentence.
+    package static let otherPrecisions =
+        "hold 16-bit weights as they are stored, which takes as little memory, or round them to 8 bits, which is faster"
 
     /// The same sentence, for code that shows any `Error`.
     public var errorDescription: String? { description }

@@ -29,6 +29,7 @@ extension WeightPrecision {
         switch self {
         case .float32: 4
         case .stored: min(4, Double(type.size) / Double(type.elementsTogether))
+        case .bfloat16: 2
         case .int8, .int8Float32Gradients: 1
         case .int4, .int4Float32Gradients: 0.5
         }

@@ -16,6 +16,9 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
     /// As the checkpoint stores them: 16-bit weights take half the memory and are widened as they are used; the integers of GGUF
     /// files are multiplied as such, as with ``int8``.
     case stored
+    /// Rounded to bfloat16, as activations and gradients are on their way into products, which are added up in 32 bits: half the
+    /// memory, for processors that multiply such by themselves only; elsewhere it is refused.
+    case bfloat16 = "bf16"
     /// Rounded to 8 bits, forward and backward: a quarter of the memory, and the fastest; see `QuantizedMatrix`.
     case int8
     /// Rounded to 8 bits, with gradients in 32 bits through the rounded weights.
@@ -34,7 +37,7 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
         differentiable: Bool, isDelicate: Bool
     ) -> (layout: QuantizedMatrix.Layout, backward: QuantizedMatrix.Backward)? {
         switch self {
-        case .float32, .stored: nil
+        case .float32, .stored, .bfloat16: nil
         case .int8: (.int8, differentiable ? .int8 : .none)
         case .int8Float32Gradients: (.int8, differentiable ? .float32 : .none)
         case .int4: (isDelicate ? .int8 : .int4, differentiable ? .int8 : .none)
@@ -170,6 +173,12 @@ public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
                 name, input: width, output: rows, orientation: .outputByInput, bias: nil, isDelicate: true)
         {
             return .quantized(matrix)
+        }
+        if roundsToBFloat16, trainedPart(name) == nil {
+            return .compressed(
+                try reader.withRows(of: name, shape: [rows, width]) {
+                    try CompressedMatrix(input: width, output: rows, roundingToBFloat16: $0)
+                })
         }
         guard let (layout, backward) = quantization(isDelicate: true), trainedPart(name) == nil else {
             return try table(name, rows: rows, width: width)
@@ -392,6 +401,11 @@ extension WeightLoader {
                     input: input, output: output, bias: bias, layout: layout, backward: backward, reading: $0)
             }
         }
+        if orientation == .outputByInput, roundsToBFloat16, mergedUpdate(of: name) == nil {
+            return try reader.withRows(of: "\(name).weight", shape: shape) {
+                try CompressedMatrix(input: input, output: output, bias: bias, roundingToBFloat16: $0)
+            }
+        }
         try reader.expect("\(name).weight", shape: shape)
         // Not `tensor`: the plain copy lives only until it is re-laid.
         let values = Tensor(shape: shape)
@@ -413,11 +427,17 @@ extension WeightLoader {
                 values, input: input, output: output, orientation: orientation, bias: bias, layout: layout,
                 backward: backward)
         }
+        if roundsToBFloat16 {
+            return CompressedMatrix(
+                roundingToBFloat16: values, input: input, output: output, orientation: orientation, bias: bias)
+        }
         return try FrozenMatrix(
             values, input: input, output: output, orientation: orientation, bias: bias, differentiable: differentiable)
     }
 
-    /// Layout and gradients, where this loader rounds matrices.
+    private var roundsToBFloat16: Bool { if case .frozen(_, .bfloat16) = use { true } else { false } }
+
+    /// Layout and gradients, where this loader rounds matrices to integers.
     private func quantization(
         isDelicate: Bool
     ) -> (layout: QuantizedMatrix.Layout, backward: QuantizedMatrix.Backward)? {
@@ -457,6 +477,8 @@ extension WeightLoader {
         {
             return matrix
         }
+        // What others left in 16 bits beside their integers is rounded like the rest.
+        guard !roundsToBFloat16 else { return nil }
         return try storedMatrix(
             "\(name).weight", input: input, output: output, orientation: orientation, bias: bias)
     }

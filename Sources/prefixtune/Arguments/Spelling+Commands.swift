@@ -39,7 +39,7 @@ extension Spelling {
 
     /// How other programs call values.
     private static let otherValues = [
-        "bf16": "stored", "fp16": "stored", "f16": "stored", "float16": "stored", "bfloat16": "stored", "fp32": "f32",
+        "bfloat16": "bf16", "fp16": "stored", "f16": "stored", "float16": "stored", "fp32": "f32",
         "float32": "f32", "8bit": "int8", "q8": "int8", "q8_0": "int8", "4bit": "int4", "q4": "int4", "q4_0": "int4",
         "full": "fine-tune", "sft": "fine-tune", "prefix-tuning": "prefix", "soft-prompt": "prompt-tuning",
         "ptuning": "p-tuning", "csv": "jsonl", "json": "jsonl", "tsv": "jsonl",

@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    @Test(arguments: zip([WeightPrecision.float32, .stored, .int8, .int4], [144, 144, 48, 32]))
+    @Test(arguments: zip([WeightPrecision.float32, .stored, .bfloat16, .int8, .int4], [144, 144, 80, 48, 32]))
     func refusesWhatDoesNotFit(_ precision: WeightPrecision, needed: Int) throws {
         try withReader { reader, path in
             try reader.checkMemory(precision, available: needed)

@@ -12,6 +12,9 @@ import Testing
         "architectures/gemma3-window",
     ]
 
+    /// Those that this processor can do.
+    nonisolated static let bfloat16: [WeightPrecision] = Processor.multipliesBFloat16 ? [.bfloat16] : []
+
     private static func network(_ path: String, _ precision: WeightPrecision) throws -> any CausalModel {
         let folder = Fixtures.goldens.appendingPathComponent(path)
         let configuration = try ModelConfigurationFile.read(from: folder.appendingPathComponent("config.json"))
@@ -52,7 +55,7 @@ import Testing
             // A ReLU near 0 opens or closes: the gradients of OPT's tiny models move most.
             (WeightPrecision.int8, 0.03, 0.25), (.int8Float32Gradients, 0.03, 0.25), (.int4, 0.3, 0.9),
             (.int4Float32Gradients, 0.3, 0.9),
-        ] {
+        ] + Self.bfloat16.map({ ($0, 0.015, 0.15) }) {
             let found = Self.run(try Self.network(path, precision))
             let error = Self.distance(found.values, exact.values)
             let gradientError = Self.distance(found.gradient, exact.gradient)
@@ -61,8 +64,25 @@ import Testing
         }
     }
 
+    @Test("bfloat16 where the processor cannot multiply it")
+    func refusal() throws {
+        for precision in WeightPrecision.allCases where precision != .bfloat16 {
+            try precision.check(processorMultipliesBFloat16: false, name: "Old One")
+        }
+        try WeightPrecision.bfloat16.check(processorMultipliesBFloat16: true, name: "New One")
+        let error = CheckpointError.unsupportedPrecision(processor: "Old One")
+        #expect(throws: error) {
+            try WeightPrecision.bfloat16.check(processorMultipliesBFloat16: false, name: "Old One")
+        }
+        #expect(
+            "\(error)"
+                == "products of bfloat16 need a processor with AVX512_BF16, and this one (Old One) has none; hold 16-bit "
+                + "weights as they are stored, which takes as little memory, or round them to 8 bits, which is faster")
+        #expect("\(CheckpointError.unsupportedPrecision(processor: nil))".contains("and this one has none"))
+    }
+
     /// A matrix that is read by rows, unless something is to be added to it first.
-    @Test("a merged adapter is in what is rounded", arguments: [WeightPrecision.int8, .int4])
+    @Test("a merged adapter is in what is rounded", arguments: [WeightPrecision.int8, .int4] + bfloat16)
     func mergedAdapter(precision: WeightPrecision) throws {
         let (input, output, rank) = (40, 70, 2)
         var random = SeededGenerator(seed: 4)

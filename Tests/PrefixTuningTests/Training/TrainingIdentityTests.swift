@@ -172,7 +172,8 @@ import Testing
             ] {
                 #expect(changed.weightsDigest == model.digest && changed.digest != model.digest)
             }
-            for precision in [WeightPrecision.float32, .stored, .int8] {
+            for precision in WeightPrecision.allCases
+            where precision != .bfloat16 || Processor.multipliesBFloat16 {
                 #expect(try LanguageModel.load(base, precision: precision).digest == model.digest, "\(precision)")
             }
         }
