@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-PRECISIONS = ["f32", "int8", "int8-f32-gradients", "int4", "int4-f32-gradients"]
+PRECISIONS = ["f32", "bf16", "int8", "int8-f32-gradients", "int4", "int4-f32-gradients"]
 
 
 def parse():

@@ -69,12 +69,14 @@ class Comparisons:
         """Name, ours, rival's name, rival's, the goal for the ratio; the last two also for memory where it counts."""
         options = self.options
         for batch in (10, 5):
-            for precision, ratio, memory in (("f32", 3.5, 0.4), ("int8", 8, 0.2), ("int4", None, 0.2)):
+            for precision, ratio, memory in (("f32", 3.5, 0.4), ("bf16", 2.4, 0.35), ("int8", 8, 0.2), ("int4", None, 0.2)):
+                dtype = "bf16" if precision == "bf16" else "f32"
                 for compiled in ([], ["--compile"]) if batch == 10 and precision == "f32" else ([],):
                     yield (f"train, batch {batch}, {precision}", lambda b=batch, p=precision: self.ours("train", p, batch_size=b),
-                           "PEFT, torch.compile" if compiled else "PEFT f32",
-                           lambda b=batch, c=compiled: self.rival(
-                               "peft_train.py", "--model", options.model, "--data", self.lines, "--batch", b, "--steps", 8, *c),
+                           "PEFT, torch.compile" if compiled else f"PEFT {dtype}",
+                           lambda b=batch, c=compiled, d=dtype: self.rival(
+                               "peft_train.py", "--model", options.model, "--data", self.lines, "--batch", b, "--steps", 8,
+                               "--dtype", d, *c),
                            None if compiled else ratio, None if compiled or batch != 10 else memory)
         transformers = lambda work, *a: lambda: self.rival(
             "transformers_generate.py", "--model", options.model, "--prefix-length", 10, *a, work=work)

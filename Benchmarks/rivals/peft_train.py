@@ -30,6 +30,7 @@ def parse():
     parser.add_argument("--clip", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=101)
+    parser.add_argument("--dtype", choices=("f32", "bf16"), default="f32", help="of the frozen weights; what is trained stays f32")
     parser.add_argument("--compile", action="store_true", help="torch.compile the model, for shapes of any length")
     options = parser.parse_args()
     if options.steps <= WARM_UP_STEPS:
@@ -56,7 +57,7 @@ def main():
     examples = [e2e_example(tokenizer, line) for line in read_lines(options.data, options.lines)]
     projection = dict(prefix_projection=True, encoder_hidden_size=options.projection) if options.projection else {}
     model = get_peft_model(
-        AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval(),
+        AutoModelForCausalLM.from_pretrained(options.model, dtype={"f32": torch.float32, "bf16": torch.bfloat16}[options.dtype]).eval(),
         PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=options.prefix_length, **projection))
     if options.compile:
         model = torch.compile(model, dynamic=True)
@@ -93,6 +94,7 @@ def main():
         "tokens": tokens,
         "losses": losses,
         "torch": torch.__version__,
+        "dtype": options.dtype,
         "threads": torch.get_num_threads(),
     }))
 
