@@ -9,55 +9,6 @@ public enum WeightUse {
     case trainable(Tape, only: (@Sendable (_ name: String) -> Bool)? = nil)
 }
 
-/// How frozen matrices and tables are held in memory.
-public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
-    /// In 32 bits, re-laid: fastest. Matrices that a checkpoint stores quantised stay as they are.
-    case float32 = "f32"
-    /// As the checkpoint stores them: 16-bit weights take half the memory and are widened as they are used; the integers of GGUF
-    /// files are multiplied as such, as with ``int8``.
-    case stored
-    /// Rounded to bfloat16, as activations and gradients are on their way into products, which are added up in 32 bits: half the
-    /// memory, for processors that multiply such by themselves only; elsewhere it is refused.
-    case bfloat16 = "bf16"
-    /// Rounded to 8 bits, forward and backward: a quarter of the memory, and the fastest; see `QuantizedMatrix`.
-    case int8
-    /// Rounded to 8 bits, with gradients in 32 bits through the rounded weights.
-    case int8Float32Gradients = "int8-f32-gradients"
-    /// Rounded to 4 bits, but tables of tokens, heads and what makes the values of attention to 8, with gradients by 8-bit
-    /// integers: the least memory.
-    case int4
-    /// Rounded likewise, with gradients in 32 bits through the rounded weights.
-    case int4Float32Gradients = "int4-f32-gradients"
-
-    /// Layout and gradients of the matrices that are rounded; nil where none is.
-    ///
-    /// - Parameter isDelicate: Of what loses most by rounding, tables of tokens, heads, and what makes the values of attention:
-    ///   never fewer than 8 bits.
-    func quantization(
-        differentiable: Bool, isDelicate: Bool
-    ) -> (layout: QuantizedMatrix.Layout, backward: QuantizedMatrix.Backward)? {
-        switch self {
-        case .float32, .stored, .bfloat16: nil
-        case .int8: (.int8, differentiable ? .int8 : .none)
-        case .int8Float32Gradients: (.int8, differentiable ? .float32 : .none)
-        case .int4: (isDelicate ? .int8 : .int4, differentiable ? .int8 : .none)
-        case .int4Float32Gradients: (isDelicate ? .int8 : .int4, differentiable ? .float32 : .none)
-        }
-    }
-
-    /// How gradients come back through a matrix that the checkpoint stores as integers; nil where it is widened, or rounded anew
-    /// because it has more bits than were asked for.
-    func backward(
-        through layout: QuantizedMatrix.Layout, differentiable: Bool, isDelicate: Bool
-    ) -> QuantizedMatrix.Backward? {
-        if self == .stored { return differentiable ? .int8 : QuantizedMatrix.Backward.none }
-        guard let (asked, backward) = quantization(differentiable: differentiable, isDelicate: isDelicate),
-            layout.width.rawValue <= asked.width.rawValue
-        else { return nil }
-        return backward
-    }
-}
-
 /// Turns the tensors of a checkpoint into frozen or trainable weights, so that a model file is written once for both.
 @Compute public struct WeightLoader {
     /// The parameters made so far, under their full names, in the order of the model; empty for frozen weights. Those
@@ -297,36 +248,7 @@ extension WeightLoader {
         contains("\(name).weight") && !reader.isQuantized(name) && !isAdapted(name)
     }
 
-    /// How gradients come back through a tensor that stays the integers that the checkpoint stores; nil where it does not.
-    private func integers(_ name: String, isDelicate: Bool = false) -> QuantizedMatrix.Backward? {
-        guard case .frozen(let differentiable, let precision) = use, let layout = reader.integerLayout(of: name) else {
-            return nil
-        }
-        return precision.backward(through: layout, differentiable: differentiable, isDelicate: isDelicate)
-    }
-
-    private func integerMatrix(
-        _ name: String, input: Int, output: Int, orientation: MatrixOrientation, bias: Tensor?, isDelicate: Bool
-    ) throws -> QuantizedMatrix? {
-        guard let backward = integers(name, isDelicate: isDelicate) else { return nil }
-        return try reader.integerMatrix(
-            name, input: input, output: output, orientation: orientation, bias: bias, backward: backward)
-    }
-
-    /// One matrix of integers for several, where all are stored alike.
-    private func stackedIntegers(
-        _ parts: [(name: String, output: Int)], input: Int, hasBias: Bool, isDelicate: Bool
-    ) throws -> QuantizedMatrix? {
-        guard !parts.contains(where: { mergedUpdate(of: $0.name) != nil }),
-            Set(parts.map { reader.integerLayout(of: "\($0.name).weight") }).count == 1,
-            let backward = parts.first.flatMap({ integers("\($0.name).weight", isDelicate: isDelicate) })
-        else { return nil }
-        return try reader.integerMatrix(
-            stacking: parts.map { ("\($0.name).weight", $0.output) }, input: input,
-            bias: hasBias ? try stackedBias(parts) : nil, backward: backward)
-    }
-
-    private func stackedBias(_ parts: [(name: String, output: Int)]) throws -> Tensor {
+    func stackedBias(_ parts: [(name: String, output: Int)]) throws -> Tensor {
         let bias = Tensor(shape: [parts.reduce(0) { $0 + $1.output }])
         var row = 0
         for part in parts {
