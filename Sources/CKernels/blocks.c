@@ -30,6 +30,7 @@ static layout layout_of(ptk_block_format format) {
     case ptk_q5_k: return (layout){many, 176, 8, true, {0, 2}};
     case ptk_q6_k: return (layout){many, 210, 8, false, {208, -1}};
     case ptk_iq4_nl: return (layout){few, 18, 8, false, {0, -1}};
+    case ptk_iq4_xs: return (layout){many, 136, 8, false, {0, -1}};
     }
     return (layout){1, 1, 8, false, {-1, -1}};
 }
@@ -41,7 +42,7 @@ bool ptk_block_has_offsets(ptk_block_format format) { return layout_of(format).h
 
 static float half_at(const uint8_t *p) { return float_of_half((uint32_t)p[0] | (uint32_t)p[1] << 8); }
 
-/// IQ4_NL's values, which are not evenly spaced.
+/// The values of IQ4_NL and IQ4_XS, which are not evenly spaced.
 static const int8_t uneven[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -84,6 +85,10 @@ static void integers_of(ptk_block_format format, const uint8_t *block, int8_t *q
     case ptk_iq4_nl:
         nibbles(block + 2, q);
         for (int j = 0; j < few; j++) q[j] = uneven[q[j]];
+        break;
+    case ptk_iq4_xs:
+        for (int g = 0; g < many / few; g++) nibbles(block + 8 + 16 * g, q + few * g);
+        for (int j = 0; j < many; j++) q[j] = uneven[q[j]];
         break;
     case ptk_q2_k: crumbs(block + 16, q); break;
     case ptk_q3_k:
@@ -138,6 +143,11 @@ static void scales_of(ptk_block_format format, const uint8_t *block, int g, floa
     case ptk_q4_k:
     case ptk_q5_k: six_bits(block + 4, g, &s, &less); break;
     case ptk_q6_k: s = (int8_t)block[192 + g]; break;
+    case ptk_iq4_xs: {
+        const int high = block[2] | block[3] << 8;
+        s = ((block[4 + g / 2] >> (g % 2 * 4) & 15) | (high >> (2 * g) & 3) << 4) - 32;
+        break;
+    }
     default: *scale = d; return;
     }
     *scale = d * (float)s;
@@ -171,13 +181,17 @@ void ptk_widen_blocks(ptk_block_format format, const void *source, int64_t block
     }
 }
 
-/// 32 values as integers of 8 bits with one scale, which is a binary16.
+/// 32 values as integers of 8 bits with one scale, which is a binary16 where that can be.
 static float rounded(const float *values, int8_t *q) {
     float most = 0;
     for (int j = 0; j < few; j++) most = fmaxf(most, fabsf(values[j]));
-    uint16_t half = half_of_float(most / 127.0f);
-    if (float_of_half(half) * 127.0f < most) half++;  // Or the greatest would not fit.
-    const float scale = float_of_half(half), inverse = scale > 0 ? 1 / scale : 0;
+    float scale = most / 127.0f;
+    if (scale < 65000.0f) {  // Greater ones stay as they are: no binary16 holds them.
+        uint16_t half = half_of_float(scale);
+        if (float_of_half(half) * 127.0f < most) half++;  // Or the greatest would not fit.
+        scale = float_of_half(half);
+    }
+    const float inverse = scale > 0 ? 1 / scale : 0;
     for (int j = 0; j < few; j++) q[j] = (int8_t)fmaxf(-127, fminf(127, nearbyintf(values[j] * inverse)));
     return scale;
 }

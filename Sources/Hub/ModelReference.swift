@@ -28,6 +28,11 @@ public enum ModelReference: Hashable, Sendable {
             self = .ollama(OllamaModel(String(text.dropFirst("ollama:".count))))
         } else if text.hasPrefix("https://") || text.hasPrefix("http://") {
             self = Self.reference(ofAddress: text).map { .hub($0) } ?? .web(text)
+        } else if ["hf.co/", "huggingface.co/"].contains(where: text.hasPrefix), !HubReference.isLocal(text),
+            let reference = Self.reference(ofAddress: "https://\(text)")
+        {
+            // As Ollama and the pages of models have it.
+            self = .hub(reference)
         } else if !HubReference.isLocal(text), let reference = try? HubReference(text) {
             self = .hub(reference)
         } else {
@@ -36,19 +41,26 @@ public enum ModelReference: Hashable, Sendable {
     }
 
     /// The repository of a page of the hub, as it is pasted from a browser: `https://huggingface.co/org/name`, with
-    /// `/tree/revision` or without.
+    /// `/tree/revision` or without; or a GGUF file of it: `…/blob/main/model-Q8_0.gguf`, `…/name:Q8_0`.
     private static func reference(ofAddress address: String) -> HubReference? {
         guard let url = URL(string: address),
             ["huggingface.co", "www.huggingface.co", "hf.co"].contains(url.host ?? "")
         else { return nil }
         var parts = url.path.split(separator: "/").map(String.init)
-        var revision: String?
+        var revision: String?, file: String?
+        if let last = parts.last, let colon = last.firstIndex(of: ":") {
+            file = String(last[last.index(after: colon)...])
+            parts[parts.count - 1] = String(last[..<colon])
+        }
         if let tree = parts.firstIndex(where: { ["tree", "blob", "resolve"].contains($0) }), tree > 0 {
             revision = parts.count > tree + 1 ? parts[tree + 1] : nil
+            let path = parts.dropFirst(tree + 2).joined(separator: "/")
+            if path.hasSuffix(".gguf") { file = path }
             parts.removeSubrange(tree...)
         }
         guard (1...2).contains(parts.count), !["datasets", "spaces"].contains(parts[0]) else { return nil }
-        return try? HubReference(parts.joined(separator: "/") + (revision.map { "@\($0)" } ?? ""))
+        return try? HubReference(
+            repository: parts.joined(separator: "/"), revision: revision ?? HubReference.defaultRevision, file: file)
     }
 
     /// The folder or file, fetched where it is not here yet; what has arrived when this ends early is kept.

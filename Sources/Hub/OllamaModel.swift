@@ -45,6 +45,11 @@ public struct OllamaModel: Hashable, Sendable, CustomStringConvertible {
         guard let data = FileManager.default.contents(atPath: file.path), data.count < 1 << 20,
             let manifest = try? JSONDecoder().decode(Manifest.self, from: data)
         else { throw failure("\(file.path) is no manifest that can be read") }
+        guard !manifest.layers.contains(where: { $0.mediaType == "application/vnd.ollama.image.adapter" }) else {
+            throw failure(
+                "it is a model with an adapter, and its weights alone are another model; name the model that it is made from"
+            )
+        }
         let weights = manifest.layers.filter { $0.mediaType == "application/vnd.ollama.image.model" }
         guard weights.count == 1, let digest = weights.first?.digest.split(separator: ":"), digest.count == 2,
             digest[0] == "sha256", digest[1].count == 64, digest[1].allSatisfy(\.isHexDigit)

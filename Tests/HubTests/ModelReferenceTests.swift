@@ -8,7 +8,10 @@ import Testing
 @Suite struct ModelReferenceTests {
     @Test(arguments: [
         ("gpt2", "gpt2"), ("org/name@v1", "org/name@v1"), ("https://huggingface.co/org/name", "org/name"),
-        ("https://huggingface.co/org/name/tree/v1", "org/name@v1"), ("https://hf.co/gpt2", "gpt2"),
+        ("https://huggingface.co/org/name/tree/v1", "org/name@v1"), ("hf.co/org/name:Q4_K_M", "org/name:Q4_K_M"),
+        ("https://huggingface.co/org/name/blob/main/model-Q8_0.gguf", "org/name:model-Q8_0.gguf"),
+        ("https://huggingface.co/org/name/resolve/v1/sub/x.gguf", "org/name@v1:sub/x.gguf"),
+        ("https://hf.co/gpt2", "gpt2"),
     ])
     func namesOfTheHub(text: String, name: String) throws {
         let reference = ModelReference(text)

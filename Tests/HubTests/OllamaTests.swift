@@ -31,6 +31,9 @@ import Testing
         try write(
             "manifests/registry.ollama.ai/library/hostile/latest",
             manifest.replacingOccurrences(of: Self.digest, with: "../../x"))
+        try write(
+            "manifests/registry.ollama.ai/library/adapted/latest",
+            manifest.replacingOccurrences(of: "image.license", with: "image.adapter"))
         try write("blobs/sha256-\(Self.digest)", "GGUF")
         try body(store, ["OLLAMA_MODELS": store.path])
     }
@@ -59,6 +62,7 @@ import Testing
                     + "\(store.path); fetch it with ollama pull gemma3, or set OLLAMA_MODELS to the folder of the store"
             )
             #expect(reason("broken")?.hasSuffix("library/broken/latest is no manifest that can be read") == true)
+            #expect(reason("adapted")?.contains("it is a model with an adapter") == true)
             #expect(reason("hostile")?.contains("names 1 files of weights, where one by its SHA-256 is needed") == true)
             for name in ["", "../x", "a/../b", "a/b/c/d", "x:../y", ".x"] {
                 #expect(reason(name)?.contains("it is no name of Ollama's") == true, "\(name)")
@@ -83,6 +87,7 @@ import Testing
         "README.md", "model-Q4_K_M.gguf", "model-Q4_K_S.gguf", "model.Q8_0.gguf", "model-IQ4_XS.gguf",
         "big-F16-00001-of-00002.gguf", "big-F16-00002-of-00002.gguf", "Q2_K/deep-Q2_K.gguf", "a-Q5_0.gguf",
         "b-Q5_0.gguf",
+        "c-BF16.gguf", "mmproj-BF16.gguf",
     ]
 
     @Test(arguments: [
@@ -90,7 +95,8 @@ import Testing
         ("F16", ["big-F16-00001-of-00002.gguf", "big-F16-00002-of-00002.gguf"]),
         ("big-F16-00001-of-00002.gguf", ["big-F16-00001-of-00002.gguf", "big-F16-00002-of-00002.gguf"]),
         ("Q2_K", ["Q2_K/deep-Q2_K.gguf"]), ("Q2_K/deep-Q2_K.gguf", ["Q2_K/deep-Q2_K.gguf"]),
-        ("K_M", ["model-Q4_K_M.gguf"]), ("Q5_0", []), ("0", []), ("Q3_K", []), ("README.md", []),
+        ("K_M", ["model-Q4_K_M.gguf"]), ("Q5_0", []), ("deep-Q2_K.gguf", ["Q2_K/deep-Q2_K.gguf"]),
+        ("BF16", ["c-BF16.gguf"]), ("0", []), ("Q3_K", []), ("README.md", []),
     ])
     func choice(file: String, chosen: [String]) {
         #expect(HubFiles.gguf(file).choose(from: Self.paths) == chosen)

@@ -21,6 +21,7 @@ typedef enum {
     ptk_q5_k = 13,
     ptk_q6_k = 14,
     ptk_iq4_nl = 20,
+    ptk_iq4_xs = 23,
 } ptk_block_format;
 
 /// Elements, and bytes, of a block.

@@ -35,8 +35,10 @@ public enum HubFiles: Sendable, Equatable {
             let isPart = stem(exact).utf8.count + ".gguf".utf8.count < exact.utf8.count
             return isPart ? files.filter { stem($0) == stem(exact) }.sorted() : [exact]
         }
+        if let byName = files.first(where: { $0.hasSuffix("/\(file)") }) { return gguf(byName, among: paths) }
         let wanted = file.lowercased(), signs: Set<Character> = ["-", ".", "_", "/"]
-        let found = files.filter { path in
+        // What reads pictures for a model is a file beside it, often in the same formats.
+        let found = files.filter { !($0.split(separator: "/").last ?? "").hasPrefix("mmproj") }.filter { path in
             let stem = stem(path).lowercased()
             guard stem.hasSuffix(wanted) else { return false }
             return stem.dropLast(wanted.count).last.map(signs.contains) ?? true

@@ -66,8 +66,8 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
         case .malformedGGUF(let file, let problem):
             "\(file) is not a valid GGUF file: \(problem); fetch or convert the file again"
         case .unsupportedBlocks(let file, let key, let type):
-            "tensor \"\(key)\" of \(file) is stored as \(type); F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K and "
-                + "IQ4_NL can be read, so take the model in another file, such as its Q4_K_M or Q8_0"
+            "tensor \"\(key)\" of \(file) is stored as \(type); F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K, "
+                + "IQ4_NL and IQ4_XS can be read, so take the model in another file, such as its Q4_K_M or Q8_0"
         case .malformedTensor(let file, let key, let problem):
             "\(file) is damaged at tensor \"\(key)\": \(problem); fetch or export the file again"
         case .missingTensor(let file, let key, let similar):

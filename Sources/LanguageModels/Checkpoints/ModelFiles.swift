@@ -24,6 +24,14 @@ public protocol ModelFiles: Sendable {
     /// - Throws: `TokenizerError`, naming the file.
     var tokenizer: Tokenizer { get throws }
 
+    /// What the makers call the model, where its files say so.
+    ///
+    /// - Throws: ``CheckpointError``, naming the file.
+    var title: String? { get throws }
+
+    /// Whether matrices are stored as integers that ``WeightPrecision/stored`` keeps and 32 bits widen.
+    var holdsIntegers: Bool { get }
+
     /// The Jinja template that a conversation is written with; nil where the model has none.
     ///
     /// - Throws: ``CheckpointError``, naming the file.
@@ -43,7 +51,11 @@ public protocol ModelFiles: Sendable {
 
 extension ModelFiles {
     /// None.
+    public var title: String? { nil }
+    /// None.
     public var chatTemplate: String? { nil }
+    /// No: folders that are quantised stay as they are at every precision.
+    public var holdsIntegers: Bool { false }
 }
 
 /// The files of the model at a place, whose form is told by what lies there.
@@ -56,4 +68,11 @@ public func modelFiles(at url: URL) throws -> any ModelFiles {
     let folder = HuggingFaceFolder(url)
     guard folder.firstFile == nil, let file = try GGUFFile.only(in: url) else { return folder }
     return try GGUFFile(file)
+}
+
+/// Whether a model lies at a place, in any form that ``modelFiles(at:)`` knows, complete or not.
+///
+/// - Throws: ``CheckpointError`` where a folder holds several GGUF files.
+public func holdsModel(at url: URL) throws -> Bool {
+    try GGUFFile.isRecognized(url) || HuggingFaceFolder(url).firstFile != nil || GGUFFile.only(in: url) != nil
 }

@@ -54,6 +54,8 @@ public enum StoredType: String, Sendable, CaseIterable {
     case q6_k = "Q6_K"
     /// Blocks of 32 unevenly spaced values of 4 bits with a scale.
     case iq4_nl = "IQ4_NL"
+    /// Blocks of 256 unevenly spaced values of 4 bits.
+    case iq4_xs = "IQ4_XS"
 
     /// Bytes of what is stored together: of an element, or of a block.
     public var size: Int {
@@ -86,6 +88,7 @@ public enum StoredType: String, Sendable, CaseIterable {
         case .q5_k: .q5_k
         case .q6_k: .q6_k
         case .iq4_nl: .iq4_nl
+        case .iq4_xs: .iq4_xs
         default: nil
         }
     }

@@ -11,7 +11,10 @@ public enum TensorFile {
     }
 
     /// The format of a file; nil where it begins as none does, or cannot be read.
-    public static func format(of file: URL) -> Format? { (try? MappedFile(file)).flatMap { format($0.bytes) } }
+    public static func format(of file: URL) -> Format? {
+        guard let mapping = try? MappedFile(file) else { return nil }
+        return withExtendedLifetime(mapping) { format(mapping.bytes) }
+    }
 
     /// Opens a file.
     ///

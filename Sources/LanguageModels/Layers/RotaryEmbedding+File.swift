@@ -63,7 +63,9 @@ extension RotaryEmbedding {
                 "\(stated) goes with no rotary scaling of type \"\(kind)\" in this architecture")
         }
         // Compared before it is an integer: a damaged file may have any number here, and a head may be of width 1.
-        let turned = Double(headWidth) * part
+        // A fraction of the width need not be exact in binary.
+        let product = Double(headWidth) * part,
+            turned = abs(product - product.rounded()) < 1e-9 ? product.rounded() : product
         let width = (2...Double(max(2, headWidth))).contains(turned) ? Int(turned) : 0
         guard width > 0, width <= headWidth, width.isMultiple(of: 2), theta > 0, Float(theta).isNormal else {
             throw file.invalid(

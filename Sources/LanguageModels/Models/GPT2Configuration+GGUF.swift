@@ -9,6 +9,7 @@ extension GPT2Configuration {
             "n_positions": "context_length", "n_inner": "feed_forward_length",
             "layer_norm_epsilon": "attention.layer_norm_epsilon",
         ],
+        required: ["attention.layer_norm_epsilon"],
         parts: [
             "token_embd": "wte", "position_embd": "wpe", "output_norm": "ln_f", "output": .init(ModuleName.head),
         ],

@@ -10,6 +10,7 @@ extension GPTNeoXConfiguration {
             "max_position_embeddings": "context_length", "layer_norm_eps": "attention.layer_norm_epsilon",
             "rotary_emb_base": "rope.freq_base", "use_parallel_residual": "use_parallel_residual",
         ],
+        required: ["attention.layer_norm_epsilon"],
         parts: ["token_embd": "embed_in", "output_norm": "final_layer_norm", "output": .init(ModuleName.head)],
         blockParts: [
             "attn_norm": "input_layernorm", "attn_qkv": .init("attention.query_key_value", .queriesKeysValues),

@@ -8,6 +8,7 @@ extension Gemma3Configuration {
             "sliding_window": "attention.sliding_window", "rope_local_base_freq": "rope.freq_base_swa",
             "final_logit_softcapping": "final_logit_softcapping", "attn_logit_softcapping": "attn_logit_softcapping",
         ]) { $1 },
+        required: ["attention.sliding_window"],
         parts: GGUFForm.llamaParts.merging(["output_norm": .init("norm", .plusOne)]) { $1 },
         blockParts: GGUFForm.llamaBlock(turned: false).merging([
             "attn_norm": .init("input_layernorm", .plusOne), "attn_q_norm": .init("self_attn.q_norm", .plusOne),
@@ -18,6 +19,15 @@ extension Gemma3Configuration {
         ]) { $1 }
     ) { values, file in
         values["model_type"] = .text("gemma3_text")
+        // Ollama's own files name the bases of the two rotations in another way.
+        for (ours, theirs) in [
+            ("rope_theta", "rope.global.freq_base"), ("rope_local_base_freq", "rope.local.freq_base"),
+        ]
+        where values[ours] == nil { values[ours] = try file.metadata.json("gemma3.\(theirs)") }
+        // 0 stands for no cap.
+        for cap in ["final_logit_softcapping", "attn_logit_softcapping"] where values[cap] == .number(0) {
+            values[cap] = nil
+        }
         values["num_key_value_heads"] = try file.keyHeads("gemma3")
         if let scaling = try file.rotaryScaling("gemma3") { values["rope_scaling"] = scaling }
         if let types = try file.layerTypes("gemma3") { values["layer_types"] = types }
@@ -40,8 +50,9 @@ extension GGUFFile {
         func type(_ isLocal: Bool) -> JSONValue { .text(isLocal ? "sliding_attention" : "full_attention") }
         let key = "\(architecture).attention.sliding_window_pattern"
         guard metadata.has(key) else { return nil }
-        if metadata.isList(key) { return .array(try metadata.flags(key)?.map(type) ?? []) }
-        let count = try metadata.integer("\(architecture).block_count") ?? 0, period = try metadata.integer(key) ?? 0
+        let count = try metadata.integer("\(architecture).block_count") ?? 0
+        if metadata.isList(key) { return .array(try metadata.flags(key, count: count)?.map(type) ?? []) }
+        let period = try metadata.integer(key) ?? 0
         guard (1...1 << 12).contains(count), period > 0 else {
             throw metadata.invalid(key, "every layer of so many cannot be told from \(period)")
         }

@@ -30,12 +30,14 @@ extension GGUFForm {
         complete: @escaping @Sendable (inout [String: JSONValue], GGUFFile) throws -> Void = { _, _ in }
     ) -> GGUFForm {
         GGUFForm(
-            architecture, keys: llamaKeys, parts: llamaParts, blockParts: llamaBlock(turned: turned),
+            architecture, keys: llamaKeys, required: ["attention.layer_norm_rms_epsilon"], parts: llamaParts,
+            blockParts: llamaBlock(turned: turned),
             ignored: ["rope_freqs.weight"]
         ) { values, file in
             values["model_type"] = .text(modelType)
             values["hidden_act"] = .text("silu")
             values["attention_bias"] = .bool(file.shape(ofTensor: "blk.0.attn_q.bias") != nil)
+            values["mlp_bias"] = .bool(file.shape(ofTensor: "blk.0.ffn_up.bias") != nil)
             values["num_key_value_heads"] = try file.keyHeads(architecture)
             try file.refuseExperts(architecture)
             if let scaling = try file.rotaryScaling(architecture) { values["rope_scaling"] = scaling }
@@ -60,7 +62,8 @@ extension GGUFFile {
     func keyHeads(_ architecture: String) throws -> JSONValue {
         let key = "\(architecture).attention.head_count_kv"
         guard metadata.isList(key) else { return try metadata.json(key) ?? .null }
-        let counts = Set(try metadata.integers(key) ?? [])
+        let layers = try metadata.integer("\(architecture).block_count")
+        let counts = Set(try metadata.integers(key, count: layers) ?? [])
         guard counts.count == 1, let count = counts.first else {
             throw metadata.invalid(key, "layers with different numbers of key heads cannot be read")
         }
@@ -78,23 +81,49 @@ extension GGUFFile {
 
     /// How positions are scaled, as `rope_scaling` of `config.json`; nil where they are not.
     ///
-    /// Llama 3's scaling comes as a tensor of what each frequency is divided by, and nothing else counts then.
+    /// Llama 3's scaling comes as a tensor of what each frequency is divided by, and nothing else counts then. A factor without a
+    /// type is that of linear scaling, in files of 2023 under another key.
     func rotaryScaling(_ architecture: String) throws -> JSONValue? {
-        func key(_ name: String) -> String { "\(architecture).rope.scaling.\(name)" }
-        if let factors = floats(ofTensor: "rope_freqs.weight") {
+        func key(_ name: String) -> String { "\(architecture).rope.\(name)" }
+        func object(_ members: [(String, JSONValue?)]) -> JSONValue {
+            .object(members.compactMap { name, value in value.map { .init(key: Array(name.utf8), value: $0) } })
+        }
+        let turned = try metadata.integer(key("dimension_count")) ?? headWidth(architecture)
+        if let turned, let factors = try floats(ofTensor: "rope_freqs.weight", count: turned / 2) {
             let list = JSONValue.array(factors.map { .number(Double($0)) })
-            return .object([
-                .init(key: Array("rope_type".utf8), value: .text("longrope")),
-                .init(key: Array("short_factor".utf8), value: list), .init(key: Array("long_factor".utf8), value: list),
-                .init(key: Array("attention_factor".utf8), value: .number(1)),
+            return object([
+                ("rope_type", .text("longrope")), ("short_factor", list), ("long_factor", list),
+                ("attention_factor", .number(1)),
             ])
         }
-        guard let type = try metadata.text(key("type")), type != "none" else { return nil }
-        let members: [(String, JSONValue?)] = [
-            ("rope_type", .text(type)), ("factor", try metadata.json(key("factor"))),
-            ("original_max_position_embeddings", try metadata.json(key("original_context_length"))),
-            ("attention_factor", try metadata.json(key("attn_factor"))),
+        let factor = try metadata.number(key("scaling.factor")) ?? metadata.number(key("scale_linear")) ?? 0
+        guard factor != 0, factor != 1 else { return nil }
+        let type = try metadata.text(key("scaling.type")) ?? "linear"
+        if type == "none" { return nil }
+        let original = try metadata.json(key("scaling.original_context_length"))
+        var members: [(String, JSONValue?)] = [
+            ("rope_type", .text(type)), ("factor", .number(factor)), ("original_max_position_embeddings", original),
         ]
-        return .object(members.compactMap { name, value in value.map { .init(key: Array(name.utf8), value: $0) } })
+        if type == "yarn" {
+            members += [
+                ("beta_fast", try metadata.json(key("scaling.yarn_beta_fast"))),
+                ("beta_slow", try metadata.json(key("scaling.yarn_beta_slow"))),
+            ]
+            // llama.cpp multiplies by these what YaRN's own formula gives; 1 leaves it as it is.
+            for name in ["attn_factor", "yarn_attn_factor", "yarn_ext_factor"] {
+                guard let value = try metadata.number(key("scaling.\(name)")), value != 1 else { continue }
+                throw metadata.invalid(key("scaling.\(name)"), "the value is \(value), but only 1 can be read")
+            }
+        }
+        return object(members)
+    }
+
+    /// Width of a head: what the file says, or d over the number of heads.
+    private func headWidth(_ architecture: String) throws -> Int? {
+        if let width = try metadata.integer("\(architecture).attention.key_length") { return width }
+        guard let width = try metadata.integer("\(architecture).embedding_length"),
+            let heads = try metadata.integer("\(architecture).attention.head_count"), heads > 0
+        else { return nil }
+        return width / heads
     }
 }

@@ -26,6 +26,8 @@ package enum BlockFormat: UInt32, CaseIterable, Sendable {
     case q6_k = 14
     /// 32 elements, each one of 16 unevenly spaced values, with a scale.
     case iq4_nl = 20
+    /// 256 of such values, in groups of 32 with scales of 6 bits.
+    case iq4_xs = 23
 
     /// Elements of a block.
     package var elements: Int { Int(ptk_block_elements(kernel)) }
@@ -38,8 +40,10 @@ package enum BlockFormat: UInt32, CaseIterable, Sendable {
     /// How a matrix holds what ``split(_:blocks:into:scales:offsets:)`` makes of it: nothing is lost.
     package var layout: QuantizedMatrix.Layout {
         let isNested = self == .q4_k || self == .q5_k
+        // Scales of IQ4_XS may be negative, which nested ones are not: 32 bits hold them.
         return QuantizedMatrix.Layout(
-            ptk_block_bits(kernel) == 4 ? .int4 : .int8, group: Self.group, scales: isNested ? .nested : .half,
+            ptk_block_bits(kernel) == 4 ? .int4 : .int8, group: Self.group,
+            scales: isNested ? .nested : self == .iq4_xs ? .float : .half,
             offsets: ptk_block_has_offsets(kernel) ? isNested ? .nested : .half : nil)
     }
 

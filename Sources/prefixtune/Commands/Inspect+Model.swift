@@ -75,7 +75,7 @@ struct ModelFacts: Encodable {
         stored_as = types.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
         file_bytes = Set(source.names.map { source.file(of: $0) })
             .reduce(0) { $0 + Readable.size(of: URL(fileURLWithPath: $1)) }
-        title = try (files as? GGUFFile)?.title
+        title = try files.title
         has_chat_template = try files.chatTemplate != nil
         do {
             let loaded = try files.tokenizer

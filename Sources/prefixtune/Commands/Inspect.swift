@@ -57,7 +57,7 @@ struct FolderReport: Encodable {
             throw CommandError.unknownFolder(path: folder.path, reason: "does not exist")
         }
         guard isFolder.boolValue else {
-            guard !GGUFFile.isRecognized(folder) else {
+            guard try !holdsModel(at: folder) else {
                 (model, adapter, run, prompts) = (try ModelFacts(folder), nil, nil, nil)
                 return
             }
@@ -69,7 +69,7 @@ struct FolderReport: Encodable {
             prompts = try TaskRecord.read(from: [folder])
             return
         }
-        let isModel = try HuggingFaceFolder(folder).firstFile != nil || modelFiles(at: folder) is GGUFFile
+        let isModel = try holdsModel(at: folder)
         let isAdapter = has("adapter_config.json") || has("adapter_model.safetensors")
         // The authors' checkpoints are called like a model's.
         let isCheckpoint = !isAdapter && PrefixFile.isCheckpoint(in: folder)

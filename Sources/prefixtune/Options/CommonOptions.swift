@@ -42,12 +42,12 @@ extension CommonOptions {
 
     /// Says where the integers of a model's file are widened, which nobody may have meant.
     func noteWidening(of model: URL, _ precision: WeightPrecision) {
-        guard !quiet, precision == .float32, let file = try? modelFiles(at: model) as? GGUFFile, file.holdsIntegers
+        guard !quiet, precision == .float32, (try? modelFiles(at: model).holdsIntegers) == true
         else {
             return
         }
         note(
-            "The integers of \(file.url.lastPathComponent) are widened to 32 bits; --precision stored keeps them, in a fraction of the "
+            "The integers of \(model.lastPathComponent) are widened to 32 bits; --precision stored keeps them, in a fraction of the "
                 + "memory, and is faster.")
     }
 

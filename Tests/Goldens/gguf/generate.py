@@ -27,7 +27,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 SEED = 20260127
 HALVES = {Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0], Type.Q2_K: [80, 82], Type.Q3_K: [108],
-          Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208], Type.IQ4_NL: [0]}
+          Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208], Type.IQ4_NL: [0], Type.IQ4_XS: [0]}
 FOLDERS = {"llama": "architectures/llama-plain-old", "llama-3": "architectures/llama-3", "mistral": "architectures/mistral-window",
            "qwen2": "architectures/qwen2-tied", "qwen3": "architectures/qwen3-wide", "gpt2": "gpt2/tied",
            "gptneox": "architectures/neox-parallel", "gemma3": "architectures/gemma3-bare-old"}
@@ -225,6 +225,8 @@ def main():
     for name, folder in FOLDERS.items():
         check(write_model(name, HERE.parent / folder), HERE.parent / folder)
     write_model("split", HERE.parent / FOLDERS["llama"], architecture="llama", parts=2, path=HERE / "split.gguf")
+    write_model("gpt2-q8_0", HERE.parent / FOLDERS["gpt2"], architecture="gpt2",
+                types=lambda name: Type.Q8_0 if name.startswith("blk.") else Type.F32)
     write_blocks_model(rng)
     write_manifest(HERE, SEED, "tiny models as GGUF files, and the values of blocks: see generate.py")
 

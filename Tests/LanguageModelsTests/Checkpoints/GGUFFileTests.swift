@@ -58,6 +58,51 @@ import Testing
         }
     }
 
+    @Test(
+        "integers are copied in the order of rows that floats are, whatever was turned about",
+        arguments: ["blocks", "gpt2-q8_0"])
+    func integerRows(_ name: String) throws {
+        let source = try GGUFFile(Self.file(name)).tensors
+        var tensors = 0
+        for name in source.names {
+            guard let type = source.storedType(of: name), let layout = type.integerLayout,
+                let shape = source.shape(of: name)
+            else { continue }
+            let count = shape.reduce(1, *), groups = count / BlockFormat.group
+            var values = [Float](repeating: .nan, count: count)
+            try values.withUnsafeMutableBufferPointer { try source.copy(name, into: $0, checkingFinite: true) }
+            // The file's matrix is [output × input]; GPT-2's lies turned in the folder.
+            let isTurned = name.hasPrefix("transformer."),
+                (output, input) = isTurned ? (shape[1], shape[0]) : (shape[0], shape[1])
+            for rows in [0..<output, 3..<7] {
+                var (q, scales) = (
+                    [Int8](repeating: 0, count: rows.count * input), [Float](repeating: .nan, count: groups)
+                )
+                var offsets = [Float](repeating: 0, count: groups)
+                try q.withUnsafeMutableBufferPointer { q in
+                    try scales.withUnsafeMutableBufferPointer { scales in
+                        try offsets.withUnsafeMutableBufferPointer {
+                            let offsets = layout.offsets == nil ? UnsafeMutableBufferPointer(rebasing: $0[..<0]) : $0
+                            try source.copyIntegers(name, rows: rows, into: q, scales: scales, offsets: offsets)
+                        }
+                    }
+                }
+                for row in rows {
+                    for column in 0..<input {
+                        let index = (row - rows.lowerBound) * input + column, group = index / BlockFormat.group
+                        let found = Float(q[index]) * scales[group] + offsets[group]
+                        let value = isTurned ? values[column * output + row] : values[row * input + column]
+                        #expect(
+                            abs(found - value) <= (type == .q6_k ? 0.51 * scales[group] : 0),
+                            "\(name) row \(row) column \(column)")
+                    }
+                }
+            }
+            tensors += 1
+        }
+        #expect(tensors > 7)
+    }
+
     @Test("blocks are widened to the values of the original, bit for bit, and their integers stand for them")
     func blocks() throws {
         let vectors = try SafetensorsFile(Fixtures.goldens.appendingPathComponent("gguf/vectors.safetensors"))
@@ -96,6 +141,78 @@ import Testing
                 }
             }
         }
+    }
+
+    @Test("what files say of rotations and windows becomes what config.json would say") func settings() throws {
+        var metadata: [String: GGUFBytes.Value] = [
+            "embedding_length": .uint32(32), "block_count": .uint32(4), "attention.head_count": .uint32(4),
+            "feed_forward_length": .uint32(64), "context_length": .uint32(64), "attention.key_length": .uint32(8),
+            "attention.layer_norm_rms_epsilon": .float(1e-5),
+        ]
+        func read(
+            _ architecture: String, _ more: [String: GGUFBytes.Value]
+        ) throws -> any ModelConfiguration {
+            var file = GGUFBytes()
+            file.metadata = [("general.architecture", .text(architecture))]
+            file.metadata += metadata.merging(more) { $1 }.map { ("\(architecture).\($0.key)", $0.value) }
+            file.metadata += [
+                ("tokenizer.ggml.model", .text("gpt2")), ("tokenizer.ggml.pre", .text("gpt-2")),
+                ("tokenizer.ggml.tokens", .texts(["a", "b"])), ("tokenizer.ggml.token_type", .integers([1, 1])),
+            ]
+            file.tensors = [.init(name: "token_embd.weight", dimensions: [32, 8])]
+            file.data = Data(repeating: 0, count: 1024)
+            return try withCheckpointFolder { folder in
+                let url = folder.appendingPathComponent("x.gguf")
+                try file.bytes.write(to: url)
+                return try GGUFFile(url).configuration
+            }
+        }
+        func llama(_ more: [String: GGUFBytes.Value]) throws -> RotaryEmbedding {
+            try #require(try read("llama", more) as? LlamaConfiguration).rotary
+        }
+        let plain = try llama([:])
+        let linear = plain.frequencies.map { $0 / 4 }
+        // A factor without a type is linear's; 2023's key for it; and one that is 1 is none.
+        for more in [
+            ["rope.scaling.type": .text("linear"), "rope.scaling.factor": .float(4)],
+            ["rope.scaling.factor": .float(4)],
+            ["rope.scale_linear": .float(4)],
+        ] as [[String: GGUFBytes.Value]] {
+            #expect(try llama(more).frequencies == linear)
+        }
+        #expect(try llama(["rope.scaling.factor": .float(1)]).frequencies == plain.frequencies)
+        #expect(
+            try llama(["rope.scaling.type": .text("none"), "rope.scaling.factor": .float(4)]).frequencies
+                == plain.frequencies)
+        let yarn: [String: GGUFBytes.Value] = [
+            "rope.scaling.type": .text("yarn"), "rope.scaling.factor": .float(16),
+            "rope.scaling.original_context_length": .uint32(64), "rope.scaling.attn_factor": .float(1),
+        ]
+        #expect(try abs(llama(yarn).scale - 1.2772589) < 1e-6)
+        #expect {
+            _ = try llama(yarn.merging(["rope.scaling.attn_factor": .float(2)]) { $1 })
+        } throws: {
+            "\($0)".hasSuffix("key \"llama.rope.scaling.attn_factor\": the value is 2.0, but only 1 can be read")
+        }
+
+        metadata["attention.sliding_window"] = .uint32(16)
+        func gemma(_ more: [String: GGUFBytes.Value]) throws -> Gemma3Configuration {
+            try #require(try read("gemma3", more) as? Gemma3Configuration)
+        }
+        #expect(try gemma([:]).isLocal == [true, true, true, true])
+        #expect(try gemma(["attention.sliding_window_pattern": .uint32(2)]).isLocal == [true, false, true, false])
+        let list = GGUFBytes.Value.list(of: 7, count: 4, Data([0, 1, 1, 0]))
+        #expect(try gemma(["attention.sliding_window_pattern": list]).isLocal == [false, true, true, false])
+        let bases = try gemma(["rope.global.freq_base": .float(5000), "rope.local.freq_base": .float(100)])
+        #expect(bases.globalRotary.frequencies[1] == 1 / powf(5000, 0.25))
+        #expect(bases.localRotary.frequencies[1] == 1 / powf(100, 0.25))
+        #expect(try gemma(["rope.scaling.factor": .float(8)]).globalRotary.frequencies[0] == 1.0 / 8)
+        #expect(try gemma([:]).attentionScale == 1 / Float(8).squareRoot())
+        #expect(try gemma(["final_logit_softcapping": .float(0)]).width == 32)
+        #expect(throws: CheckpointError.self) { _ = try gemma(["final_logit_softcapping": .float(30)]) }
+        metadata["block_count"] = .uint32(62)
+        metadata["attention.key_length"] = .uint32(16)
+        #expect(try gemma([:]).attentionScale == 1 / Float(8).squareRoot())
     }
 
     @Test("what else a file says") func metadata() throws {

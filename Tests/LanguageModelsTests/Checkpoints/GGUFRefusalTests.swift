@@ -140,7 +140,8 @@ import Testing
             #expect(
                 try one(.init(type: number))
                     == "tensor \"x\" of x.gguf is stored as \(name); F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to "
-                    + "Q6_K and IQ4_NL can be read, so take the model in another file, such as its Q4_K_M or Q8_0")
+                    + "Q6_K, IQ4_NL and IQ4_XS can be read, so take the model in another file, such as its Q4_K_M or Q8_0"
+            )
         }
     }
 
@@ -213,6 +214,9 @@ import Testing
             }
         }
         #expect(try model { _ in } == nil)
+        for key in ["llama.attention.head_count", "llama.context_length", "llama.attention.layer_norm_rms_epsilon"] {
+            #expect(try model { $0[key] = nil } == "x.gguf, key \"\(key)\": the key is missing")
+        }
         #expect(
             try model { $0["llama.block_count"] = .uint32(0) }
                 == "x.gguf, key \"llama.block_count\": the value is 0, but must be between 1 and 4096")
@@ -224,7 +228,13 @@ import Testing
                 .hasSuffix("3 key heads do not divide 4 query heads") == true)
         #expect(
             try model { $0["llama.attention.head_count_kv"] = .integers([4, 2]) }?
-                .hasSuffix("layers with different numbers of key heads cannot be read") == true)
+                .hasSuffix("for each of 1 layers is needed, but the file has a list of 2") == true)
+        #expect(
+            try model {
+                $0["llama.attention.head_count_kv"] = .integers([4, 2])
+                $0["llama.block_count"] = .uint32(2)
+            }?.hasSuffix("layers with different numbers of key heads cannot be read") == true)
+        #expect(try model { $0["llama.attention.head_count_kv"] = .integers([2]) } == nil)
         #expect(
             try model { $0["llama.embedding_length"] = .text("32") }?.contains("key \"llama.embedding_length\"") == true
         )

@@ -52,9 +52,8 @@ public struct GGUFFile: ModelFiles {
 
     /// Whether a file begins as this format does.
     public static func isRecognized(_ file: URL) -> Bool {
-        guard let handle = try? FileHandle(forReadingFrom: file) else { return false }
-        defer { try? handle.close() }
-        return (try? handle.read(upToCount: 4)).map { $0.elementsEqual(GGUFHeader.magic) } ?? false
+        guard let mapping = try? MappedFile(file) else { return false }
+        return withExtendedLifetime(mapping) { mapping.bytes.starts(with: GGUFHeader.magic) }
     }
 
     /// The only GGUF file of a folder, or the first of its only set; nil where it has none.
@@ -62,7 +61,9 @@ public struct GGUFFile: ModelFiles {
     /// - Throws: ``CheckpointError/unreadable(file:reason:)`` where nobody knows which of several is meant.
     static func only(in folder: URL) throws -> URL? {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        let files = names.filter { $0.hasSuffix(".gguf") && !$0.contains(/-(?!00001)\d{5}-of-\d{5}\.gguf$/) }.sorted()
+        let files = names.filter {
+            $0.hasSuffix(".gguf") && !$0.hasPrefix("mmproj") && !$0.contains(/-(?!00001)\d{5}-of-\d{5}\.gguf$/)
+        }.sorted()
         guard files.count <= 1 else {
             throw CheckpointError.unreadable(
                 file: folder.path,
@@ -121,18 +122,16 @@ public struct GGUFFile: ModelFiles {
     /// The shape of a tensor under the file's own name; nil where there is none.
     func shape(ofTensor name: String) -> [Int]? { parts.lazy.compactMap { $0.header.tensors[name]?.shape }.first }
 
-    /// A tensor of 32-bit floats under the file's own name.
-    func floats(ofTensor name: String) -> [Float]? {
-        for (mapping, header) in parts {
-            guard let entry = header.tensors[name], entry.type == .float32 else { continue }
-            return (0..<entry.range.count / 4).map {
-                Float(
-                    bitPattern: UInt32(
-                        littleEndian: mapping.bytes.loadUnaligned(
-                            fromByteOffset: entry.range.lowerBound + 4 * $0, as: UInt32.self)))
-            }
+    /// A short vector under the file's own name, as 32-bit floats; nil where there is none.
+    ///
+    /// - Throws: ``CheckpointError`` where it has another length, or holds what is no number.
+    func floats(ofTensor name: String, count: Int) throws -> [Float]? {
+        let source = tensorsAsStored
+        guard let shape = source.shape(of: name) else { return nil }
+        guard shape == [count] else {
+            throw CheckpointError.wrongShape(file: source.file(of: name), key: name, expected: [count], found: shape)
         }
-        return nil
+        return try CheckpointReader(source).read(name, shape: shape)
     }
 
     /// What `config.json` would say.
@@ -189,12 +188,20 @@ public struct GGUFFile: ModelFiles {
 
     /// The metadata under the keys of `config.json`.
     private func settings(_ form: GGUFForm) throws -> ConfigurationReader {
+        for key in form.required.sorted().map({ "\(form.architecture).\($0)" }) where !metadata.has(key) {
+            throw metadata.invalid(key, "the key is missing")
+        }
         var values: [String: JSONValue] = [:]
         for (ours, theirs) in form.keys {
             values[ours] = try metadata.json("\(form.architecture).\(theirs)")
         }
-        guard let table = shape(ofTensor: "token_embd.weight"), table.count == 2 else {
-            throw CheckpointError.missingTensor(file: url.path, key: "token_embd.weight", similar: [])
+        let name = "token_embd.weight"
+        guard let table = shape(ofTensor: name) else {
+            throw CheckpointError.missingTensor(file: url.path, key: name, similar: [])
+        }
+        guard table.count == 2 else {
+            throw CheckpointError.malformedTensor(
+                file: url.path, key: name, problem: "its shape is \(table), where rows of tokens belong")
         }
         values["vocab_size"] = .number(Double(table[0]))
         values["tie_word_embeddings"] = .bool(shape(ofTensor: "output.weight") == nil)

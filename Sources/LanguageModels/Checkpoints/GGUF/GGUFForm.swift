@@ -35,6 +35,8 @@ struct GGUFForm: Sendable {
     let architecture: String
     /// Keys of `config.json`, and the keys of the file whose values they get, without the architecture in front.
     let keys: [String: String]
+    /// Those of the file without which a model would be another one: nothing is assumed in their place.
+    let required: Set<String>
     /// Parts outside of blocks, by what stands in front of `.weight` and `.bias`.
     let parts: [String: Part]
     /// Parts of block N, by what stands behind `blk.N.`.
@@ -45,12 +47,16 @@ struct GGUFForm: Sendable {
     let complete: @Sendable (inout [String: JSONValue], GGUFFile) throws -> Void
 
     init(
-        _ architecture: String, keys: [String: String], parts: [String: Part], blockParts: [String: Part],
+        _ architecture: String, keys: [String: String], required: Set<String>, parts: [String: Part],
+        blockParts: [String: Part],
         ignored: Set<String> = [],
         complete: @escaping @Sendable (inout [String: JSONValue], GGUFFile) throws -> Void
     ) {
         self.architecture = architecture
         self.keys = keys
+        self.required = required.union([
+            "embedding_length", "block_count", "attention.head_count", "context_length", "feed_forward_length",
+        ])
         self.parts = parts
         self.blockParts = blockParts
         self.ignored = ignored

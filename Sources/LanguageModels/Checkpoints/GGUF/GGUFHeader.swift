@@ -15,7 +15,6 @@ struct GGUFHeader: Sendable {
         let range: Range<Int>
     }
 
-    let version: Int
     let metadata: [String: GGUFValue]
     let tensors: [String: Entry]
 
@@ -38,7 +37,6 @@ struct GGUFHeader: Sendable {
         guard (2...3).contains(version) else {
             throw scanner.malformed("it is of version \(version), and only 2 and 3 can be read")
         }
-        self.version = Int(version)
         // A tensor has a name, a dimension, a type and a place; an entry a key, a type and a byte.
         let tensorCount = try scanner.count(ofSize: 8 + 4 + 8 + 4 + 8, "tensors")
         let entryCount = try scanner.count(ofSize: 8 + 4 + 1, "entries of metadata")

@@ -12,9 +12,6 @@ struct GGUFMetadata: Sendable {
         file = mapping.path
     }
 
-    /// All keys, sorted.
-    var keys: [String] { values.keys.sorted() }
-
     func has(_ key: String) -> Bool { values[key] != nil }
 
     /// What is wrong with a key.
@@ -65,9 +62,11 @@ struct GGUFMetadata: Sendable {
     }
 
     /// A list of whole numbers.
-    func integers(_ key: String) throws -> [Int]? {
+    ///
+    /// - Parameter count: How many there must be, where that is known: before any is read.
+    func integers(_ key: String, count: Int? = nil) throws -> [Int]? {
         let types: [GGUFType] = [.uint8, .int8, .uint16, .int16, .uint32, .int32, .uint64, .int64]
-        return try list(key, of: types, "a list of whole numbers") { list, scanner in
+        return try list(key, of: types, "a list of whole numbers", count: count) { list, scanner in
             try (0..<list.count).map { _ in
                 guard case .integer(let value) = try scanner.value(list.element, key: key) else {
                     throw invalid(key, "a number is too large")
@@ -84,10 +83,13 @@ struct GGUFMetadata: Sendable {
         }
     }
 
-    /// A list of truth values.
-    func flags(_ key: String) throws -> [Bool]? {
-        try list(key, of: [.bool], "a list of truth values") { list, scanner in
-            try (0..<list.count).map { _ in try scanner.number(UInt8.self, key) != 0 }
+    /// A list of so many truth values.
+    func flags(_ key: String, count: Int?) throws -> [Bool]? {
+        try list(key, of: [.bool], "a list of truth values", count: count) { list, scanner in
+            try (0..<list.count).map { _ in
+                guard case .flag(let flag) = try scanner.value(.bool, key: key) else { return false }
+                return flag
+            }
         }
     }
 
@@ -95,12 +97,16 @@ struct GGUFMetadata: Sendable {
     func isList(_ key: String) -> Bool { if case .list = values[key] { true } else { false } }
 
     private func list<Element>(
-        _ key: String, of types: [GGUFType], _ needed: String,
+        _ key: String, of types: [GGUFType], _ needed: String, count: Int? = nil,
         _ read: (GGUFList, inout GGUFScanner) throws -> [Element]
     ) throws -> [Element]? {
         guard let value = values[key] else { return nil }
         guard case .list(let list) = value, types.contains(list.element) else {
             throw invalid(key, value, needs: needed)
+        }
+        if let count, list.count != count {
+            throw invalid(
+                key, "\(needed) for each of \(count) layers is needed, but the file has a list of \(list.count)")
         }
         var scanner = GGUFScanner(mapping.bytes, from: list.range.lowerBound, file: file)
         return try read(list, &scanner)

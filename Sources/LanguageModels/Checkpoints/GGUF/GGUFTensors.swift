@@ -100,7 +100,16 @@ struct GGUFTensors: TensorSource {
         _ name: String, rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>, checkingFinite: Bool
     ) throws {
         let place = try place(of: name)
-        precondition(!place.isTransposed, "rows of a matrix that lies transposed")
+        guard !place.isTransposed else {
+            // Its rows are columns of the file: all of it is read.
+            let width = place.entry.shape[0],
+                all = UnsafeMutableBufferPointer<Float>.allocate(
+                    capacity: place.entry.shape.reduce(1, *))
+            defer { all.deallocate() }
+            try copy(name, into: all, checkingFinite: checkingFinite)
+            _ = destination.update(fromContentsOf: all[rows.lowerBound * width..<rows.upperBound * width])
+            return
+        }
         try copyRows(place, rows, into: destination, checkingFinite: checkingFinite)
         if case .plusOne = place.change { for index in destination.indices { destination[index] -= 1 } }
     }
