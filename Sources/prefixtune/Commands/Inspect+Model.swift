@@ -98,8 +98,7 @@ struct ModelFacts: Encodable {
             ("output head", tied_head ? "tied to the token table" : "of its own"),
             ("weights", "\(Readable.bytes(file_bytes)), stored as \(stored_as.joined(separator: ", "))"),
             ("tokenizer", tokenizer.map(Self.line) ?? "none in this folder: it cannot generate or be trained"),
-            ("chat template", has_chat_template ? "yes" : "none"),
-        ]
+        ] + (has_chat_template ? [("chat template", "yes")] : [])
     }
 
     private var layersText: String {

@@ -5,7 +5,7 @@ import Hub
 /// Fetches a model or an adapter into the hub's cache.
 struct Pull: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Fetch a model or an adapter from the hub, and print its folder, or its GGUF file.",
+        abstract: "Fetch a model or an adapter from the hub, and print its folder.",
         discussion: """
             Fetches configuration, tokenizer and weights in one format into the cache that huggingface_hub uses \
             ($HF_HOME/hub), verified by checksum; a download that was cut off goes on. HF_TOKEN, HF_ENDPOINT, HF_HUB_CACHE \
