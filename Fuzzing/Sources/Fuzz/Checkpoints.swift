@@ -54,7 +54,10 @@ func readGGUF(_ bytes: UnsafeRawBufferPointer) throws {
     try copy(file.tensorsAsStored)
     // Each of these may be refused for itself.
     for read in [
-        { precondition(try file.configuration.parameterCount > 0) }, { _ = try file.conventions },
+        {
+            let count = try file.configuration.parameterCount
+            precondition(count > 0)
+        }, { _ = try file.conventions },
         { _ = (try file.title, try file.chatTemplate) }, { try copy(file.tensors) },
         { try encodeTexts(file.tokenizer) },
     ] as [() throws -> Void] {
@@ -81,9 +84,10 @@ private func copy(_ source: any TensorSource) throws {
         // Rows of the file, which a matrix that lies transposed there has as columns.
         let rows = rows(of: name, in: source, shape)
         let integers = UnsafeMutableBufferPointer<Int8>.allocate(capacity: count)
-        let scales = UnsafeMutableBufferPointer<Float>.allocate(capacity: count / BlockFormat.group)
+        let groups = count / (layout.group ?? 32)
+        let scales = UnsafeMutableBufferPointer<Float>.allocate(capacity: groups)
         let offsets = UnsafeMutableBufferPointer<Float>.allocate(
-            capacity: layout.offsets != nil ? count / BlockFormat.group : 0)
+            capacity: layout.offsets != nil ? groups : 0)
         defer {
             integers.deallocate()
             scales.deallocate()
