@@ -14,7 +14,7 @@ public struct PrefixReach: Equatable, Sendable {
     /// Nil where there is no window, or no prefix.
     ///
     /// - Parameters:
-    ///   - window: ``ModelConfiguration/attentionWindow``.
+    ///   - window: The `attentionWindow` of a `ModelConfiguration`.
     ///   - prefixLength: Rows that stand before the text.
     public init?(window: Int?, prefixLength: Int) {
         guard let window, prefixLength > 0 else { return nil }
