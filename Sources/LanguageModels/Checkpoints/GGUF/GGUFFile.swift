@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Tokenizers
 
 /// A model in one file of the GGUF format, as llama.cpp, Ollama and LM Studio use it, or in the files that one was split into.
@@ -15,6 +16,12 @@ public struct GGUFFile: ModelFiles {
     let metadata: GGUFMetadata
     /// Of all files.
     private let parts: [(mapping: MappedFile, header: GGUFHeader)]
+    let memory = Memory()
+
+    /// What was read of the file, and is asked for again.
+    final class Memory: Sendable {
+        let vocabulary = Mutex<GGUFVocabulary?>(nil)
+    }
 
     /// Maps the file, or all files of a set, and checks the headers.
     ///
