@@ -129,9 +129,11 @@ DISPATCHED static void finish(const struct product *a, int64_t index, int64_t ro
     _Pragma("clang fp contract(fast)");
     const int64_t n = index * panel, width = least(panel, a->outputs - n);
     const float *scales = !a->back && is_plain(a->matrix) ? a->matrix->back_scales + n : NULL;
-    float scale[panel] = {0}, bias[panel] = {0}, sums[panel];
-    for (int64_t i = 0; i < width; i++) scale[i] = scales ? scales[i] : 1;
-    for (int64_t i = 0; i < width; i++) bias[i] = a->bias ? a->bias[n + i] : 0;
+    // No `scales ? scales[i] : 1` here: compiled to masked loads from NULL, that costs hundreds of cycles a load.
+    float scale[panel], bias[panel] = {0}, sums[panel];
+    for (int64_t i = 0; i < panel; i++) scale[i] = 1;
+    if (scales) memcpy(scale, scales, (size_t)width * sizeof *scale);
+    if (a->bias) memcpy(bias, a->bias + n, (size_t)width * sizeof *bias);
     struct columns columns = {.inputs = {-1, -1}};
     for (int64_t r = 0; r < count; r++) {
         float *y = a->y + (row + r) * a->outputs + n;
