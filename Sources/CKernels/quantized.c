@@ -45,6 +45,7 @@ INLINE void fetch_weights(const struct product *a, int64_t n, int64_t i, int64_t
 #define WITH_F16C 0
 #define WITH_VNNI 0
 #include "quantized_scales.h"
+#include "quantized_finish.h"
 #include "quantized_turn.h"
 #include "quantized_tile.h"
 #undef NAME
@@ -58,6 +59,7 @@ INLINE void fetch_weights(const struct product *a, int64_t n, int64_t i, int64_t
 #define WITH_AVX2 1
 #define WITH_F16C 1
 #include "quantized_scales.h"
+#include "quantized_finish.h"
 #include "quantized_turn.h"
 #include "quantized_tile.h"
 #undef NAME
@@ -68,92 +70,32 @@ INLINE void fetch_weights(const struct product *a, int64_t n, int64_t i, int64_t
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c")))
 #define WITH_VNNI 1
 #include "quantized_scales.h"
+#include "quantized_finish.h"
 #include "quantized_turn.h"
 #include "quantized_tile.h"
 #endif
 
-typedef void (*panel_product)(
-    const struct product *a, int64_t index, int64_t from, int64_t to, int64_t row, int64_t count, bool meet,
-    uint8_t *turned, float *result);
+/// What the instruction sets have a version of each.
+struct kernels {
+    void (*panel_rows)(
+        const struct product *a, int64_t index, int64_t from, int64_t to, int64_t row, int64_t count, bool meet,
+        uint8_t *turned, float *result);
+    void (*finish)(const struct product *a, int64_t index, int64_t row, int64_t count, const float *result);
+};
 
 static int most_native = 2;
 
 void ptk_quantized_use_native(int level) { most_native = level; }
 
-static panel_product best_product(void) {
+static struct kernels best_kernels(void) {
 #if defined(__x86_64__) && defined(__linux__)
     if (most_native > 1 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return panel_rows_vnni;
+        return (struct kernels){panel_rows_vnni, finish_vnni};
     if (most_native > 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
-        return panel_rows_avx2;
+        return (struct kernels){panel_rows_avx2, finish_avx2};
 #endif
-    return panel_rows_portable;
-}
-
-/// The weights of a panel's 64 outputs for input i.
-DISPATCHED static void widen_column(const ptk_quantized *m, int64_t index, int64_t i, float *to) {
-    const bool eight = m->bits == 8;
-    const uint8_t *words = m->weights + index * panel * filled(m->inputs) * m->bits / 8 + i / (eight ? 4 : 8) * 256;
-    const uint32_t shift = (uint32_t)(i % 4 * 8 + (!eight && i % 8 >= 4 ? 4 : 0)), mask = eight ? 255 : 15;
-    const int zero = zero_of(m);
-    float scales[panel], offsets[panel];
-    widen_values(m, &m->scales, index, group_at(m, i), scales);
-    widen_values(m, &m->offsets, index, group_at(m, i), offsets);
-    for (int n = 0; n < panel; n++) {
-        uint32_t word;
-        memcpy(&word, words + 4 * n, 4);
-        to[n] = (float)((int)(word >> shift & mask) - zero) * scales[n] + offsets[n];
-    }
-}
-
-/// Columns of weights that rows may share: outliers are of the same inputs mostly.
-struct columns {
-    int64_t inputs[2];
-    float weights[2][panel];
-};
-
-/// The weights of one of a row's outliers; zeros where there is none.
-INLINE const float *column_of(
-    const struct product *a, int64_t index, int k, const struct outlier *o, struct columns *columns) {
-    static const float none[panel];
-    if (o->value == 0) return none;
-    if (columns->inputs[k] != o->input) widen_column(a->matrix, index, o->input, columns->weights[k]);
-    columns->inputs[k] = o->input;
-    return columns->weights[k];
-}
-
-/// y (+)= result ∘ scales (+ bias) for the outputs of one panel, with the products of outliers. On the way back the scales are
-/// in dy, and there are no outliers.
-DISPATCHED static void finish(const struct product *a, int64_t index, int64_t row, int64_t count, const float *result) {
-    _Pragma("clang fp contract(fast)");
-    const int64_t n = index * panel, width = least(panel, a->outputs - n);
-    const float *scales = !a->back && is_plain(a->matrix) ? a->matrix->back_scales + n : NULL;
-    // No `scales ? scales[i] : 1` here: compiled to masked loads from NULL, that costs hundreds of cycles a load.
-    float scale[panel], bias[panel] = {0}, sums[panel];
-    for (int64_t i = 0; i < panel; i++) scale[i] = 1;
-    if (scales) memcpy(scale, scales, (size_t)width * sizeof *scale);
-    if (a->bias) memcpy(bias, a->bias + n, (size_t)width * sizeof *bias);
-    struct columns columns = {.inputs = {-1, -1}};
-    for (int64_t r = 0; r < count; r++) {
-        float *y = a->y + (row + r) * a->outputs + n;
-        const float *from = result + r * panel;
-        if (a->accumulate) {
-            for (int64_t i = 0; i < width; i++) y[i] += from[i] * scale[i] + bias[i];
-            continue;
-        }
-        if (!a->x.outliers) {
-            for (int64_t i = 0; i < width; i++) y[i] = from[i] * scale[i] + bias[i];
-            continue;
-        }
-        const struct outlier *o = a->x.outliers + 2 * (row + r);
-        const float *first = column_of(a, index, 0, o, &columns), *second = column_of(a, index, 1, o + 1, &columns);
-        const float value = o[0].value, other = o[1].value;
-        float *to = width == panel ? y : sums;
-        for (int64_t i = 0; i < panel; i++)
-            to[i] = from[i] * scale[i] + bias[i] + first[i] * value + second[i] * other;
-        if (to == sums) memcpy(y, sums, (size_t)width * sizeof *y);
-    }
+    return (struct kernels){panel_rows_portable, finish_portable};
 }
 
 /// Asks for the memory of a panel's results while their sums are found: written without that, they would wait for it.
@@ -168,7 +110,7 @@ INLINE void fetch_results(const struct product *a, int64_t index, int64_t row, i
 
 static void product_thread(void *context, int thread, int threads) {
     const struct product *a = context;
-    const panel_product panel_rows = best_product();
+    const struct kernels kernels = best_kernels();
     uint8_t *turned = a->back ? a->turned + thread * (int64_t)(range * panel) : NULL;
     int64_t begin, end;
     share(panels(a->outputs) * a->chunks, thread, threads, &begin, &end);
@@ -179,8 +121,8 @@ static void product_thread(void *context, int thread, int threads) {
             const int64_t index = i / a->chunks, row = i % a->chunks * a->chunk, count = least(a->chunk, a->rows - row);
             float *result = a->x.stride > range ? a->waiting + i * a->chunk * panel : here;
             if (to == a->x.stride) fetch_results(a, index, row, count);
-            panel_rows(a, index, from, to, row, count, i == begin || row == 0, turned, result);
-            if (to == a->x.stride) finish(a, index, row, count, result);
+            kernels.panel_rows(a, index, from, to, row, count, i == begin || row == 0, turned, result);
+            if (to == a->x.stride) kernels.finish(a, index, row, count, result);
         }
     }
 }
