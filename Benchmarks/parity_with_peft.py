@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "rivals"))
 
-from common import END_ID, limit_threads, load_tokenizer, padded, read_json_lines, write_json_lines
+from common import END_ID, limit_threads, load_gpt2_tokenizer, padded, read_json_lines, write_json_lines
 
 LOGPROB_TOLERANCE, PREFIX_TOLERANCE, LOSS_TOLERANCE = 1e-4, 1e-3, 1e-4
 STEPS, BATCH, RATE, PREFIX_LENGTH, NEW_TOKENS = 20, 4, 1e-2, 10, 20
@@ -293,7 +293,7 @@ def main():
 
     versions = {"peft": peft.__version__, "transformers": transformers.__version__, "torch": torch.__version__}
     print("against " + ", ".join(f"{name} {version}" for name, version in versions.items()))
-    tokenizer = load_tokenizer(options.model)
+    tokenizer = load_gpt2_tokenizer(options.model)
     checks = {"cache": check_cache, "score": check_score, "train": check_train, "beam": check_beam}
     results = [result for name in options.checks for result in checks[name](options, tokenizer)]
     failed = 0

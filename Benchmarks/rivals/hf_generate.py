@@ -9,7 +9,7 @@ import json
 import time
 from pathlib import Path
 
-from common import END_ID, limit_threads, load_tokenizer, peak_memory_bytes, read_json_lines, write_json_lines
+from common import END_ID, limit_threads, load_gpt2_tokenizer, peak_memory_bytes, read_json_lines, write_json_lines
 
 
 def parse():
@@ -57,7 +57,7 @@ def main():
     limit_threads(options.threads)
     import torch
 
-    tokenizer, model = load_tokenizer(options.model), load(options)
+    tokenizer, model = load_gpt2_tokenizer(options.model), load(options)
     prompts = [row["prompt"] for row in read_json_lines(options.input)]
     encoded = [tokenizer.encode(prompt) or [END_ID] for prompt in prompts]
     rows, began = [], time.perf_counter()

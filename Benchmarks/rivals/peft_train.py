@@ -1,6 +1,7 @@
 """Prefix tuning with PEFT and PyTorch on E2E lines, timed: the rival of `prefixtune train`.
 
-Prints one JSON object. Tokens are real ones (padding not counted); the first steps are warm-up and not timed.
+The model is any that PEFT gives a prefix, in a folder with its tokenizer. Prints one JSON object. Tokens are real ones (padding
+not counted); the first steps are warm-up and not timed.
 Example: python Benchmarks/rivals/peft_train.py --model /tmp/gpt2-random --data src1_train.txt --steps 12
 """
 
@@ -31,6 +32,7 @@ def parse():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=101)
     parser.add_argument("--dtype", choices=("f32", "bf16"), default="f32", help="of the frozen weights; what is trained stays f32")
+    parser.add_argument("--save-start", type=Path, help="folder for the prefix before the first step, as PEFT saves it")
     parser.add_argument("--compile", action="store_true", help="torch.compile the model, for shapes of any length")
     options = parser.parse_args()
     if options.steps <= WARM_UP_STEPS:
@@ -48,7 +50,9 @@ def read_lines(path, count):
 def main():
     options = parse()
     limit_threads(options.threads)
+    import peft
     import torch
+    import transformers
     from peft import PrefixTuningConfig, get_peft_model
     from transformers import AutoModelForCausalLM, get_linear_schedule_with_warmup
 
@@ -59,6 +63,8 @@ def main():
     model = get_peft_model(
         AutoModelForCausalLM.from_pretrained(options.model, dtype={"f32": torch.float32, "bf16": torch.bfloat16}[options.dtype]).eval(),
         PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=options.prefix_length, **projection))
+    if options.save_start:
+        model.save_pretrained(options.save_start)
     if options.compile:
         model = torch.compile(model, dynamic=True)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -69,7 +75,7 @@ def main():
     for step in range(options.steps):
         batch = [examples[(step * options.batch + row) % len(examples)] for row in range(options.batch)]
         began = time.perf_counter()
-        ids, mask, labels = padded(batch)
+        ids, mask, labels = padded(batch, tokenizer.eos_token_id)
         loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
         if options.loss_reduction == "sum":
             loss = loss * (labels != -100).sum() / options.batch
@@ -94,6 +100,8 @@ def main():
         "tokens": tokens,
         "losses": losses,
         "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "peft": peft.__version__,
         "dtype": options.dtype,
         "threads": torch.get_num_threads(),
     }))
