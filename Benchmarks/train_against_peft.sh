@@ -80,6 +80,9 @@ train_peft() {
         ${options[@]+"${options[@]}"} >"$2"
 }
 
+# The sentence that says why the last run failed: ours begins with it, Python ends with it.
+reason() { grep -m 1 '^[Ee]rror: ' "$work/error.txt" || tail -n 1 "$work/error.txt"; }
+
 # Ours and PEFT's in turn, so that a change of the machine's pace meets both.
 read -r -a mine <<<"$ours${stored:+ stored}"
 read -r -a theirs <<<"$peft"
@@ -97,7 +100,7 @@ for round in $(seq 1 "$rounds"); do
             ours-*) train_ours "${run#ours-}" "$work/$run-$round" --reparametrization 512 --steps "$steps" 2>"$work/error.txt" ;;
             peft-*) train_peft "${run#peft-}" "$work/$run-$round.json" 2>"$work/error.txt" ;;
         esac || {
-            echo "left out: $run: $(tail -n 1 "$work/error.txt")" >&2
+            echo "left out: $run: $(reason)" >&2
             failed+="$run "
             rm -rf "$work/$run"-[0-9]*
         }
@@ -109,7 +112,7 @@ if [ -d "$work/start" ]; then
     for precision in "${mine[@]}"; do
         case $failed in *" ours-$precision "*) continue ;; esac
         train_ours "$precision" "$work/loss-$precision" --init "adapter:$work/start" --reparametrization none --steps 1 2>"$work/error.txt" \
-            || echo "no loss from PEFT's prefix at $precision: $(tail -n 1 "$work/error.txt")" >&2
+            || echo "no loss from PEFT's prefix at $precision: $(reason)" >&2
     done
 fi
 "$python" "$here/rivals/summarize_training.py" "$work" --title "${title:-$(basename "$model")}"
