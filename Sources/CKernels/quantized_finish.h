@@ -1,26 +1,21 @@
 // The end of a product: scales, biases and outliers. Included once per instruction set with NAME and TARGET, after
 // quantized_scales.h.
 
-/// Columns of weights that rows may share: outliers are of the same inputs mostly.
-struct NAME(columns) {
-    int64_t inputs[2];
-    v16 weights[2][4];
-};
-
-/// The weights of a panel's 64 outputs for input i.
-TARGET INLINE void NAME(widen_column)(const ptk_quantized *m, int64_t index, int64_t i, v16 to[4]) {
+/// sums += value · the weights of a panel's 64 outputs for input i.
+TARGET INLINE void NAME(add_column)(
+    const int bits, const ptk_quantized *m, int64_t index, int64_t i, float value, v16 sums[4]) {
     _Pragma("clang fp contract(fast)");
-    const bool eight = m->bits == 8;
-    const uint8_t *words = m->weights + index * panel * filled(m->inputs) * m->bits / 8 + i / (eight ? 4 : 8) * 256;
-    const uint32_t shift = (uint32_t)(i % 4 * 8 + (!eight && i % 8 >= 4 ? 4 : 0)), mask = eight ? 255 : 15;
+    const uint8_t *words = m->weights + index * panel * filled(m->inputs) * bits / 8 + i / (32 / bits) * 256;
+    const uint32_t shift = (uint32_t)(i % 4 * 8 + (bits == 4 && i % 8 >= 4 ? 4 : 0)), mask = (1u << bits) - 1;
     const int64_t groups = groups_of(m->inputs, m->group), g = group_at(m, i);
     const ptk_group_values *scales = &m->scales, *offsets = &m->offsets;
-    for (int v = 0; v < 4; v++) {
+    UNROLL for (int v = 0; v < 4; v++) {
         const u16 word = *(const u16 *)(words + 64 * v);
         const v16i q = __builtin_convertvector(word >> shift & mask, v16i) - zero_of(m);
-        to[v] = __builtin_convertvector(q, v16) * NAME(values)(scales->format, scales, index, groups, g, 16 * v);
+        v16 w = __builtin_convertvector(q, v16) * NAME(values)(scales->format, scales, index, groups, g, 16 * v);
         if (offsets->format != ptk_groups_none)
-            to[v] += NAME(values)(offsets->format, offsets, index, groups, g, 16 * v);
+            w += NAME(values)(offsets->format, offsets, index, groups, g, 16 * v);
+        sums[v] += w * value;
     }
 }
 
@@ -35,7 +30,6 @@ TARGET static void NAME(finish)(const struct product *a, int64_t index, int64_t 
     for (int64_t i = 0; i < panel; i++) scale[i] = 1;
     if (scales) memcpy(scale, scales, (size_t)width * sizeof *scale);
     if (a->bias) memcpy(bias, a->bias + n, (size_t)width * sizeof *bias);
-    struct NAME(columns) columns = {.inputs = {-1, -1}};
     for (int64_t r = 0; r < count; r++) {
         float *y = a->y + (row + r) * a->outputs + n, sums[panel];
         const float *from = result + r * panel;
@@ -48,18 +42,17 @@ TARGET static void NAME(finish)(const struct product *a, int64_t index, int64_t 
             continue;
         }
         const struct outlier *o = a->x.outliers + 2 * (row + r);
+        v16 sum[4];
+        for (int v = 0; v < 4; v++)
+            sum[v] = LOAD(from + 16 * v) * LOAD(scale + 16 * v) + LOAD(bias + 16 * v);
+        // Remembering the last column is no faster: from row to row it is another one too often to be foreseen.
         for (int k = 0; k < 2; k++) {
-            if (o[k].input < 0 || columns.inputs[k] == o[k].input) continue;
-            NAME(widen_column)(a->matrix, index, o[k].input, columns.weights[k]);
-            columns.inputs[k] = o[k].input;
+            if (o[k].input < 0) continue;
+            if (a->matrix->bits == 8) NAME(add_column)(8, a->matrix, index, o[k].input, o[k].value, sum);
+            else NAME(add_column)(4, a->matrix, index, o[k].input, o[k].value, sum);
         }
         float *to = width == panel ? y : sums;
-        for (int v = 0; v < 4; v++) {
-            v16 sum = LOAD(from + 16 * v) * LOAD(scale + 16 * v) + LOAD(bias + 16 * v);
-            for (int k = 0; k < 2; k++)
-                if (o[k].input >= 0) sum += columns.weights[k][v] * o[k].value;
-            STORE(to + 16 * v, sum);
-        }
+        for (int v = 0; v < 4; v++) STORE(to + 16 * v, sum[v]);
         if (to == sums) memcpy(y, sums, (size_t)width * sizeof *y);
     }
 }
