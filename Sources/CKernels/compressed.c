@@ -227,6 +227,14 @@ void ptk_pack_interleaved(const uint8_t *source, int64_t outputs, int64_t inputs
                 put(packed + n * stride, i, interleaved(source, outputs, i, n));
 }
 
+void ptk_unpack_interleaved(
+    const uint8_t *source, int64_t outputs, int64_t inputs, int64_t first, int64_t rows, int8_t *q) {
+    for (int64_t from = 0; from < rows; from += 64)
+        for (int64_t i = 0; i < inputs; i++)
+            for (int64_t n = from; n < from + 64 && n < rows; n++)
+                q[n * inputs + i] = (int8_t)interleaved(source, outputs, i, first + n);
+}
+
 void ptk_unpack_zeros(const uint8_t *source, int64_t outputs, int64_t groups, uint8_t *zeros) {
     for (int64_t g = 0; g < groups; g++)
         for (int64_t n = 0; n < outputs; n++) zeros[n * groups + g] = (uint8_t)interleaved(source, outputs, g, n);

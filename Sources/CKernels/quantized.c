@@ -26,6 +26,7 @@ struct product {
     int64_t rows, chunk, chunks;
     struct rows x;
     float *waiting;  // where inputs are cut into ranges, the sums of panels that wait for the next range
+    float *factored;  // where inputs have factors [threads × stride]: a row times them
     uint8_t *turned;  // on the way back [threads × range × panel]: the weights of each thread's panel and range
     float *y;
 };
@@ -131,11 +132,19 @@ static void round_thread(void *context, int thread, int threads) {
     const struct product *a = context;
     int64_t begin, end;
     share(a->rows, thread, threads, &begin, &end);
-    const float *factors = a->back ? a->matrix->back_scales : NULL;
+    const float *factors = a->back ? a->matrix->back_scales : a->matrix->input_factors;
+    float *factored = a->factored + thread * a->x.stride;
     for (int64_t r = begin; r < end; r++) {
         const float *x = a->source + r * a->inputs;
-        if (factors) round_scaled(x, factors, a->inputs, r, &a->x);
-        else round_row(x, a->inputs, r, &a->x);
+        if (a->back) {
+            round_scaled(x, factors, a->inputs, r, &a->x);
+            continue;
+        }
+        if (factors) {
+            for (int64_t i = 0; i < a->inputs; i++) factored[i] = x[i] * factors[i];
+            x = factored;
+        }
+        round_row(x, a->inputs, r, &a->x);
     }
 }
 
@@ -152,17 +161,20 @@ static int64_t lay_out(struct product *a, uint8_t *scratch) {
     const int64_t outliers = a->back ? 0 : 2 * a->rows * (int64_t)sizeof(struct outlier);
     a->x.stride = stride, a->x.blocks = blocks, a->x.unit = unit, a->x.units = units;
     const int64_t turned = a->back ? ptk_threads() * (int64_t)(range * panel) : 0;
+    const int64_t factored = !a->back && a->matrix->input_factors ? ptk_threads() * stride * 4 : 0;
     const int64_t waiting = stride > range ? 4 * panels(a->outputs) * panel * a->chunks * a->chunk : 0;
     if (scratch) {
         a->turned = scratch;
         a->waiting = (float *)(scratch + turned);
-        a->x.outliers = a->back ? NULL : (struct outlier *)(scratch + turned + waiting);
-        a->x.scales = (float *)(scratch + turned + waiting + outliers);
+        a->factored = (float *)(scratch + turned + waiting);
+        scratch += turned + waiting + factored;
+        a->x.outliers = a->back ? NULL : (struct outlier *)scratch;
+        a->x.scales = (float *)(scratch + outliers);
         a->x.totals = a->x.scales + a->rows * blocks;
         a->x.sums = (int32_t *)(a->x.totals + a->rows * units);
         a->x.values = (int8_t *)(a->x.sums + a->rows * units);
     }
-    return turned + waiting + outliers + a->rows * (4 * blocks + 8 * units + stride);
+    return turned + waiting + factored + outliers + a->rows * (4 * blocks + 8 * units + stride);
 }
 
 static struct product sized(const ptk_quantized *matrix, int64_t rows, bool back) {

@@ -19,16 +19,17 @@ TARGET INLINE void NAME(add_column)(
     }
 }
 
-/// y (+)= result ∘ scales (+ bias) for the outputs of one panel, with the products of outliers. On the way back the scales are
-/// in dy, and there are no outliers.
+/// y (+)= result ∘ scales (+ bias) for the outputs of one panel, with the products of outliers. On the way back the scales of
+/// weights are in dy, those here are the factors of inputs, and there are no outliers.
 TARGET static void NAME(finish)(const struct product *a, int64_t index, int64_t row, int64_t count, const float *result) {
     _Pragma("clang fp contract(fast)");
     const int64_t n = index * panel, width = least(panel, a->outputs - n);
-    const float *scales = !a->back && is_plain(a->matrix) ? a->matrix->back_scales + n : NULL;
+    const ptk_quantized *m = a->matrix;
+    const float *scales = a->back ? m->input_factors : is_plain(m) ? m->back_scales : NULL;
     // No `scales ? scales[i] : 1` here: compiled to masked loads from NULL, that costs hundreds of cycles a load.
     float scale[panel], bias[panel] = {0};
     for (int64_t i = 0; i < panel; i++) scale[i] = 1;
-    if (scales) memcpy(scale, scales, (size_t)width * sizeof *scale);
+    if (scales) memcpy(scale, scales + n, (size_t)width * sizeof *scale);
     if (a->bias) memcpy(bias, a->bias + n, (size_t)width * sizeof *bias);
     for (int64_t r = 0; r < count; r++) {
         float *y = a->y + (row + r) * a->outputs + n, sums[panel];
@@ -48,8 +49,8 @@ TARGET static void NAME(finish)(const struct product *a, int64_t index, int64_t 
         // Remembering the last column is no faster: from row to row it is another one too often to be foreseen.
         for (int k = 0; k < 2; k++) {
             if (o[k].input < 0) continue;
-            if (a->matrix->bits == 8) NAME(add_column)(8, a->matrix, index, o[k].input, o[k].value, sum);
-            else NAME(add_column)(4, a->matrix, index, o[k].input, o[k].value, sum);
+            if (m->bits == 8) NAME(add_column)(8, m, index, o[k].input, o[k].value, sum);
+            else NAME(add_column)(4, m, index, o[k].input, o[k].value, sum);
         }
         float *to = width == panel ? y : sums;
         for (int v = 0; v < 4; v++) STORE(to + 16 * v, sum[v]);

@@ -41,7 +41,11 @@ static void back_thread(void *context, int thread, int threads) {
         const int64_t inputs = least(side, m->inputs - k);
         for (int64_t n = 0; n < m->outputs; n += side) {
             const int64_t outputs = least(side, m->outputs - n);
-            for (int64_t o = 0; o < outputs; o++) widen(m, n + o, k, inputs, tile + o * inputs);
+            for (int64_t o = 0; o < outputs; o++) {
+                float *w = tile + o * inputs;
+                widen(m, n + o, k, inputs, w);
+                for (int64_t i = 0; m->input_factors && i < inputs; i++) w[i] *= m->input_factors[k + i];
+            }
             const int status = a->product(
                 false, false, a->rows, inputs, outputs, a->dy + n, m->outputs, tile, inputs, n > 0 || a->accumulate,
                 a->dx + k, m->inputs);

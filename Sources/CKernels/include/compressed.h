@@ -74,6 +74,10 @@ void ptk_pack_flat(const uint8_t *source, int64_t outputs, int64_t inputs, uint8
 /// (AutoAWQ's GEMM layout).
 void ptk_pack_interleaved(const uint8_t *source, int64_t outputs, int64_t inputs, uint8_t *packed);
 
+/// The codes of outputs first..<first + rows of such words, a byte each: q [rows × inputs].
+void ptk_unpack_interleaved(
+    const uint8_t *source, int64_t outputs, int64_t inputs, int64_t first, int64_t rows, int8_t *q);
+
 /// The 4-bit zeros in the same layout, [groups × outputs/8] words, as bytes [outputs × groups].
 void ptk_unpack_zeros(const uint8_t *source, int64_t outputs, int64_t groups, uint8_t *zeros);
 

@@ -51,6 +51,7 @@ typedef struct {
     uint8_t *weights;
     ptk_group_values scales, offsets;
     float *back_scales;  // [outputs]; of 8-bit weights without offsets, a whole row in a group, the same as their scales
+    const float *input_factors;  // [inputs] that x is multiplied by first; NULL: none
 } ptk_quantized;
 
 /// Bytes of the weights, of the numbers of groups, and of their outer scales.
@@ -78,11 +79,11 @@ bool ptk_quantized_take(
 /// Bytes of scratch memory that a product of so many rows needs, forward or back, on the threads of the pool.
 int64_t ptk_quantized_scratch(const ptk_quantized *matrix, int64_t rows, bool back);
 
-/// y [rows × outputs] = x · Wᵀ (+ bias [outputs]); bias may be NULL.
+/// y [rows × outputs] = (x ∘ input_factors) · Wᵀ (+ bias [outputs]); bias may be NULL.
 void ptk_quantized_multiply(
     const ptk_quantized *matrix, const float *x, int64_t rows, const float *bias, void *scratch, float *y);
 
-/// dx [rows × inputs] (+)= dy · W by 8-bit integers.
+/// dx [rows × inputs] (+)= (dy · W) ∘ input_factors by 8-bit integers.
 void ptk_quantized_multiply_back(
     const ptk_quantized *matrix, const float *dy, int64_t rows, bool accumulate, void *scratch, float *dx);
 
@@ -92,7 +93,7 @@ int ptk_quantized_multiply_back_floats(
     const ptk_quantized *matrix, const float *dy, int64_t rows, bool accumulate, ptk_product product, float *scratch,
     float *dx);
 
-/// Rows of W: out [count × inputs].
+/// Rows of W, of which there are no factors: out [count × inputs].
 void ptk_quantized_gather(const ptk_quantized *matrix, const int32_t *indices, int64_t count, float *out);
 
 /// For tests: the kernels to use at most, if the processor has the instructions: 0 portable, 1 AVX2, 2 VNNI.

@@ -323,6 +323,14 @@ extension WeightLoader {
         {
             return matrix
         }
+        if case .frozen(let differentiable, let precision) = use,
+            let layout = try reader.quantizedLayout(name, input: input, output: output),
+            let backward = precision.backward(
+                through: layout, differentiable: differentiable, isDelicate: isDelicate)
+        {
+            return try reader.quantizedIntegers(
+                name, input: input, output: output, bias: bias, inputScales: inputScales, backward: backward)
+        }
         if let matrix = try reader.quantizedMatrix(
             name, input: input, output: output, bias: bias, inputScales: inputScales)
         {

@@ -4,8 +4,8 @@ import Tensors
 public enum WeightPrecision: String, CaseIterable, Codable, Sendable {
     /// In 32 bits, re-laid: fastest. Matrices that a checkpoint stores quantised stay as they are.
     case float32 = "f32"
-    /// As the checkpoint stores them: 16-bit weights take half the memory and are widened as they are used; the integers of GGUF
-    /// files are multiplied as such, as with ``int8``.
+    /// As the checkpoint stores them: 16-bit weights take half the memory and are widened as they are used; integers in groups,
+    /// of GGUF files, AutoAWQ and LLM.int8(), are multiplied as such, as with ``int8``.
     case stored
     /// Rounded to bfloat16, as activations and gradients are on their way into products, which are added up in 32 bits: half the
     /// memory, for processors that multiply such by themselves only; elsewhere it is refused.

@@ -114,6 +114,18 @@ extension CompressedBytes {
         }
     }
 
+    /// Some rows of AutoAWQ's matrix [input × output/8] of 32-bit words: codes 0…15, [rows × input].
+    ///
+    /// - Parameter words: input · output / 2 bytes; `output` is a multiple of 8.
+    public static func unpackInterleaved(
+        _ words: [UInt8], input: Int, output: Int, rows: Range<Int>, into q: UnsafeMutableBufferPointer<Int8>
+    ) {
+        precondition(output % 8 == 0 && words.count == input * output / 2, "\(words.count) bytes")
+        precondition(rows.upperBound <= output && q.count == rows.count * input, "\(q.count) codes for \(rows)")
+        ptk_unpack_interleaved(
+            words, Int64(output), Int64(input), Int64(rows.lowerBound), Int64(rows.count), q.baseAddress)
+    }
+
     /// AutoAWQ's zeros [groups × output/8] of 32-bit words, as bytes [output × groups].
     ///
     /// - Parameter words: groups · output / 2 bytes; `output` is a multiple of 8.

@@ -65,7 +65,7 @@ extension QuantizedMatrix.Layout.Numbers {
 
 extension QuantizedWeights {
     /// Memory that ``Backend/quantize(_:orientation:rows:into:)`` or `takeGroups` fills.
-    init(input: Int, output: Int, layout: QuantizedMatrix.Layout) {
+    init(input: Int, output: Int, layout: QuantizedMatrix.Layout, inputScales: [Float]? = nil) {
         let (outputs, inputs, group) = (Int64(output), Int64(input), Int64(layout.group ?? 0))
         func numbers(_ numbers: QuantizedMatrix.Layout.Numbers) -> Numbers {
             let outer = Int(ptk_quantized_outer_bytes(numbers.format, group, outputs, inputs))
@@ -80,6 +80,7 @@ extension QuantizedWeights {
             integers: CompressedBytes(
                 uninitialized: Int(ptk_quantized_weight_bytes(Int32(layout.width.rawValue), outputs, inputs))),
             scales: scales, offsets: layout.offsets.map(numbers),
+            inputFactors: inputScales.map { CompressedBytes(floats: $0.map { 1 / $0 }) },
             backScales: layout.isPlain ? scales.values : CompressedBytes(uninitialized: 4 * output))
     }
 
@@ -97,6 +98,7 @@ extension QuantizedWeights {
         call.weights = integers.start.assumingMemoryBound(to: UInt8.self)
         call.scales = values(scales, layout.scales)
         call.offsets = values(offsets, layout.offsets)
+        call.input_factors = inputFactors?.floats
         call.back_scales = backScales.start.assumingMemoryBound(to: Float.self)
         return withExtendedLifetime(self) { body(&call) }
     }

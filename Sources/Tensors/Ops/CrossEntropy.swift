@@ -8,7 +8,8 @@
 ///   - head: W [width × vocabulary].
 ///   - targets: The token each row must predict.
 ///   - weights: Weight of each row in the loss: 1 for a sum, 1 / rows for a mean.
-///   - chunk: Rows whose logits exist at a time; as many as the head prefers where nil.
+///   - chunk: Rows whose logits exist at a time, at most; as many as the head prefers where nil. Chunks are as even as their
+///     number allows: W is read for each, which a few rows are not worth.
 /// - Returns: The weighted loss, a scalar, and each row's own loss, unweighted, in nats.
 @Compute public func crossEntropy(
     _ hidden: Tensor, head: any LinearMap, targets: [Int32], weights: [Float], chunk: Int? = nil
@@ -22,10 +23,11 @@
     precondition(targets.count == rows && weights.count == rows, "\(rows) rows, \(targets.count) targets")
     precondition(
         targets.allSatisfy { $0 >= 0 && $0 < Int32(vocabulary) }, "a target beyond the vocabulary of \(vocabulary)")
-    let tape = Tape.recording(hidden.gradient, head.parameterGradient), chunk = chunk ?? head.rowsForLoss
+    let tape = Tape.recording(hidden.gradient, head.parameterGradient), most = chunk ?? head.rowsForLoss
+    let chunks = max(1, (rows + most - 1) / most), chunk = max(1, (rows + chunks - 1) / chunks)
     let perRow = Tensor(shape: [max(rows, 1)]), weightTensor = Tensor(weights, shape: [rows])
     let dHidden = tape == nil ? nil : Tensor(shape: [rows, width])
-    let logits = Tensor(shape: [min(chunk, max(rows, 1)), vocabulary])
+    let logits = Tensor(shape: [chunk, vocabulary])
     for start in stride(from: 0, to: rows, by: chunk) {
         let count = min(chunk, rows - start), part = start..<start + count, scores = logits[rows: 0..<count]
         head.applyForLoss(hidden[rows: part], into: scores)

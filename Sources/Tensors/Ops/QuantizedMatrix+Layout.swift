@@ -80,11 +80,13 @@ struct QuantizedWeights {
     let integers: CompressedBytes
     let scales: Numbers
     let offsets: Numbers?
+    /// Floats [input] that x is multiplied by first; nil for none.
+    let inputFactors: CompressedBytes?
     /// Floats [output]: scales of the 8-bit integers of the way back; the same memory as the scales where those do.
     let backScales: CompressedBytes
 
     var byteCount: Int {
-        integers.count + scales.byteCount + (offsets?.byteCount ?? 0)
+        integers.count + scales.byteCount + (offsets?.byteCount ?? 0) + (inputFactors?.count ?? 0)
             + (backScales === scales.values ? 0 : backScales.count)
     }
 }

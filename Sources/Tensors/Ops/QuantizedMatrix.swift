@@ -96,6 +96,7 @@ public final class QuantizedMatrix: LinearMap {
     /// Takes integers in groups as a file has them, some rows at a time: w = q · scale (+ offset), nothing of which is rounded.
     ///
     /// - Parameters:
+    ///   - inputScales: A vector [input] that x is divided by first (AWQ puts one after an activation); none is 0.
     ///   - bias: b [output], or nil.
     ///   - layout: How they are to lie. Where its formats do not hold all scales and offsets exactly, they are held in 32 bits
     ///     instead, and all rows read again.
@@ -104,7 +105,7 @@ public final class QuantizedMatrix: LinearMap {
     ///     offsets; scales [rows × groups], and offsets likewise, all finite (no offsets: an empty buffer).
     /// - Throws: What `read` throws.
     public init(
-        input: Int, output: Int, bias: Tensor? = nil, layout: Layout, backward: Backward,
+        input: Int, output: Int, inputScales: [Float]? = nil, bias: Tensor? = nil, layout: Layout, backward: Backward,
         readingGroups read: (
             _ rows: Range<Int>, _ q: UnsafeMutableBufferPointer<Int8>, _ scales: UnsafeMutableBufferPointer<Float>,
             _ offsets: UnsafeMutableBufferPointer<Float>
@@ -112,6 +113,7 @@ public final class QuantizedMatrix: LinearMap {
     ) throws {
         precondition(input > 0, "a matrix without inputs")
         precondition(bias.map { $0.count == output } ?? true, "one bias per output")
+        precondition(inputScales.map { $0.count == input } ?? true, "one scale per input")
         inputWidth = input
         outputWidth = output
         self.backward = backward
@@ -120,7 +122,7 @@ public final class QuantizedMatrix: LinearMap {
         let integers = CompressedBytes(uninitialized: most * input), scales = Tensor(shape: [most, groups])
         let offsets = layout.offsets == nil ? nil : Tensor(shape: [most, groups])
         func take(_ layout: Layout) throws -> QuantizedWeights? {
-            let weights = QuantizedWeights(input: input, output: output, layout: layout)
+            let weights = QuantizedWeights(input: input, output: output, layout: layout, inputScales: inputScales)
             for rows in Self.parts(input: input, output: output) {
                 let count = rows.count * groups
                 let q = UnsafeMutableBufferPointer(
@@ -171,7 +173,7 @@ public final class QuantizedMatrix: LinearMap {
     /// Memory held by the weights, their scales and offsets, without the bias.
     public var byteCount: Int { weights.byteCount }
 
-    /// y = x·Wᵀ + b.
+    /// y = x·Wᵀ + b, with x divided by the scales of inputs first, where there are any.
     public func apply(_ x: TensorRows, into y: TensorRows) {
         backend.multiply(
             x.floats, by: self, rows: x.count, bias: bias.map { UnsafePointer($0.floats) }, into: y.floats)
@@ -197,6 +199,7 @@ public final class QuantizedMatrix: LinearMap {
         precondition(
             indices.allSatisfy { $0 >= 0 && $0 < Int32(outputWidth) },
             "a row number beyond the table's \(outputWidth) rows")
+        precondition(weights.inputFactors == nil, "a table has no scales of inputs")
         let rows = Tensor(shape: [indices.count, inputWidth])
         backend.gatherRows(self, indices, into: rows.floats)
         return rows

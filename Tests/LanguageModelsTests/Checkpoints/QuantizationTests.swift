@@ -86,6 +86,41 @@ import Testing
         try reader.finish(ignoring: rest)
     }
 
+    /// Those that are integers with scales and offsets: the gradients of one-hot rows are W, exactly where 32-bit floats come
+    /// back; forward, and back by integers, what rounding x and dy to 8 bits costs.
+    @Test(arguments: ["int8", "int8.wide", "awq", "awq.wide", "awq.one_group"])
+    func multipliesIntegersAsStored(name: String) throws {
+        let golden = try Golden(name), (input, output) = (golden.input, golden.output)
+        let scales = name == "awq.wide" ? "awq.act.scales" : nil
+        #expect(try golden.reader.quantizedLayout(name, input: input, output: output) != nil)
+        let exact = try golden.reader.quantizedIntegers(
+            name, input: input, output: output, bias: nil, inputScales: scales, backward: .float32)
+        let oneHot = (0..<output * output).map { Float($0 / output == $0 % output ? 1 : 0) }
+        #expect(relativeError(dx(exact, oneHot, rows: output), golden.expected) < 1e-6, "W")
+        let matrix = try Golden(name).reader.quantizedIntegers(
+            name, input: input, output: output, bias: nil, inputScales: scales, backward: .int8)
+        let stored = try #require(
+            try Golden(name).reader.quantizedMatrix(
+                name, input: input, output: output, bias: nil, inputScales: scales))
+        for rows in [1, 3, 40] {
+            let x = pattern(rows * input), dy = pattern(rows * output)
+            let expected = stored(Tensor(x, shape: [rows, input])).values
+            #expect(relativeError(matrix(Tensor(x, shape: [rows, input])).values, expected) < 0.02, "y of \(rows)")
+            #expect(relativeError(dx(matrix, dy, rows: rows), dx(stored, dy, rows: rows)) < 0.02, "dx of \(rows)")
+        }
+    }
+
+    private func dx(_ matrix: any LinearMap, _ dy: [Float], rows: Int) -> [Float] {
+        let tape = Tape(), x = Tensor(shape: [rows, matrix.inputWidth], tape: tape)
+        tape.backward(from: matrix(x), gradient: Tensor(dy, shape: [rows, matrix.outputWidth]))
+        return x.gradient?.value?.values ?? []
+    }
+
+    @Test(arguments: ["nf4", "fp4"]) func leavesCodesToFloats(name: String) throws {
+        let golden = try Golden(name)
+        #expect(try golden.reader.quantizedLayout(name, input: golden.input, output: golden.output) == nil)
+    }
+
     @Test(arguments: ["float16", "bfloat16"], ["linear", "conv1d"])
     func keepsSixteenBitsAsStored(type: String, orientation: String) throws {
         let name = "\(type).\(orientation)", golden = try Golden(name)

@@ -25,12 +25,15 @@ import Tokenizers
         }
     }
 
-    @Test("16-bit weights as they are stored change nothing", arguments: PublishedModel.quantized)
+    /// Those of 4-bit codes stay to the last bits what they are; integers are multiplied as such, and activations rounded to 8 bits.
+    @Test("stored precision changes nothing, or what rounding activations does", arguments: PublishedModel.quantized)
     func storedPrecision(_ published: PublishedModel) throws {
         let expected = try published.expected()
         let model = try published.assembled { try LanguageModel.load($0, precision: .stored) }
         let found = probabilities(of: expected.without.token_ids, after: expected.prompt, nil, model.network).logprobs
-        #expect(relativeError(found, expected.without.logprobs) < 1e-5)
+        let holdsIntegers = "\(published)".hasSuffix("int8") || "\(published)".hasSuffix("awq")
+        let error = relativeError(found, expected.without.logprobs)
+        #expect(holdsIntegers ? error > 1e-4 && error < 0.01 : error < 1e-5, "\(error)")
     }
 
     @Test("the tokenizer makes the prompt's ids of its text")

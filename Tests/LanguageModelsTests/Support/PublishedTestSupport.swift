@@ -118,6 +118,9 @@ struct PublishedModel: CustomStringConvertible, Sendable {
             compressed.append(matrix)
             bytes += matrix.byteCount
             children.removeAll { $0.label != "bias" }
+        case let matrix as QuantizedMatrix:
+            bytes += matrix.byteCount
+            children.removeAll { $0.label != "bias" }
         case let matrix as FrozenMatrix:
             bytes += matrix.byteCount
             children.removeAll { $0.label != "bias" }

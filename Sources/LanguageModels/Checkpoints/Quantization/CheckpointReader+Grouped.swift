@@ -5,19 +5,60 @@ import Tensors
 /// group of inputs.
 extension CheckpointReader {
     func groupedWeights(_ name: String, input: Int, output: Int) throws -> CompressedWeights {
-        try checkLayout(name, input: input, output: output)
-        let groups = shape(of: "\(name).scales")?.first ?? 1
-        guard groups > 0, input % groups == 0, groups == 1 || input / groups % 32 == 0 else {
-            throw damaged(
-                "\(name).scales", "\(groups) groups for \(input) inputs, where groups of a multiple of 32 belong")
-        }
-        let words = output / 8
+        let groups = try groups(of: name, input: input, output: output), words = output / 8
         let scales = try halves("\(name).scales", rows: groups, columns: output)
         let zeros = try readBytes("\(name).qzeros", shape: [groups, words], type: .int32)
         let codes = try readBytes("\(name).qweight", shape: [input, words], type: .int32)
         return .grouped(
             .packedInterleaved(codes, input: input, output: output), scales: scales,
             zeros: .unpackedZeros(zeros, groups: groups, output: output), group: input / groups)
+    }
+
+    /// How such a matrix lies as integers: w = q · scale − zero · scale. The offset has up to 15 bits.
+    func groupedLayout(_ name: String, input: Int, output: Int) throws -> QuantizedMatrix.Layout {
+        let group = input / (try groups(of: name, input: input, output: output))
+        let held = [32, 64].contains(group) || group % 128 == 0 ? group : 32
+        return QuantizedMatrix.Layout(.int4, group: held, scales: .half, offsets: .float)
+    }
+
+    /// The same matrix for products of integers.
+    @Compute func groupedIntegers(
+        _ name: String, input: Int, output: Int, inputScales: [Float]?, bias: Tensor?,
+        backward: QuantizedMatrix.Backward
+    ) throws -> QuantizedMatrix {
+        let layout = try groupedLayout(name, input: input, output: output)
+        let groups = try groups(of: name, input: input, output: output), words = output / 8
+        let scales = try read("\(name).scales", shape: [groups, output])
+        let packed = try readBytes("\(name).qzeros", shape: [groups, words], type: .int32)
+        let codes = try readBytes("\(name).qweight", shape: [input, words], type: .int32)
+        let zeros = CompressedBytes.unpackedZeros(packed, groups: groups, output: output)
+        // Groups that the layout does not have are several of its own.
+        let held = layout.groups(of: input), repeats = held / groups
+        return try QuantizedMatrix(
+            input: input, output: output, inputScales: inputScales, bias: bias, layout: layout, backward: backward
+        ) { rows, q, heldScales, offsets in
+            CompressedBytes.unpackInterleaved(codes, input: input, output: output, rows: rows, into: q)
+            zeros.withBytes { zeros in
+                for (index, row) in rows.enumerated() {
+                    for group in 0..<held {
+                        let source = group / repeats, scale = scales[source * output + row]
+                        heldScales[index * held + group] = scale
+                        offsets[index * held + group] = -Float(zeros[row * groups + source]) * scale
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many groups the inputs of a matrix have, after a look at its layout.
+    private func groups(of name: String, input: Int, output: Int) throws -> Int {
+        try checkLayout(name, input: input, output: output)
+        let groups = shape(of: "\(name).scales")?.first ?? 1
+        guard groups > 0, input % groups == 0, groups == 1 || input / groups % 32 == 0 else {
+            throw damaged(
+                "\(name).scales", "\(groups) groups for \(input) inputs, where groups of a multiple of 32 belong")
+        }
+        return groups
     }
 
     /// Refuses the layouts that have the same keys.

@@ -46,6 +46,37 @@ extension CheckpointReader {
             weights, input: input, output: output, inputScales: try divisors(inputScales, count: input), bias: bias)
     }
 
+    /// How a quantised matrix lies as integers in groups; nil where it is stored otherwise: as an ordinary tensor, or by codes
+    /// that no scale and offset make integers of.
+    func quantizedLayout(_ name: String, input: Int, output: Int) throws -> QuantizedMatrix.Layout? {
+        if contains("\(name).qweight") { return try groupedLayout(name, input: input, output: output) }
+        return isEightBit(name) ? QuantizedMatrix.Layout(.int8, group: nil, scales: .float) : nil
+    }
+
+    /// A quantised matrix of which ``quantizedLayout(_:input:output:)`` tells how it lies, for products of integers: the same
+    /// keys are taken as by ``quantizedMatrix(_:input:output:bias:inputScales:)``, and the same values stand for them.
+    @Compute func quantizedIntegers(
+        _ name: String, input: Int, output: Int, bias: Tensor?, inputScales: String?,
+        backward: QuantizedMatrix.Backward
+    ) throws -> QuantizedMatrix {
+        let divisors = try divisors(inputScales, count: input)
+        guard isEightBit(name) else {
+            return try groupedIntegers(
+                name, input: input, output: output, inputScales: divisors, bias: bias, backward: backward)
+        }
+        let (weights, factors) = try eightBitParts(name, input: input, output: output)
+        return try QuantizedMatrix(
+            input: input, output: output, inputScales: divisors, bias: bias,
+            layout: QuantizedMatrix.Layout(.int8, group: nil, scales: .float), backward: backward
+        ) { rows, q, scales, _ in
+            weights.withBytes { bytes in
+                let part = bytes[rows.lowerBound * input..<rows.upperBound * input]
+                UnsafeMutableRawBufferPointer(q).copyBytes(from: part)
+            }
+            for (index, row) in rows.enumerated() { scales[index] = factors[row] }
+        }
+    }
+
     /// What x is divided by, where the checkpoint says so.
     private func divisors(_ name: String?, count: Int) throws -> [Float]? {
         guard let name, let values = try readIfPresent(name, shape: [count]) else { return nil }
@@ -69,6 +100,14 @@ extension CheckpointReader {
 
     /// LLM.int8(): w = q · SCB / 127, a scale per output.
     private func eightBitWeights(_ name: String, input: Int, output: Int) throws -> CompressedWeights {
+        let (weights, scales) = try eightBitParts(name, input: input, output: output)
+        return .int8(weights, scales: CompressedBytes(floats: scales))
+    }
+
+    /// Integers and the scale of each output.
+    private func eightBitParts(
+        _ name: String, input: Int, output: Int
+    ) throws -> (weights: CompressedBytes, scales: [Float]) {
         let layout = try eightBitLayout("\(name).weight_format")
         guard layout == "row" else {
             let place = place(of: "\(name).weight")
@@ -77,7 +116,7 @@ extension CheckpointReader {
         }
         let scales = try read("\(name).SCB", shape: [output])
         let weights = try bytes("\(name).weight", shape: [output, input], type: .int8)
-        return .int8(weights, scales: CompressedBytes(floats: scales.map { $0 / 127 }))
+        return (weights, scales.map { $0 / 127 })
     }
 
     /// How an 8-bit matrix is laid out: said by a number, in pickles also by its name, or by nothing.
