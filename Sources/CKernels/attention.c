@@ -30,6 +30,29 @@ INLINE bool holds(const struct shared *shared, const ptk_segment *segment, int64
 
 INLINE int64_t row_of(const ptk_segment *segment, int64_t i) { return segment->rows ? segment->rows[i] : i; }
 
+/// The keys or values of one head at position i of a segment: floats or bfloat16.
+INLINE const void *place_of(const ptk_segment *segment, bool keys, int64_t column, int64_t i) {
+    const int64_t offset = row_of(segment, i) * segment->stride + column;
+    const char *source = keys ? segment->keys : segment->values;
+    return source + offset * (int64_t)(segment->is_bfloat16 ? sizeof(uint16_t) : sizeof(float));
+}
+
+/// One of them.
+INLINE float element(const void *place, bool is_bfloat16, int64_t i) {
+    if (!is_bfloat16) return ((const float *)place)[i];
+    const uint32_t bits = (uint32_t)((const uint16_t *)place)[i] << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/// out = in, for `count` elements: exact.
+INLINE void widen_row(const uint16_t *in, int64_t count, float *out) {
+    int64_t d = 0;
+    for (; d + 16 <= count; d += 16) STORE(out + d, LOAD_BFLOAT16(in + d));
+    for (; d < count; d++) out[d] = element(in, true, d);
+}
+
 static int64_t positions(const ptk_attention *call, const ptk_sequence *sequence) {
     int64_t total = 0;
     for (int64_t s = 0; s < sequence->segments; s++) total += call->segments[sequence->segment + s].count;
@@ -65,13 +88,13 @@ INLINE void gather(
     int64_t before = 0;
     for (int64_t s = 0; s < sequence->segments; s++) {
         const ptk_segment *segment = call->segments + sequence->segment + s;
-        const float *source = (keys ? segment->keys : segment->values) + head * call->head_width;
         const int64_t first = first_of(segment, start, before);
         before += segment->count;
         out += first * width;
         for (int64_t i = first; i < segment->count; i++, out += width) {
-            const float *row = source + row_of(segment, i) * segment->stride;
-            set_row(row, call->head_width, 1, out);
+            const void *place = place_of(segment, keys, head * call->head_width, i);
+            if (segment->is_bfloat16) widen_row(place, call->head_width, out);
+            else set_row(place, call->head_width, 1, out);
             for (int64_t d = call->head_width; d < width; d++) out[d] = 0;
         }
     }

@@ -64,14 +64,23 @@ INLINE void few_range(
     *to = *to < segment->count ? *to : segment->count;
 }
 
-/// The keys or values of sixteen positions from j on: where they lie, or in `near` where they are read more than once.
-/// Far apart, as in a prefix of many layers, they would drive each other out of the nearest cache. What stands in for
-/// positions from `to` on has no meaning.
+/// The keys or values of sixteen positions from j on: where they lie, or in `near` where they are read more than once, or are
+/// bfloat16, which become floats there. Far apart, as in a prefix of many layers, they would drive each other out of the
+/// nearest cache. What stands in for positions from `to` on has no meaning.
 INLINE void few_rows(
-    const int chunks, const ptk_segment *segment, const float *column, int64_t j, int64_t to, bool again, float *near,
+    const int chunks, const ptk_segment *segment, bool keys, int64_t column, int64_t j, int64_t to, bool again, float *near,
     const float **rows) {
     UNROLL for (int u = 0; u < 16; u++) {
-        rows[u] = column + row_of(segment, j + u < to ? j + u : to - 1) * segment->stride;
+        const void *place = place_of(segment, keys, column, j + u < to ? j + u : to - 1);
+        if (segment->is_bfloat16) {
+            const uint16_t *halves = place;
+            // As below; a line holds twice as many.
+            UNROLL for (int c = 0; c < chunks; c += 2) __builtin_prefetch(halves + (chunks + c) * 16);
+            UNROLL for (int c = 0; c < chunks; c++) STORE(near + (u * chunks + c) * 16, LOAD_BFLOAT16(halves + 16 * c));
+            rows[u] = near + u * chunks * 16;
+            continue;
+        }
+        rows[u] = place;
         // The next head's, as a rule: it lies beside this one, too short for the processor to see it coming.
         UNROLL for (int c = 0; c < chunks; c++) __builtin_prefetch(rows[u] + (chunks + c) * 16);
         if (!again) continue;
@@ -105,7 +114,7 @@ INLINE void few_values(
 INLINE void few_segment(
     const int chunks, const struct few_run *run, const ptk_segment *segment, bool keys, int64_t first, int64_t last) {
     const int64_t depth = 16 * chunks, group = run->call->heads / run->call->key_heads;
-    const float *source = keys ? segment->keys : segment->values, *rows[16];
+    const float *rows[16];
     float near[16 * 16 * 8];
     int64_t from, to;
     few_range(run, segment, first, last, &from, &to);
@@ -114,7 +123,7 @@ INLINE void few_segment(
             const int64_t kv_head = head / group;
             next = (kv_head + 1) * group < run->end ? (kv_head + 1) * group : run->end;
             few_rows(
-                chunks, segment, source + kv_head * depth, j, to, (last - first) * (next - head) > 1, near, rows);
+                chunks, segment, keys, kv_head * depth, j, to, (last - first) * (next - head) > 1, near, rows);
             for (int64_t i = first; i < last; i++) {
                 const struct few *few = run->few + i;
                 const int64_t seen = few->seen - few->before, end = (seen < to ? seen : to) - j;
@@ -201,6 +210,20 @@ INLINE void forward_wide(const int chunks, const struct few_run *run) {
         }
 }
 
+/// q · k, for heads of any width.
+INLINE float narrow_dot(const float *q, const void *k, bool is_bfloat16, int64_t depth) {
+    REASSOCIATE
+    float dot = 0;
+    for (int64_t d = 0; d < depth; d++) dot += q[d] * element(k, is_bfloat16, d);
+    return dot;
+}
+
+/// out += weight · v, likewise.
+INLINE void narrow_add(float weight, const void *v, bool is_bfloat16, int64_t depth, float *out) {
+    REASSOCIATE
+    for (int64_t d = 0; d < depth; d++) out[d] += weight * element(v, is_bfloat16, d);
+}
+
 /// One head of any width, of one query.
 INLINE void forward_narrow(const struct few_run *run, const struct few *few, int64_t head) {
     REASSOCIATE
@@ -214,9 +237,8 @@ INLINE void forward_narrow(const struct few_run *run, const struct few *few, int
         const ptk_segment *segment = segments + s;
         int64_t j = first_of(segment, few->start, t);
         for (t += j; j < segment->count && t < few->seen; j++, t++) {
-            const float *k = segment->keys + row_of(segment, j) * segment->stride + kv_head * depth;
-            float dot = 0;
-            for (int64_t d = 0; d < depth; d++) dot += q[d] * k[d];
+            const void *k = place_of(segment, true, kv_head * depth, j);
+            const float dot = segment->is_bfloat16 ? narrow_dot(q, k, true, depth) : narrow_dot(q, k, false, depth);
             scores[t] = dot * call->scale;
         }
     }
@@ -228,8 +250,9 @@ INLINE void forward_narrow(const struct few_run *run, const struct few *few, int
         const ptk_segment *segment = segments + s;
         int64_t j = first_of(segment, few->start, t);
         for (t += j; j < segment->count && t < few->seen; j++, t++) {
-            const float *v = segment->values + row_of(segment, j) * segment->stride + kv_head * depth;
-            for (int64_t d = 0; d < depth; d++) out[d] += scores[t] * v[d];
+            const void *v = place_of(segment, false, kv_head * depth, j);
+            if (segment->is_bfloat16) narrow_add(scores[t], v, true, depth, out);
+            else narrow_add(scores[t], v, false, depth, out);
         }
     }
     for (int64_t d = 0; d < depth; d++) out[d] /= sum;

@@ -30,6 +30,10 @@ typedef uint32_t u16 __attribute__((ext_vector_type(16), aligned(4)));
 #define LOAD(p) (*(const v16 *)(p))
 #define STORE(p, v) (*(v16 *)(p) = (v))
 
+/// Sixteen bfloat16, which are the upper halves of floats.
+typedef uint16_t h16 __attribute__((ext_vector_type(16), aligned(2)));
+#define LOAD_BFLOAT16(p) ((v16)(__builtin_convertvector(*(const h16 *)(p), u16) << 16))
+
 typedef float v8 __attribute__((ext_vector_type(8)));
 typedef float v4 __attribute__((ext_vector_type(4)));
 typedef float v2 __attribute__((ext_vector_type(2)));

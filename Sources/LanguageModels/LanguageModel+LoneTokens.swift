@@ -42,13 +42,13 @@ extension LanguageModel {
         let cache = KVCache(
             shape: shape, sequences: sources.map { .init(at: position, reading: $0) }, keepsTokens: false, trace: trace)
         _ = network.hiddenStates(batch, cache: cache, dropout: nil)
-        return trace.layers
+        return trace.layers.map { (.float32($0.source), $0.keyColumn, $0.valueColumn) }
     }
 
     private func encoderLayers(_ batch: TokenBatch, _ position: Int, _ depth: Int) -> [KeyValues.Layer] {
         let trace = KeyValueTrace(depth: depth)
         _ = read(batch, position, trace: trace)
-        return trace.layers
+        return trace.layers.map { (.float32($0.source), $0.keyColumn, $0.valueColumn) }
     }
 
     /// What the encoder makes of the tokens.

@@ -17,6 +17,8 @@ import Tokenizers
     public nonisolated let endOfText: Int32
     /// How its frozen weights are held.
     public nonisolated let precision: WeightPrecision
+    /// How the keys and values of prefixes, and of what it reads and writes, are held where nothing is trained.
+    public nonisolated let cacheType: CacheType
     /// Of the checkpoint's weights; see ``CheckpointReader/digest``. Nil where the model was not read from one.
     public nonisolated let weightsDigest: Digest?
     /// Of the weights and of the adapters that were put into the model with values of their own: equal for models that
@@ -42,24 +44,28 @@ import Tokenizers
     ///   - adapters: Low-rank updates of some of the matrices.
     ///   - trained: Adapters that are put into the model, to be trained there or with values of their own.
     ///   - name: What the model is called where the folder's path does not tell, such as its name on a hub.
+    ///   - cacheType: How keys and values are held; see ``cacheType``. Training holds them in 32 bits in any case.
     /// - Throws: ``CheckpointError``, ``AdapterError`` or `TokenizerError`, naming file and key.
     public static func load(
         _ folder: URL, for purpose: Purpose = .inference, precision: WeightPrecision = .float32,
-        adapters: LowRankUpdates? = nil, trained: TrainedAdapters? = nil, name: String? = nil
+        adapters: LowRankUpdates? = nil, trained: TrainedAdapters? = nil, name: String? = nil,
+        cacheType: CacheType = .float32
     ) throws -> LanguageModel {
         try load(
-            modelFiles(at: folder), for: purpose, precision: precision, adapters: adapters, trained: trained, name: name
-        )
+            modelFiles(at: folder), for: purpose, precision: precision, adapters: adapters, trained: trained,
+            name: name,
+            cacheType: cacheType)
     }
 
     /// Loads a model from its files, whatever their form; all else is as for a folder.
     public static func load(
         _ files: any ModelFiles, for purpose: Purpose = .inference, precision: WeightPrecision = .float32,
-        adapters: LowRankUpdates? = nil, trained: TrainedAdapters? = nil, name: String? = nil
+        adapters: LowRankUpdates? = nil, trained: TrainedAdapters? = nil, name: String? = nil,
+        cacheType: CacheType = .float32
     ) throws -> LanguageModel {
         try load(
             files, use: .frozen(differentiable: purpose == .tuning, precision: precision), adapters: adapters,
-            trained: trained, name: name)
+            trained: trained, name: name, cacheType: cacheType)
     }
 
     /// Loads a model with trainable weights, for full or partial fine-tuning.
@@ -76,7 +82,8 @@ import Tokenizers
     }
 
     private static func load(
-        _ files: any ModelFiles, use: WeightUse, adapters: LowRankUpdates?, trained: TrainedAdapters?, name: String?
+        _ files: any ModelFiles, use: WeightUse, adapters: LowRankUpdates?, trained: TrainedAdapters?, name: String?,
+        cacheType: CacheType = .float32
     ) throws -> LanguageModel {
         let configuration = try files.configuration
         try files.checkStorage()
@@ -90,8 +97,8 @@ import Tokenizers
         Compute.releaseFreeMemory()
         return try LanguageModel(
             name: name ?? files.name, tokenizer: tokenizer, configuration: configuration, network: network,
-            conventions: conventions, precision: precision, weightsDigest: loader.weightsDigest, digest: loader.digest()
-        )
+            conventions: conventions, precision: precision, weightsDigest: loader.weightsDigest,
+            digest: loader.digest(), cacheType: cacheType)
     }
 
     /// A model from its parts.
@@ -99,11 +106,12 @@ import Tokenizers
     /// - Parameters:
     ///   - weightsDigest: What tells the weights from others; see ``weightsDigest``.
     ///   - digest: The same, adapters included; see ``digest``.
+    ///   - cacheType: How keys and values are held; see ``cacheType``.
     /// - Throws: ``CheckpointError/invalidConfiguration(file:path:reason:)`` where no end-of-text token is known.
     public init(
         name: String, tokenizer: Tokenizer, configuration: any ModelConfiguration, network: any CausalModel,
         conventions: GenerationConventions? = nil, precision: WeightPrecision = .float32,
-        weightsDigest: Digest? = nil, digest: Digest? = nil
+        weightsDigest: Digest? = nil, digest: Digest? = nil, cacheType: CacheType = .float32
     ) throws {
         var conventions = conventions ?? GenerationConventions(endTokens: configuration.endTokens)
         if conventions.endTokens.isEmpty, let end = tokenizer.endOfText { conventions.endTokens = [end] }
@@ -125,6 +133,7 @@ import Tokenizers
         self.configuration = configuration
         self.network = network
         self.precision = precision
+        self.cacheType = cacheType
         self.weightsDigest = weightsDigest
         self.digest = digest ?? weightsDigest
         self.conventions = conventions

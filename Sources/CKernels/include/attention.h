@@ -8,10 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/// Keys and values of `count` positions. Head h of position i starts at keys + r * stride + h * head_width, where r is
-/// rows[i], or i where `rows` is NULL. Gradients have the same form, and are added; NULL where none is wanted.
+/// Keys and values of `count` positions, floats or bfloat16. Head h of position i starts r * stride + h * head_width elements
+/// after keys, where r is rows[i], or i where `rows` is NULL. Gradients are floats in the same form, and are added; NULL where
+/// none is wanted.
 typedef struct {
-    const float *keys, *values;
+    const void *keys, *values;
+    bool is_bfloat16;
     int64_t stride;
     const int32_t *rows;
     int64_t count;

@@ -11,17 +11,19 @@ extension CausalModel {
     ///   - starts: What comes before source and prompt, and behind the prompt.
     ///   - dropout: Drops activations of the encoder in training; nil as a rule.
     ///   - recomputation: What training computes twice.
+    ///   - type: How what is computed here is held: keys and values of sources, and of what stands behind prompts. Not in 32 bits,
+    ///     nothing is differentiated through it.
     /// - Returns: For each prompt its sequence, and how many of its tokens have been read already: all but the last, which
     ///   the answer is predicted from, where virtual tokens stand before that one; else none.
     public func begin(
         _ prompts: [[Int32]], about sources: [[Int32]] = [], after starts: [InitialKeyValues?],
-        dropout: Dropout? = nil, recomputation: Recomputation? = nil
+        dropout: Dropout? = nil, recomputation: Recomputation? = nil, as type: CacheType = .float32
     ) -> [(sequence: KVCache.Sequence, read: Int)] {
-        guard let model = self as? any EncoderDecoderModel else { return begin(prompts, after: starts) }
+        guard let model = self as? any EncoderDecoderModel else { return begin(prompts, after: starts, as: type) }
         if prompts.isEmpty { return [] }
         let encoded = model.encode(
             TokenBatch(sources), after: starts.map { $0?.encoder }, dropout: dropout, recomputation: recomputation)
-        return zip(starts, encoded).map { start, source in
+        return zip(starts, KeyValues.held(encoded, as: type)).map { start, source in
             let reading = [start?.cross, source].compactMap(\.self)
             return (KVCache.Sequence(after: start?.decoder, reading: reading), 0)
         }
@@ -29,13 +31,13 @@ extension CausalModel {
 
     /// Of a decoder-only model: what stands behind a prompt reads it first.
     private func begin(
-        _ prompts: [[Int32]], after starts: [InitialKeyValues?]
+        _ prompts: [[Int32]], after starts: [InitialKeyValues?], as type: CacheType
     ) -> [(sequence: KVCache.Sequence, read: Int)] {
         let split = prompts.indices.filter { starts[$0]?.afterPrompt != nil }
         let histories = histories(
             split.map { Array(prompts[$0].dropLast()) }, then: split.compactMap { starts[$0]?.afterPrompt },
             after: split.map { starts[$0]?.decoder })
-        let history = Dictionary(uniqueKeysWithValues: zip(split, histories))
+        let history = Dictionary(uniqueKeysWithValues: zip(split, KeyValues.held(histories, as: type)))
         return prompts.indices.map { index in
             let own = history[index]
             return (

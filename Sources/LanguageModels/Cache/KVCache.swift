@@ -55,9 +55,11 @@ import Tensors
     ///   - dropout: Drops probabilities of the attentions, its own and those to a source.
     ///   - kind: Tells the masks of encoder and decoder apart.
     ///   - trace: Told the keys and values of new tokens; not with a recomputation.
+    ///   - type: How the tokens that it keeps are held; what sequences start from may be held otherwise.
     public init(
         stack: AttentionStack, sequences: [Sequence], keepsTokens: Bool, recomputation: Recomputation? = nil,
-        dropout: Dropout? = nil, kind: AttentionKind = .decoder, trace: KeyValueTrace? = nil
+        dropout: Dropout? = nil, kind: AttentionKind = .decoder, trace: KeyValueTrace? = nil,
+        as type: CacheType = .float32
     ) {
         precondition(recomputation == nil || !keepsTokens, "tokens that are remembered are not computed again")
         self.recomputation = recomputation
@@ -66,17 +68,17 @@ import Tensors
         self.trace = trace
         self.stack = stack
         self.sequences = sequences
-        pool = keepsTokens ? KeyValuePool(stack: stack) : nil
+        pool = keepsTokens ? KeyValuePool(stack: stack, as: type) : nil
     }
 
     /// A cache of a model's decoder.
     public convenience init(
         shape: ModelShape, sequences: [Sequence], keepsTokens: Bool, recomputation: Recomputation? = nil,
-        dropout: Dropout? = nil, trace: KeyValueTrace? = nil
+        dropout: Dropout? = nil, trace: KeyValueTrace? = nil, as type: CacheType = .float32
     ) {
         self.init(
             stack: shape.decoder, sequences: sequences, keepsTokens: keepsTokens, recomputation: recomputation,
-            dropout: dropout, trace: trace)
+            dropout: dropout, trace: trace, as: type)
     }
 
     /// Makes room for the tokens of a batch and says what they attend to.

@@ -7,15 +7,17 @@ import Tensors
 @Compute final class KeyValuePool {
     private(set) var layers: [KeyValues.Layer]
     private let keyWidth: Int
+    private let type: CacheType
     private var capacity: Int
     private var next = 0
     private var free: [Int32] = []
 
-    init(stack: AttentionStack, capacity: Int = 256) {
+    init(stack: AttentionStack, as type: CacheType = .float32, capacity: Int = 256) {
         keyWidth = stack.keyWidth
+        self.type = type
         self.capacity = capacity
         layers = (0..<stack.layerCount).map { _ in
-            (Tensor(shape: [capacity, 2 * stack.keyWidth]), 0, stack.keyWidth)
+            (KeyValueRows(rows: capacity, width: 2 * stack.keyWidth, as: type), 0, stack.keyWidth)
         }
     }
 
@@ -39,8 +41,7 @@ import Tensors
     func store(_ projected: Tensor, keyColumn: Int, rows: [Int32], layer: Int) {
         let target = layers[layer].source
         for (token, row) in rows.enumerated() {
-            (target.floats + Int(row) * target.width).update(
-                from: projected.floats + token * projected.width + keyColumn, count: 2 * keyWidth)
+            target.put(projected, row: token, column: keyColumn, into: Int(row))
         }
     }
 
@@ -55,8 +56,8 @@ import Tensors
 
     private func grow(to capacity: Int) {
         layers = layers.map { layer in
-            let larger = Tensor(shape: [capacity, 2 * keyWidth])
-            larger.floats.update(from: layer.source.floats, count: next * 2 * keyWidth)
+            let larger = KeyValueRows(rows: capacity, width: 2 * keyWidth, as: type)
+            larger.put(first: next, of: layer.source)
             return (larger, layer.keyColumn, layer.valueColumn)
         }
         self.capacity = capacity

@@ -2,7 +2,7 @@ import Tensors
 
 /// The keys and values of a pass through a model, as parts of its record: gradients of them reach what was passed through.
 @Compute public final class KeyValueTrace {
-    private(set) var layers: [KeyValues.Layer] = []
+    private(set) var layers: [(source: Tensor, keyColumn: Int, valueColumn: Int)] = []
     private let depth: Int?
 
     /// Nothing yet.
@@ -15,7 +15,7 @@ import Tensors
     var isComplete: Bool { depth.map { layers.count >= $0 } ?? false }
 
     /// Takes down the keys and values of the next layer.
-    func append(_ layer: KeyValues.Layer) { layers.append(layer) }
+    func append(_ layer: (source: Tensor, keyColumn: Int, valueColumn: Int)) { layers.append(layer) }
 
     /// Keys and values as one matrix, in the layout of a prefix.
     ///

@@ -5,7 +5,7 @@ import Tensors
 /// This is what a prefix is to a model.
 @Compute public struct KeyValues {
     /// Where one layer's keys and values lie.
-    public typealias Layer = (source: Tensor, keyColumn: Int, valueColumn: Int)
+    public typealias Layer = (source: KeyValueRows, keyColumn: Int, valueColumn: Int)
 
     let layers: [Layer]
     let rows: KeyValueSegment.Rows
@@ -21,21 +21,28 @@ import Tensors
     ///   - matrix: [n × 2·L·keyWidth], the layout of PEFT's `prompt_embeddings` and of the paper's P.
     ///   - stack: The layers that they belong to.
     ///   - shiftsPositions: Whether the text that follows starts at position n (else at 0).
-    public init(rowsOf matrix: Tensor, stack: AttentionStack, shiftsPositions: Bool = true) {
+    ///   - type: How they are held: rounded once, here, where not in 32 bits, as which alone a matrix is differentiated through.
+    public init(
+        rowsOf matrix: Tensor, stack: AttentionStack, shiftsPositions: Bool = true, as type: CacheType = .float32
+    ) {
         precondition(matrix.width == stack.prefixRowWidth, "a prefix of \(matrix.shape) for \(stack)")
+        precondition(matrix.gradient == nil || type == .float32, "a prefix in training, in \(type.rawValue)")
         let width = stack.keyWidth, inPlace = Self.layers(of: matrix, stack)
         layers =
             matrix.gradient != nil
-            ? inPlace : inPlace.map { (.joiningColumns([($0.source, $0.keyColumn, 2 * width)]), 0, width) }
+            ? inPlace
+            : inPlace.map {
+                (KeyValueRows(copying: matrix, column: $0.keyColumn, width: 2 * width, as: type), 0, width)
+            }
         rows = .range(0..<matrix.rows)
         positions = shiftsPositions ? matrix.rows : 0
     }
 
     private static func layers(of matrix: Tensor, _ stack: AttentionStack) -> [Layer] {
-        (0..<stack.layerCount).map { (matrix, 2 * $0 * stack.keyWidth, (2 * $0 + 1) * stack.keyWidth) }
+        (0..<stack.layerCount).map { (.float32(matrix), 2 * $0 * stack.keyWidth, (2 * $0 + 1) * stack.keyWidth) }
     }
 
-    /// Keys and values of the decoder's self-attention; see ``init(rowsOf:stack:shiftsPositions:)``.
+    /// Keys and values of the decoder's self-attention; see ``init(rowsOf:stack:shiftsPositions:as:)``.
     public init(rowsOf matrix: Tensor, shape: ModelShape, shiftsPositions: Bool = true) {
         self.init(rowsOf: matrix, stack: shape.decoder, shiftsPositions: shiftsPositions)
     }
@@ -51,6 +58,22 @@ import Tensors
         self.positions = positions
     }
 
+    /// The same keys and values, held in a given way: what several have in common is rounded once, and stays common.
+    static func held(_ all: [KeyValues], as type: CacheType) -> [KeyValues] {
+        var rounded: [ObjectIdentifier: KeyValueRows] = [:]
+        func held(_ rows: KeyValueRows) -> KeyValueRows {
+            guard rows.type != type, let tensor = rows.tensor else { return rows }
+            let found =
+                rounded[rows.identity] ?? KeyValueRows(copying: tensor, column: 0, width: tensor.width, as: type)
+            rounded[rows.identity] = found
+            return found
+        }
+        return all.map { some in
+            let layers = some.layers.map { Layer(held($0.source), $0.keyColumn, $0.valueColumn) }
+            return KeyValues(layers: layers, rows: some.rows, positions: some.positions)
+        }
+    }
+
     /// A copy as one matrix, in the layout of a prefix.
     ///
     /// - Returns: [n × 2·layers·keyWidth]: key, value, key, value, … of layers 0, 1, …
@@ -63,10 +86,9 @@ import Tensors
         let matrix = Tensor(shape: [rows.count, 2 * layers.count * keyWidth])
         for (layer, (source, keyColumn, valueColumn)) in layers.enumerated() {
             for (position, row) in rows.enumerated() {
-                let from = source.floats + row * source.width
                 let to = matrix.floats + position * matrix.width + 2 * layer * keyWidth
-                to.update(from: from + keyColumn, count: keyWidth)
-                (to + keyWidth).update(from: from + valueColumn, count: keyWidth)
+                source.read(row: row, column: keyColumn, count: keyWidth, into: to)
+                source.read(row: row, column: valueColumn, count: keyWidth, into: to + keyWidth)
             }
         }
         return matrix
@@ -86,12 +108,12 @@ import Tensors
     /// Memory that they take; a matrix that several layers lie in counts once.
     public var byteCount: Int {
         var seen: Set<ObjectIdentifier> = []
-        return layers.reduce(0) { seen.insert(ObjectIdentifier($1.source)).inserted ? $0 + $1.source.byteCount : $0 }
+        return layers.reduce(0) { seen.insert($1.source.identity).inserted ? $0 + $1.source.byteCount : $0 }
     }
 
     /// Which layer attends to a segment, where it is one of these.
     public func layer(attendingTo segment: KeyValueSegment) -> Int? {
-        layers.firstIndex { $0.source === segment.source && $0.keyColumn == segment.keyColumn }
+        layers.firstIndex { $0.source.identity == segment.source.identity && $0.keyColumn == segment.keyColumn }
     }
 
     func segment(_ layer: Int) -> KeyValueSegment {

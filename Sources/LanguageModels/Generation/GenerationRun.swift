@@ -63,6 +63,7 @@ import Tokenizers
     private let limits: Limits
     private let rules: TokenRules
     private let tokenizer: Tokenizer?
+    private let cacheType: CacheType
     private let tapes: [Tape]
     private var live: [Live] = []
     private var inputs: [[Int32]] = []  // the next tokens of each sequence of the cache
@@ -79,10 +80,11 @@ import Tokenizers
     ///     run; as many as prompts. Nil for draws by that seed and the prompt's place.
     ///   - limits: How much goes through the model at once.
     ///   - tokenizer: The model's; needed where ``DecodingOptions/stopTexts`` has any.
+    ///   - cacheType: How keys and values of what is read and written are held; those of prefixes are as they are given.
     /// - Throws: ``GenerationError`` where an option or a prompt is not valid.
     public init(
         _ model: any CausalModel, prompts: [[Int32]], after prefixes: [InitialKeyValues?], options: DecodingOptions,
-        seeds: [UInt64]? = nil, limits: Limits = Limits(), tokenizer: Tokenizer? = nil
+        seeds: [UInt64]? = nil, limits: Limits = Limits(), tokenizer: Tokenizer? = nil, cacheType: CacheType = .float32
     ) throws(GenerationError) {
         precondition(seeds.map { $0.count == prompts.count } ?? true, "as many seeds as prompts")
         let shape = model.shape
@@ -102,8 +104,9 @@ import Tokenizers
         self.options = options
         self.limits = limits
         self.tokenizer = tokenizer
+        self.cacheType = cacheType
         rules = TokenRules(options, vocabularySize: shape.vocabularySize)
-        cache = KVCache(shape: shape, sequences: [], keepsTokens: true)
+        cache = KVCache(shape: shape, sequences: [], keepsTokens: true, as: cacheType)
         tapes = Self.tapes(of: model, prefixes)
     }
 
@@ -153,7 +156,8 @@ import Tokenizers
         let given = Array(prompts[indices]), start = model.startToken
         let prompts = start.map { start in given.map { _ in [start] } } ?? given
         let begun = withoutRecording {
-            model.begin(prompts, about: start == nil ? [] : given, after: Array(prefixes[indices]))
+            model.begin(
+                prompts, about: start == nil ? [] : given, after: Array(prefixes[indices]), as: cacheType)
         }
         return zip(begun, prompts).map { ($0.sequence, Array($1[$0.read...])) }
     }

@@ -8,6 +8,7 @@ import Tokenizers
     /// How much goes through the model at once.
     public var limits: GenerationRun.Limits
     private let tokenizer: Tokenizer?
+    private let cacheType: CacheType
 
     /// A generator over `model`.
     ///
@@ -15,9 +16,12 @@ import Tokenizers
     ///   - model: Predicts the tokens.
     ///   - limits: How much goes through the model at once; bounds the memory of `generate`.
     ///   - tokenizer: The model's; needed where ``DecodingOptions/stopTexts`` has any.
+    ///   - cacheType: How keys and values of what is read and written are held; those of prefixes are as they are given.
     public init(
-        _ model: any CausalModel, limits: GenerationRun.Limits = GenerationRun.Limits(), tokenizer: Tokenizer? = nil
+        _ model: any CausalModel, limits: GenerationRun.Limits = GenerationRun.Limits(), tokenizer: Tokenizer? = nil,
+        cacheType: CacheType = .float32
     ) {
+        self.cacheType = cacheType
         self.model = model
         self.tokenizer = tokenizer
         self.limits = limits
@@ -70,7 +74,8 @@ import Tokenizers
         onToken: ((_ prompt: Int, _ token: Int32) -> Void)? = nil
     ) throws -> [[Generation]] {
         let run = try GenerationRun(
-            model, prompts: prompts, after: prefixes, options: options, limits: limits, tokenizer: tokenizer)
+            model, prompts: prompts, after: prefixes, options: options, limits: limits, tokenizer: tokenizer,
+            cacheType: cacheType)
         var answers = prompts.map { _ in [Int: Generation]() }
         while let step = try run.next() {
             try Task.checkCancellation()
@@ -99,7 +104,8 @@ import Tokenizers
         var options = options
         options.answerCount = 1  // No other is told.
         let run = try GenerationRun(
-            model, prompts: [prompt], after: [prefix], options: options, limits: limits, tokenizer: tokenizer)
+            model, prompts: [prompt], after: [prefix], options: options, limits: limits, tokenizer: tokenizer,
+            cacheType: cacheType)
         let (stream, continuation) = AsyncThrowingStream<Int32, any Error>.makeStream()
         let task = Task { @Compute in
             do {

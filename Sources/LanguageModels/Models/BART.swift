@@ -55,7 +55,7 @@ import Tensors
     public func encode(_ sources: TokenBatch, cache: KVCache, dropout: Dropout?) -> [KeyValues] {
         let output = encoder(sources, cache: cache, dropout)
         let layers = decoder.blocks.compactMap(\.cross).map {
-            KeyValues.Layer($0.attention.keyValues(output), 0, configuration.width)
+            KeyValues.Layer(.float32($0.attention.keyValues(output)), 0, configuration.width)
         }
         return sources.ranges.map { KeyValues(layers: layers, rows: .range($0), positions: 0) }
     }

@@ -59,11 +59,22 @@ extension AttentionCall {
             rows = nextList
             nextList = nextList.map { $0 + list.count }
         }
-        let gradient = gradients[ObjectIdentifier(source)].map { $0 + first }
+        let gradient = gradients[source.identity].map { $0 + first }
         return ptk_segment(
-            keys: source.floats + first + segment.keyColumn, values: source.floats + first + segment.valueColumn,
-            stride: Int64(stride), rows: rows, count: Int64(segment.rows.count),
+            keys: source.address(of: first + segment.keyColumn),
+            values: source.address(of: first + segment.valueColumn),
+            is_bfloat16: source.type == .bfloat16, stride: Int64(stride), rows: rows, count: Int64(segment.rows.count),
             key_gradients: gradient.map { $0 + segment.keyColumn },
             value_gradients: gradient.map { $0 + segment.valueColumn }, gradient_stride: Int64(stride))
+    }
+}
+
+extension KeyValueRows {
+    /// Where an element lies, counted over all rows.
+    fileprivate func address(of element: Int) -> UnsafeRawPointer {
+        switch self {
+        case .float32(let tensor): UnsafeRawPointer(tensor.floats + element)
+        case .bfloat16(let rows): UnsafeRawPointer(rows.start + 2 * element)
+        }
     }
 }

@@ -157,7 +157,7 @@ final class ProfiledBackend: Backend {
 
     func attention(_ call: AttentionCall, into output: MutableFloats, logSums: MutableFloats) {
         let size = call.size
-        timed("attention", operations: 4 * size.products, bytes: 4 * size.elements) {
+        timed("attention", operations: 4 * size.products, bytes: size.bytes) {
             base.attention(call, into: output, logSums: logSums)
         }
     }
@@ -166,7 +166,7 @@ final class ProfiledBackend: Backend {
         _ call: AttentionCall, logSums: Floats, outputGradients: Floats, queryGradients: MutableFloats?
     ) {
         let size = call.size
-        timed("attention, back", operations: 10 * size.products, bytes: 8 * size.elements) {
+        timed("attention, back", operations: 10 * size.products, bytes: 2 * size.bytes) {
             base.attentionBackward(
                 call, logSums: logSums, outputGradients: outputGradients, queryGradients: queryGradients)
         }
@@ -174,21 +174,22 @@ final class ProfiledBackend: Backend {
 }
 
 extension AttentionCall {
-    /// Multiplications of q·k over all heads, and the elements of queries, outputs, keys and values, each counted once.
-    fileprivate var size: (products: Int, elements: Int) {
-        var products = 0, elements = 0, seen: Set<SegmentPlace> = []
+    /// Multiplications of q·k over all heads, and the bytes of queries, outputs, keys and values, each counted once.
+    fileprivate var size: (products: Int, bytes: Int) {
+        var products = 0, bytes = 0, seen: Set<SegmentPlace> = []
         for sequence in sequences {
             let queries = sequence.queries.count
             let positions = sequence.segments.reduce(0) { $0 + $1.rows.count }
             // Half of the queries' own square is hidden from them.
             let pairs = queries * positions - (geometry.isCausal ? queries * (queries - 1) / 2 : 0)
             products += pairs * geometry.heads * geometry.headWidth
-            elements += 2 * queries * geometry.heads * geometry.headWidth
+            bytes += 8 * queries * geometry.heads * geometry.headWidth
             for segment in sequence.segments where seen.insert(SegmentPlace(segment)).inserted {
-                elements += 2 * segment.rows.count * geometry.keyHeads * geometry.headWidth
+                let elements = 2 * segment.rows.count * geometry.keyHeads * geometry.headWidth
+                bytes += elements * (segment.source.type == .bfloat16 ? 2 : 4)
             }
         }
-        return (products, elements)
+        return (products, bytes)
     }
 
     private struct SegmentPlace: Hashable {
@@ -198,7 +199,7 @@ extension AttentionCall {
         let count: Int
 
         @Compute init(_ segment: KeyValueSegment) {
-            source = ObjectIdentifier(segment.source)
+            source = segment.source.identity
             column = segment.keyColumn
             count = segment.rows.count
             switch segment.rows {

@@ -1,10 +1,10 @@
-/// Where the keys and values of a run of positions lie: columns of the rows of a tensor.
+/// Where the keys and values of a run of positions lie: columns of the rows of a matrix.
 ///
 /// The projected queries, keys and values of new tokens, a prefix P [n × 2·layers·width], and the pool of a running
 /// generation all have this form, so that none is ever copied or repeated to be attended to.
 @Compute public struct KeyValueSegment {
-    /// The tensor whose rows hold the keys and values.
-    public let source: Tensor
+    /// What holds the keys and values.
+    public let source: KeyValueRows
     /// Which rows, in order.
     public let rows: Rows
     /// Column of the first head's key.
@@ -29,11 +29,16 @@
     }
 
     /// A segment of `source`.
-    public init(source: Tensor, rows: Rows, keyColumn: Int, valueColumn: Int) {
+    public init(source: KeyValueRows, rows: Rows, keyColumn: Int, valueColumn: Int) {
         self.source = source
         self.rows = rows
         self.keyColumn = keyColumn
         self.valueColumn = valueColumn
+    }
+
+    /// A segment of the rows of a tensor.
+    public init(source: Tensor, rows: Rows, keyColumn: Int, valueColumn: Int) {
+        self.init(source: .float32(source), rows: rows, keyColumn: keyColumn, valueColumn: valueColumn)
     }
 }
 
@@ -104,7 +109,8 @@ public struct AttentionDropout: Equatable, Sendable {
 /// and values of a sequence are those of all its segments.
 ///
 /// Memory is linear in length: the scores of a block of queries exist at a time, and the way back computes them anew
-/// from the logarithms of their sums. The gradients of a segment that several sequences share are summed.
+/// from the logarithms of their sums. The gradients of a segment that several sequences share are summed. Keys and values of
+/// bfloat16 are widened, which is exact, and multiplied in 32 bits; gradients reach the queries through them, and end there.
 ///
 /// - Parameters:
 ///   - queries: [rows × ≥ heads·headWidth]; the queries are its first columns.
@@ -115,7 +121,7 @@ public struct AttentionDropout: Equatable, Sendable {
 @Compute public func attention(
     queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry, dropout: AttentionDropout? = nil
 ) -> Tensor {
-    let sources = sequences.lazy.flatMap(\.segments).map(\.source)
+    let sources = sequences.lazy.flatMap(\.segments).compactMap(\.source.tensor)
     let tape = Tape.recording(queries.gradient) ?? sources.compactMap { Tape.recording($0.gradient) }.first
     let output = Tensor(shape: [queries.rows, geometry.heads * geometry.headWidth], tape: tape)
     let logSums = Tensor(shape: [queries.rows, geometry.heads])

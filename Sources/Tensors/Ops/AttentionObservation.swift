@@ -53,10 +53,13 @@ import Foundation
             case .list(let list): Int(list[position])
             }
         let q = queries.floats + row * queries.width + head * width
-        let k = keys.source.floats + keyRow * keys.source.width + keys.keyColumn + keyHead * width
-        var sum = 0.0
-        for i in 0..<width { sum += Double(q[i]) * Double(k[i]) }
-        return sum * Double(geometry.scale)
+        return withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { k in
+            guard let start = k.baseAddress else { return 0 }
+            keys.source.read(row: keyRow, column: keys.keyColumn + keyHead * width, count: width, into: start)
+            var sum = 0.0
+            for i in 0..<width { sum += Double(q[i]) * Double(k[i]) }
+            return sum * Double(geometry.scale)
+        }
     }
 }
 

@@ -48,7 +48,7 @@ import Testing
         @Compute func dropped(_ seed: UInt64) throws -> [Float] {
             let start = try #require(method.beginStep(dropoutSeed: seed)?.decoder)
             method.endStep()
-            return start.layers[0].source.values
+            return try #require(start.layers[0].source.tensor).values
         }
         #expect(try dropped(1) == dropped(1))
         #expect(try dropped(1) != dropped(2))

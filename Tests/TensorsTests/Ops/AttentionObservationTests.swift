@@ -6,14 +6,15 @@ import Testing
 @Compute @Suite struct AttentionObservationTests {
     /// The probabilities of a query and head sum to 1, and the values weighted by them are what attention gave: they are those
     /// that the kernels used, windows, lists of rows and shared key heads included.
-    @Test(arguments: AttentionCase.small + AttentionCase.large)
-    func probabilitiesAreWhatWeightsTheValues(subject: AttentionCase) throws {
+    @Test(arguments: AttentionCase.small + AttentionCase.large, CacheType.allCases)
+    func probabilitiesAreWhatWeightsTheValues(subject: AttentionCase, type: CacheType) throws {
         let tensors = zip(subject.elements(seed: 50), subject.tensors).map { Tensor($0, shape: $1) }
+        let held = tensors.map { KeyValueRows(copying: $0, column: 0, width: $0.width, as: type) }
         var seen: [AttentionObservation] = []
         let output = Compute.observingAttention {
             seen.append($0)
         } during: {
-            subject.attend(tensors)
+            subject.attend(tensors[0], held)
         }
         let observation = try #require(seen.first)
         #expect(seen.count == 1 && observation.queries === tensors[0])
@@ -30,7 +31,14 @@ import Testing
                     case .range(let range): Array(range)
                     case .list(let list): list.map(Int.init)
                     }
-                let values = segment.source.values
+                let keyRows = segment.source, depthOfRow = keyRows.width
+                var values = [Float](repeating: 0, count: ((rows.max() ?? -1) + 1) * depthOfRow)
+                values.withUnsafeMutableBufferPointer { buffer in
+                    guard let start = buffer.baseAddress else { return }
+                    for row in Set(rows) {
+                        keyRows.read(row: row, column: 0, count: depthOfRow, into: start + row * depthOfRow)
+                    }
+                }
                 for (query, row) in sequence.queries.enumerated() {
                     for head in 0..<heads {
                         for position in 0..<count {

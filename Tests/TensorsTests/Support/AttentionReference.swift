@@ -150,9 +150,12 @@ extension AttentionCase {
     }
 
     /// Attention by the engine.
-    @Compute func attend(_ tensors: [Tensor]) -> Tensor {
+    @Compute func attend(_ tensors: [Tensor]) -> Tensor { attend(tensors[0], tensors.map { .float32($0) }) }
+
+    /// The same with keys and values apart from the queries.
+    @Compute func attend(_ queries: Tensor, _ sources: [KeyValueRows]) -> Tensor {
         attention(
-            queries: tensors[0],
+            queries: queries,
             sequences: sequences.map { sequence in
                 AttendingSequence(
                     queries: sequence.queries,
@@ -163,7 +166,7 @@ extension AttentionCase {
                             case .list(let list): .list(list)
                             }
                         return KeyValueSegment(
-                            source: tensors[$0.tensor], rows: rows, keyColumn: $0.key, valueColumn: $0.value)
+                            source: sources[$0.tensor], rows: rows, keyColumn: $0.key, valueColumn: $0.value)
                     })
             }, geometry: geometry, dropout: dropout)
     }
