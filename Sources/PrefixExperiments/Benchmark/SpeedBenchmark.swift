@@ -70,7 +70,7 @@ import Tensors
         }
     }
 
-    /// The model, loaded for tuning where training is measured.
+    /// The model, loaded for tuning where training is measured; generation holds keys and values as it says.
     public let model: LanguageModel
     /// Sizes.
     public let setup: Setup
@@ -165,7 +165,7 @@ import Tensors
         for round in 0..<setup.rounds + 1 {
             let run = try GenerationRun(
                 model.network, prompts: prompts, after: prompts.indices.map { prefixes[$0 % prefixes.count] },
-                options: options, limits: limits)
+                options: options, limits: limits, cacheType: model.cacheType)
             let isTimed = round > 0
             if timing == .prefill, isTimed { clock.begin() }
             _ = try run.next()
@@ -188,7 +188,7 @@ import Tensors
         }
         return InitialKeyValues(
             matrices: Dictionary(uniqueKeysWithValues: matrices), shape: shape,
-            textPosition: shape.encoder == nil ? .afterPrefix : .zero)
+            textPosition: shape.encoder == nil ? .afterPrefix : .zero, as: model.cacheType)
     }
 
     private func tokens(_ count: Int, seed: Int) -> [Int32] {

@@ -13,6 +13,7 @@ import Tokenizers
     private var options: DecodingOptions
     private let limits: GenerationRun.Limits
     private let tokenizer: Tokenizer?
+    private let cacheType: CacheType
 
     /// A comparison that has not begun.
     ///
@@ -23,10 +24,13 @@ import Tokenizers
     ///   - options: How answers are chosen. Where they are drawn at random, every answer has draws of its own.
     ///   - limits: How much goes through the model at once, over all starts.
     ///   - tokenizer: The model's; needed where the options have stop texts.
+    ///   - cacheType: How keys and values of what is read and written are held; those of the starts are as they are given.
     public init(
         _ model: any CausalModel, after starts: [InitialKeyValues?], prompts: [[Int32]], options: DecodingOptions,
-        limits: GenerationRun.Limits = GenerationRun.Limits(), tokenizer: Tokenizer? = nil
+        limits: GenerationRun.Limits = GenerationRun.Limits(), tokenizer: Tokenizer? = nil,
+        cacheType: CacheType = .float32
     ) {
+        self.cacheType = cacheType
         self.model = model
         self.starts = starts
         self.prompts = prompts
@@ -50,7 +54,8 @@ import Tokenizers
         let count = starts.count
         let run = try GenerationRun(
             model, prompts: prompts.flatMap { prompt in starts.map { _ in prompt } },
-            after: prompts.flatMap { _ in starts }, options: options, limits: limits, tokenizer: tokenizer)
+            after: prompts.flatMap { _ in starts }, options: options, limits: limits, tokenizer: tokenizer,
+            cacheType: cacheType)
         var found: [Int: Generation] = [:], next = 0
         while true {
             try willStep()

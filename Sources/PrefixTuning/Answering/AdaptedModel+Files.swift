@@ -30,6 +30,8 @@ extension AdaptedModel {
         public var name: String?
         /// How the weights are held.
         public var precision: WeightPrecision
+        /// How keys and values are held: those of the prefix, and of what the model reads and writes.
+        public var cacheType = CacheType.float32
         /// A LoRA adapter.
         public var lora: LoRA?
         /// The folder of bottleneck adapters.
@@ -54,7 +56,8 @@ extension AdaptedModel {
         let adapter = try files.adapter.map { try BottleneckFile($0) }
         let trained = try adapter.map { TrainedAdapters(bottleneck: try $0.adapters()) }
         let model = try LanguageModel.load(
-            files.model, precision: files.precision, adapters: updates, trained: trained, name: files.name)
+            files.model, precision: files.precision, adapters: updates, trained: trained, name: files.name,
+            cacheType: files.cacheType)
         let mismatches = [(files.lora?.url, lora?.baseDigest), (files.adapter, adapter?.baseDigest)].compactMap {
             BaseMismatch(adapter: $0?.path ?? "", trainedOn: $1, model: model.name, digest: model.weightsDigest)
         }

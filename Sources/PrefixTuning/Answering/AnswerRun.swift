@@ -126,6 +126,7 @@ public struct Answer: Equatable, Sendable {
         let rest = Array(prompts[first...]), start = model.start
         return try GenerationRun(
             model.model.network, prompts: rest, after: rest.map { _ in start },
-            options: options.decoding.continuing(afterPrompts: first), limits: limits, tokenizer: model.model.tokenizer)
+            options: options.decoding.continuing(afterPrompts: first), limits: limits,
+            tokenizer: model.model.tokenizer, cacheType: model.model.cacheType)
     }
 }

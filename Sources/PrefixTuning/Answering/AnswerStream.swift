@@ -98,7 +98,7 @@ extension LanguageModel {
         let run = try GenerationRun(
             network, prompts: prompts, after: numbers.map { requests[$0].prefix?.start }, options: options,
             seeds: numbers.map { requests[$0].seed ?? options.continuing(afterPrompts: $0).seed }, limits: limits,
-            tokenizer: tokenizer)
+            tokenizer: tokenizer, cacheType: cacheType)
         let empty = AnswerText(tokenizer, options: options)
         let (stream, continuation) = AsyncThrowingStream<AnswerEvent, any Error>.makeStream()
         let task = Task { @Compute in

@@ -47,7 +47,7 @@ import Tensors
     /// - Throws: ``PrefixError`` where it belongs to a model of other sizes, or leaves no position for text.
     public convenience init(_ prefix: Prefix, for model: LanguageModel) throws {
         self.init(
-            try prefix.keyValues(for: model.network.shape),
+            try prefix.keyValues(for: model.network.shape, as: model.cacheType),
             source: Source(url: nil, title: "in memory", baseModel: prefix.baseModel), baseDigest: prefix.baseDigest,
             length: prefix.length, positions: prefix.takenPositions)
     }

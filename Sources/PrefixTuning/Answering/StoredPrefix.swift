@@ -43,7 +43,7 @@ struct StoredPrefix: Sendable {
                 case .softPrompt(let prompt): try prompt.prefix(on: model)
                 }
             return ResidentPrefix(
-                try prefix.keyValues(for: model.network.shape),
+                try prefix.keyValues(for: model.network.shape, as: model.cacheType),
                 source: .init(url: file.url, title: file.dialect.title, baseModel: prefix.baseModel),
                 baseDigest: file.baseDigest, length: prefix.length,
                 positions: prefix.takenPositions)

@@ -22,8 +22,8 @@ extension LanguageModel {
     ) throws -> AsyncThrowingStream<String, any Error> {
         var options = options
         if options.endTokens.isEmpty { options.endTokens = conventions.endTokens }
-        let start = try prefix?.keyValues(for: network.shape)
-        let generator = Generator(network, tokenizer: tokenizer)
+        let start = try prefix?.keyValues(for: network.shape, as: cacheType)
+        let generator = Generator(network, tokenizer: tokenizer, cacheType: cacheType)
         let tokens = try generator.stream(try encodedPrompt(prompt), after: start, options: options)
         let empty = AnswerText(tokenizer, options: options)
         return AsyncThrowingStream { continuation in
@@ -85,7 +85,7 @@ extension LanguageModel {
     ) throws -> [String] {
         var options = options
         if options.endTokens.isEmpty { options.endTokens = conventions.endTokens }
-        let generations = try Generator(network, tokenizer: tokenizer).generate(
+        let generations = try Generator(network, tokenizer: tokenizer, cacheType: cacheType).generate(
             try prompts.map(encodedPrompt), after: start, options: options)
         return generations.map { AnswerText.text(of: $0.tokenIds, tokenizer, options: options) }
     }

@@ -82,13 +82,17 @@ public struct Prefix: Equatable, Sendable {
 
     /// What a model's caches start from. Made once, it serves any number of sequences.
     ///
-    /// - Parameter model: The model's sizes.
+    /// - Parameters:
+    ///   - model: The model's sizes.
+    ///   - type: How they are held.
     /// - Throws: ``PrefixError/otherModel(prefix:model:)`` where the prefix was made for a model of other sizes.
-    @Compute public func keyValues(for model: ModelShape) throws -> InitialKeyValues {
+    @Compute public func keyValues(
+        for model: ModelShape, as type: CacheType = .float32
+    ) throws -> InitialKeyValues {
         try check(fits: model)
         return InitialKeyValues(
             matrices: parts.mapValues { Tensor($0, shape: [length, $0.count / length]) }, shape: model,
-            textPosition: textPosition)
+            textPosition: textPosition, as: type)
     }
 
     /// Throws where the prefix was made for a model of other sizes or leaves no position for text.
@@ -109,10 +113,14 @@ extension InitialKeyValues {
     ///   - matrices: [n × 2·layers·keyWidth] of the kind's layers.
     ///   - shape: The model's sizes.
     ///   - textPosition: Where the text of decoder and encoder starts.
-    @Compute package init(matrices: [AttentionKind: Tensor], shape: ModelShape, textPosition: Prefix.TextPosition) {
+    ///   - type: How they are held.
+    @Compute package init(
+        matrices: [AttentionKind: Tensor], shape: ModelShape, textPosition: Prefix.TextPosition,
+        as type: CacheType = .float32
+    ) {
         func keyValues(_ kind: AttentionKind) -> KeyValues? {
             guard let matrix = matrices[kind], let stack = shape.stack(kind) else { return nil }
-            return KeyValues(rowsOf: matrix, stack: stack, shiftsPositions: textPosition == .afterPrefix)
+            return KeyValues(rowsOf: matrix, stack: stack, shiftsPositions: textPosition == .afterPrefix, as: type)
         }
         self.init(decoder: keyValues(.decoder), encoder: keyValues(.encoder), cross: keyValues(.cross))
     }
