@@ -5,6 +5,7 @@ import Testing
     /// What a line of JSON must hold at least.
     private struct Line: Decodable {
         let work: String
+        let cache_type: String
         let tokens_per_second: [Double]
         let median_tokens_per_second: Double
         let tokens_per_round: Double
@@ -32,6 +33,7 @@ import Testing
             try JSONDecoder().decode(Line.self, from: Data($0.utf8))
         }
         #expect(lines.map(\.work) == ["train", "prefill", "decode"])
+        #expect(lines.map(\.cache_type) == ["f32", "f32", "f32"])
         // Two examples of prompt and answer, two prompts, and for each three tokens after the first.
         #expect(lines.map(\.tokens_per_round) == [40, 10, 6])
         for line in lines {
@@ -61,6 +63,24 @@ import Testing
         for text in ["at best: ", "\ndecode ", "  operation ", "  attention ", "  between operations", "  all "] {
             #expect(result.output.contains(text), "\(text)")
         }
+    }
+
+    @Test func keysAndValuesInSixteenBits() async throws {
+        let workspace = try Workspace(), arguments = Self.small + ["--cache-type", "bf16"]
+        let result = try await Tool.run(arguments + ["--json"], in: workspace)
+        #expect(result.code == 0, "\(result.errors)")
+        let lines = try result.output.split(separator: "\n").map {
+            try JSONDecoder().decode(Line.self, from: Data($0.utf8))
+        }
+        #expect(lines.map(\.cache_type) == ["f32", "bf16", "bf16"])
+        let table = try await Tool.run(arguments + ["--work", "decode", "--profile"], in: workspace)
+        #expect(table.output.contains(", f32, keys and values in bf16, "), "\(table.output)")
+        let refused = try await Tool.run(arguments + ["--work", "train"], in: workspace)
+        #expect(refused.code == 2)
+        #expect(
+            refused.errors.contains(
+                "--cache-type bf16 has no meaning with --work train, which holds keys and values in 32 bits; leave it out."
+            ))
     }
 
     @Test func sizesThatDoNotFit() async throws {

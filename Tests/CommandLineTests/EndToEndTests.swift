@@ -67,6 +67,24 @@ import Testing
         let beams = try await Tool.run(generate + ["--beams", "3", "--output", "texts.jsonl"], in: workspace)
         #expect(beams.code == 0 && beams.output == "")
 
+        // Keys and values in 16 bits: near, and not the same.
+        let halves = ["--cache-type", "bf16"]
+        let rounded = try await Tool.run(tuned + halves, in: workspace)
+        let found = try lines(Score.self, rounded.output).flatMap(\.logprobs)
+        #expect(found != logprobs && zip(found, logprobs).allSatisfy { abs($0 - $1) < 0.05 }, "\(rounded.errors)")
+        let logged = generate + ["--logprobs", "1"]
+        let exactTexts = try await Tool.run(logged, in: workspace)
+        let roundedTexts = try await Tool.run(logged + halves, in: workspace)
+        #expect(roundedTexts.code == 0 && roundedTexts.output != exactTexts.output)
+        let alone = try await Tool.run(logged + halves + ["--batch-size", "1"], in: workspace)
+        #expect(alone.output == roundedTexts.output)
+        let compared = ["compare", "--model", "model", "--prefixes", "run", "--base", "--prompt", "a dog", "--json"]
+        #expect(try await Tool.run(compared + halves, in: workspace).code == 0)
+        let looked = try await Tool.run(
+            ["attention", "--model", "model", "--prefix", "run", "--input", "data.jsonl", "--json"] + halves,
+            in: workspace)
+        #expect(looked.code == 0, "\(looked.errors)")
+
         // Evaluate and inspect.
         let table = try await Tool.run(
             ["evaluate", "--predictions", "texts.jsonl", "--references", "data.jsonl"], in: workspace)

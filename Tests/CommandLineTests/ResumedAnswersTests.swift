@@ -106,6 +106,7 @@ import Testing
             try await refusal("--top-k", "5")
                 == "Error: \(partial) belongs to another run: its top_k was 0, not 5\(advice)")
         #expect(try await refusal("--precision", "int8").contains("its precision was "))
+        #expect(try await refusal("--cache-type", "bf16").contains("its cache_type was f32, not bf16"))
         #expect(try await refusal("--stop", "x").contains("its stop_texts was "))
         #expect(try workspace.snapshot() == before)
 

@@ -63,6 +63,18 @@ import Testing
             message: "The value 'fp16' is invalid for '--precision <precision>'. Did you mean 'stored'? "
                 + "Please provide one of the following:"),
         Case(
+            line: "generate \(model) --prompt x --cache-type float16",
+            message:
+                "The value 'float16' is invalid for '--cache-type <cache-type>'. Please provide one of 'f32' and 'bf16'."
+        ),
+        Case(
+            line: "generate \(model) --prompt x --cache-type bfloat16",
+            message: "The value 'bfloat16' is invalid for '--cache-type <cache-type>'. Did you mean 'bf16'? "
+                + "Please provide one of 'f32' and 'bf16'."),
+        Case(
+            line: "generate \(model) --prompt x --cache-type-k bf16",
+            message: "Unknown option '--cache-type-k'. Here it is called '--cache-type'."),
+        Case(
             line: "\(train) --init model",
             message:
                 "The value 'model' is invalid for '--init <init>'. Write adapter:model to go on from an adapter, file:model "

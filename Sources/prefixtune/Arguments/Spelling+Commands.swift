@@ -25,7 +25,8 @@ extension Spelling {
         "dtype": "precision", "torch-dtype": "precision", "quantization": "precision", "load-in-8bit": "precision",
         "load-in-4bit": "precision", "num-threads": "threads", "n-threads": "threads", "adapter-path": "prefix",
         "lora-path": "lora", "system-prompt": "prompt", "file": "input", "input": "data", "dataset": "data",
-        "template": "prompt-template",
+        "template": "prompt-template", "cache-type-k": "cache-type", "cache-type-v": "cache-type",
+        "kv-cache-dtype": "cache-type",
     ]
 
     /// How other programs call commands.

@@ -24,6 +24,7 @@ struct Benchmark: ComputeCommand {
     @Option(parsing: .upToNextOption, help: "train, prefill (reading prompts) or decode; all by default.") var work:
         [SpeedBenchmark.Work] = []
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
+    @Option(help: CacheType.help) var cacheType = CacheType.float32
     @Option(help: .n("Examples per training step, or prompts answered side by side.")) var batchSize = 1
     @Option(help: .n("Beams per prompt; 1 is greedy search.")) var beams = 1
     @Option(help: .n("Positions of the prefix; 0 for none.")) var prefixLength = 10
@@ -50,6 +51,11 @@ struct Benchmark: ComputeCommand {
         ] where value < least {
             throw ValidationError("--\(name) is \(value), but at least \(least) is needed.")
         }
+        if work == [.train], cacheType != .float32 {
+            throw ValidationError(
+                "--cache-type \(cacheType.rawValue) has no meaning with --work train, which holds keys and values in 32 bits; "
+                    + "leave it out.")
+        }
     }
 
     @Compute func compute() async throws {
@@ -59,17 +65,20 @@ struct Benchmark: ComputeCommand {
         let model = try ModelName.chosen(self.model, adapters: [], common)
         let folder = try await model.located(quiet: common.quiet)
         let loaded = try LanguageModel.load(
-            folder, for: works.contains(.train) ? .tuning : .inference, precision: precision, name: model.description)
+            folder, for: works.contains(.train) ? .tuning : .inference, precision: precision, name: model.description,
+            cacheType: cacheType)
         let benchmark = try SpeedBenchmark(loaded, setup: setup, examples: examples(for: loaded))
         try ResultOutput.write(to: nil) { write in
             if !json {
-                try write("\(loaded.name), \(precision.rawValue), \(counted(Compute.threads, "thread"))\n")
+                let cache = cacheType == .float32 ? "" : ", keys and values in \(cacheType.rawValue)"
+                try write("\(loaded.name), \(precision.rawValue)\(cache), \(counted(Compute.threads, "thread"))\n")
                 if let rates { try write(rates.line) }
             }
             for work in works {
                 let result = try benchmark.run(work)
                 let report = BenchmarkReport(
-                    result, setup: setup, model: loaded.name, precision: precision.rawValue, rates: rates)
+                    result, setup: setup, model: loaded.name, precision: precision.rawValue,
+                    cacheType: work == .train ? .float32 : cacheType, rates: rates)
                 try write(json ? try JSONText.line(report) : report.text)
             }
         }

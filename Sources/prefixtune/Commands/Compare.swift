@@ -23,6 +23,7 @@ struct Compare: ComputeCommand {
     var prefixes: [ModelReference]
     @Flag(help: "Answer without a prefix, too.") var base = false
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
+    @Option(help: CacheType.help) var cacheType = CacheType.float32
     @OptionGroup var source: PromptSource
     @Option(help: .n("Only so many prompts, from the first on.")) var limit: Int?
     @OptionGroup(title: "Lengths") var limits: TaskLimits
@@ -71,7 +72,8 @@ struct Compare: ComputeCommand {
         let folder = try await name.located(quiet: common.quiet)
         let task = try source.resolved(try TaskRecord.read(from: places) ?? TaskRecord.read(from: [folder]))
         let examples = try examples(task)
-        let model = try LanguageModel.load(folder, precision: precision, name: name.description)
+        let model = try LanguageModel.load(
+            folder, precision: precision, name: name.description, cacheType: cacheType)
         var loaded: [ResidentPrefix] = []
         for place in places {
             let prefix = try ResidentPrefix(contentsOf: place, for: model)
@@ -92,7 +94,7 @@ struct Compare: ComputeCommand {
         }
         let comparison = SideBySide(
             model.network, after: starts, prompts: run.prompts, options: run.options.decoding, limits: size,
-            tokenizer: model.tokenizer)
+            tokenizer: model.tokenizer, cacheType: model.cacheType)
         try write(comparison, run, examples)
     }
 

@@ -19,6 +19,7 @@ struct ModelOptions: ParsableArguments {
     @Option(help: .adapter("Bottleneck adapters that train --method adapter wrote: their folder, or org/name."))
     var adapter: ModelReference?
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
+    @Option(help: CacheType.help) var cacheType = CacheType.float32
 
     func validate() throws {
         if prefix == nil, lora == nil, adapter == nil { try ModelName.validate(model, orAdapter: true) }
@@ -36,6 +37,7 @@ struct ModelOptions: ParsableArguments {
         var files = AdaptedModel.Files(
             model: try await model.located(quiet: common.quiet), name: model.description, precision: precision)
         files.prefix = prefix
+        files.cacheType = cacheType
         files.lora = lora.map { .init($0, alpha: loraAlpha, merges: mergeLora) }
         files.adapter = adapter
         return files
@@ -70,6 +72,7 @@ struct ModelOptions: ParsableArguments {
             settings["fingerprint_of_the_\(name)"] = fingerprint.text
         }
         settings["precision"] = "\(precision)"
+        settings["cache_type"] = cacheType.rawValue
         if lora != nil { settings["lora"] = "alpha \(loraAlpha ?? 32)\(mergeLora ? ", merged" : "")" }
         return settings
     }
@@ -78,5 +81,15 @@ struct ModelOptions: ParsableArguments {
     var inputs: [String: URL] {
         let adapters = ["--prefix": prefix, "--lora": lora, "--adapter": adapter]
         return adapters.compactMapValues { $0?.file }.merging(["--model": model?.file].compactMapValues(\.self)) { $1 }
+    }
+}
+
+extension CacheType: ExpressibleByArgument {
+    /// What every command says of its option.
+    static var help: ArgumentHelp {
+        """
+        How keys and values are held: those of the prefix, and of what the model reads and writes when it generates. bf16 rounds \
+        them to 16 bits: half the memory, and long prefixes cost less.
+        """
     }
 }

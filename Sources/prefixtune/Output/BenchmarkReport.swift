@@ -14,6 +14,7 @@ struct BenchmarkReport: Encodable {
 
     let model: String
     let precision: String
+    let cache_type: CacheType
     let threads: Int
     let work: SpeedBenchmark.Work
     let setup: SpeedBenchmark.Setup
@@ -29,10 +30,11 @@ struct BenchmarkReport: Encodable {
 
     @Compute init(
         _ result: SpeedBenchmark.Result, setup: SpeedBenchmark.Setup, model: String, precision: String,
-        rates: MachineRates?
+        cacheType: CacheType, rates: MachineRates?
     ) {
         self.model = model
         self.precision = precision
+        cache_type = cacheType
         self.setup = setup
         threads = Compute.threads
         work = result.work
