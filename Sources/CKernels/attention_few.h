@@ -100,14 +100,21 @@ INLINE void few_scores(const int chunks, const float *query, const float **keys,
     sums_of(p, scores);
 }
 
-/// out += the values begin..<end of sixteen, times their weights.
+/// out[a] += the values begin..<end of sixteen, times weights[a], for `abreast` queries: each value is fetched once, and no sum
+/// waits for itself.
 INLINE void few_values(
-    const int chunks, const float *weights, const float **values, int64_t begin, int64_t end, float *out) {
-    v16 sum[8];
-    UNROLL for (int c = 0; c < chunks; c++) sum[c] = LOAD(out + 16 * c);
+    const int chunks, const int abreast, float *const *weights, const float **values, int64_t begin, int64_t end,
+    float *const *out) {
+    v16 sum[2][8];
+    UNROLL for (int a = 0; a < abreast; a++)
+        UNROLL for (int c = 0; c < chunks; c++) sum[a][c] = LOAD(out[a] + 16 * c);
     for (int64_t u = begin; u < end; u++)
-        UNROLL for (int c = 0; c < chunks; c++) sum[c] += weights[u] * LOAD(values[u] + 16 * c);
-    UNROLL for (int c = 0; c < chunks; c++) STORE(out + 16 * c, sum[c]);
+        UNROLL for (int c = 0; c < chunks; c++) {
+            const v16 value = LOAD(values[u] + 16 * c);
+            UNROLL for (int a = 0; a < abreast; a++) sum[a][c] += weights[a][u] * value;
+        }
+    UNROLL for (int a = 0; a < abreast; a++)
+        UNROLL for (int c = 0; c < chunks; c++) STORE(out[a] + 16 * c, sum[a][c]);
 }
 
 /// A segment that the queries first..<last share: their scores for its keys, or its values added to their output.
@@ -124,21 +131,35 @@ INLINE void few_segment(
             next = (kv_head + 1) * group < run->end ? (kv_head + 1) * group : run->end;
             few_rows(
                 chunks, segment, keys, kv_head * depth, j, to, (last - first) * (next - head) > 1, near, rows);
+            // Of a query that waits for another one with the same positions: how many, its weights, its output.
+            int waiting = 0;
+            int64_t waiting_begin = 0, waiting_end = 0;
+            float *weights[2], *outputs[2];
             for (int64_t i = first; i < last; i++) {
                 const struct few *few = run->few + i;
                 const int64_t seen = few->seen - few->before, end = (seen < to ? seen : to) - j;
                 const int64_t begin = first_of(segment, few->start, few->before) - j;
+                const int64_t from_here = begin > 0 ? begin : 0, to_here = end < 16 ? end : 16;
                 float *output = run->output + few->row * run->call->heads * depth;
                 if (begin >= 16 || end <= 0) continue;
                 for (int64_t h = head; h < next; h++) {
                     float *p = few->scores + (h - run->head) * run->columns + few->before + j;
-                    if (keys)
+                    if (keys) {
                         few_scores(chunks, few->query + (h - run->head) * depth, rows, p);
-                    else
-                        few_values(
-                            chunks, p, rows, begin > 0 ? begin : 0, end < 16 ? end : 16, output + h * depth);
+                        continue;
+                    }
+                    if (waiting && (waiting_begin != from_here || waiting_end != to_here)) {
+                        few_values(chunks, 1, weights, rows, waiting_begin, waiting_end, outputs);
+                        waiting = 0;
+                    }
+                    weights[waiting] = p, outputs[waiting++] = output + h * depth;
+                    waiting_begin = from_here, waiting_end = to_here;
+                    if (waiting < 2) continue;
+                    few_values(chunks, 2, weights, rows, from_here, to_here, outputs);
+                    waiting = 0;
                 }
             }
+            if (waiting) few_values(chunks, 1, weights, rows, waiting_begin, waiting_end, outputs);
         }
 }
 
