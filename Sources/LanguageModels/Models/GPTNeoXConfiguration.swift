@@ -65,10 +65,14 @@ public struct GPTNeoXConfiguration: ModelConfiguration {
 
     static let parts = ModelParts(
         "GPT-NeoX", modelType: "gpt_neox", root: "gpt_neox", blocks: "layers", tokenTable: "embed_in",
-        finalNorm: "final_layer_norm", olderHead: "embed_out", lowRankTargets: ["query_key_value"])
+        finalNorm: "final_layer_norm", olderHead: "embed_out", lowRankTargets: ["query_key_value"],
+        servedForm: .init("gptneox"))
 
     /// Those of GPT-NeoX.
     public var parts: ModelParts { Self.parts }
+
+    /// The columns of a head that are turned.
+    public var rotaryWidth: Int { rotary.width }
 
     /// The activation's name.
     public var activationName: String { activation.rawValue }

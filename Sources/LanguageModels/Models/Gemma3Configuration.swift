@@ -49,7 +49,7 @@ public struct Gemma3Configuration: ModelConfiguration {
 
     static let parts = ModelParts(
         "Gemma 3", modelType: "gemma3_text", root: "model", blocks: "layers", tokenTable: "embed_tokens",
-        finalNorm: "norm")
+        finalNorm: "norm", servedForm: .init("gemma3", keepsWindowsApart: true))
     private static let local = "sliding_attention", global = "full_attention"
 
     init(_ file: ConfigurationReader) throws {
@@ -151,7 +151,10 @@ public struct Gemma3Configuration: ModelConfiguration {
     public var attentionWindow: Int? { isLocal.contains(true) ? slidingWindow : nil }
 
     /// The number of keys, up to and including itself, that a token of a layer sees; nil for all.
-    func window(ofLayer layer: Int) -> Int? { isLocal[layer] ? slidingWindow : nil }
+    public func window(ofLayer layer: Int) -> Int? { isLocal[layer] ? slidingWindow : nil }
+
+    /// The columns of a head that are turned.
+    public var rotaryWidth: Int { globalRotary.width }
 
     /// Sizes that caches and prefixes have.
     public var shape: ModelShape {

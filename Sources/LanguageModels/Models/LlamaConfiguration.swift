@@ -49,15 +49,19 @@ public struct LlamaConfiguration: ModelConfiguration {
     private let slidingWindow: Int?
     private let slidingLayers: [Bool]
 
-    static let llama = parts("Llama", modelType: "llama", adapterHubClass: "LlamaAdapterModel")
-    static let mistral = parts("Mistral", modelType: "mistral", adapterHubClass: "MistralAdapterModel")
-    static let qwen2 = parts("Qwen2", modelType: "qwen2")
-    static let qwen3 = parts("Qwen3", modelType: "qwen3")
+    static let llama = parts(
+        "Llama", modelType: "llama", adapterHubClass: "LlamaAdapterModel", .init("llama", turnsPairs: true))
+    static let mistral = parts(
+        "Mistral", modelType: "mistral", adapterHubClass: "MistralAdapterModel", .init("llama", turnsPairs: true))
+    static let qwen2 = parts("Qwen2", modelType: "qwen2", .init("qwen2"))
+    static let qwen3 = parts("Qwen3", modelType: "qwen3", .init("qwen3"))
 
-    private static func parts(_ name: String, modelType: String, adapterHubClass: String? = nil) -> ModelParts {
+    private static func parts(
+        _ name: String, modelType: String, adapterHubClass: String? = nil, _ servedForm: ServedForm
+    ) -> ModelParts {
         ModelParts(
             name, modelType: modelType, root: "model", blocks: "layers", tokenTable: "embed_tokens", finalNorm: "norm",
-            adapterHubClass: adapterHubClass)
+            adapterHubClass: adapterHubClass, servedForm: servedForm)
     }
 
     /// What the relatives differ in.
@@ -166,7 +170,10 @@ public struct LlamaConfiguration: ModelConfiguration {
     }
 
     /// The number of keys, up to and including itself, that a token of a layer sees; nil for all.
-    func window(ofLayer layer: Int) -> Int? { slidingLayers[layer] ? slidingWindow : nil }
+    public func window(ofLayer layer: Int) -> Int? { slidingLayers[layer] ? slidingWindow : nil }
+
+    /// The columns of a head that are turned.
+    public var rotaryWidth: Int { rotary.width }
 
     /// The window, where a layer has one.
     public var attentionWindow: Int? { slidingLayers.contains(true) ? slidingWindow : nil }

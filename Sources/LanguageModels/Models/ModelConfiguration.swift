@@ -20,6 +20,10 @@ public protocol ModelConfiguration: Sendable {
     /// How many keys, up to itself and those of a prefix included, a token sees in those layers that see the fewest; nil where all
     /// layers see everything.
     var attentionWindow: Int? { get }
+    /// The same of one layer, counted from 0.
+    func window(ofLayer layer: Int) -> Int?
+    /// How many columns of a head are turned by position, the first ones; 0 where positions are embedded.
+    var rotaryWidth: Int { get }
     /// The tokens that end a text, the first of which is written where one is needed.
     var endTokens: [Int32] { get }
     /// The token that begins a text where `config.json` names none; nil where that is for the file or the tokenizer to say.
@@ -44,6 +48,10 @@ extension ModelConfiguration {
     public var beginToken: Int32? { nil }
     /// Nil: attention has no windows.
     public var attentionWindow: Int? { nil }
+    /// Nil: attention has no windows.
+    public func window(ofLayer layer: Int) -> Int? { nil }
+    /// 0: positions are embedded.
+    public var rotaryWidth: Int { 0 }
 }
 
 /// Finds out which architecture a `config.json` describes.

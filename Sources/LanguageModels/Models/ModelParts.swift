@@ -38,13 +38,16 @@ public struct ModelParts: Equatable, Sendable {
     public let takesAdapters: Bool
     /// AdapterHub's class for models with prefixes; nil where it has none.
     public let adapterHubClass: String?
+    /// How servers keep keys and values; nil where llama.cpp and mlx-lm do not know the architecture.
+    public let servedForm: ServedForm?
 
     init(
         _ architecture: String, modelType: String, root: String, blocks: String, encoderBlocks: String? = nil,
         tokenTable: String,
         otherTokenTables: [String] = [], inputs: [String] = [], finalNorm: String?, outputs: [String] = [],
         olderHead: String? = nil, lowRankTargets: [String] = ["q_proj", "v_proj"],
-        orientation: MatrixOrientation = .outputByInput, takesAdapters: Bool = false, adapterHubClass: String? = nil
+        orientation: MatrixOrientation = .outputByInput, takesAdapters: Bool = false, adapterHubClass: String? = nil,
+        servedForm: ServedForm? = nil
     ) {
         self.architecture = architecture
         self.modelType = modelType
@@ -61,6 +64,7 @@ public struct ModelParts: Equatable, Sendable {
         self.orientation = orientation
         self.takesAdapters = takesAdapters
         self.adapterHubClass = adapterHubClass
+        self.servedForm = servedForm
     }
 
     /// The parts of every architecture that can be read.
