@@ -18,23 +18,36 @@ public struct SafetensorsWriter {
         case float32
         /// 16-bit floats, rounded to nearest; values from 65,520 on are refused.
         case float16
+        /// The upper halves of 32-bit floats, rounded to nearest.
+        case bfloat16
 
         var type: StoredType {
             switch self {
             case .float32: .float32
             case .float16: .float16
+            case .bfloat16: .bfloat16
             }
         }
     }
 
     private struct Entry {
+        enum Contents {
+            case floats(Format, (UnsafeMutableBufferPointer<Float>) throws -> Void)
+            case integers([Int32])
+        }
+
         var key: String
         var shape: [Int]
-        var format: Format
-        var values: (UnsafeMutableBufferPointer<Float>) throws -> Void
+        var contents: Contents
 
+        var type: StoredType {
+            switch contents {
+            case .floats(let format, _): format.type
+            case .integers: .int32
+            }
+        }
         var count: Int { shape.reduce(1, *) }
-        var size: Int { count * format.type.size }
+        var size: Int { count * type.size }
     }
 
     private var entries: [Entry] = []
@@ -69,8 +82,19 @@ public struct SafetensorsWriter {
         _ key: String, shape: [Int], as format: Format = .float32,
         values: @escaping (UnsafeMutableBufferPointer<Float>) throws -> Void
     ) {
-        precondition(!entries.contains { $0.key == key } && key != "__metadata__", "every key may occur once")
-        entries.append(Entry(key: key, shape: shape, format: format, values: values))
+        append(Entry(key: key, shape: shape, contents: .floats(format, values)))
+    }
+
+    /// Adds integers of 32 bits, such as a count that programs keep beside tensors; a scalar has no dimensions.
+    public mutating func add(_ key: String, shape: [Int] = [], integers: [Int32]) {
+        precondition(integers.count == shape.reduce(1, *), "as many values as the shape has elements")
+        append(Entry(key: key, shape: shape, contents: .integers(integers)))
+    }
+
+    private mutating func append(_ entry: Entry) {
+        precondition(
+            !entries.contains { $0.key == entry.key } && entry.key != "__metadata__", "every key may occur once")
+        entries.append(entry)
     }
 
     /// Writes the file.
@@ -79,7 +103,7 @@ public struct SafetensorsWriter {
     ///   and what a tensor's own closure throws; the file that stood there before is then unchanged.
     public func write(to url: URL) throws {
         // Wide elements first: then every tensor is aligned, because the header's length is a multiple of 8.
-        let ordered = entries.sorted { ($1.format.type.size, $0.key) < ($0.format.type.size, $1.key) }
+        let ordered = entries.sorted { ($1.type.size, $0.key) < ($0.type.size, $1.key) }
         let header = try header(of: ordered)
         try AtomicFile.write(to: url) { file in
             if isSealed { file.beginDigest() }
@@ -102,7 +126,7 @@ public struct SafetensorsWriter {
         for entry in ordered {
             let shape = entry.shape.map(String.init).joined(separator: ",")
             members.append(
-                try quoted(entry.key) + ":{\"dtype\":\"\(entry.format.type.rawValue)\",\"shape\":[\(shape)],"
+                try quoted(entry.key) + ":{\"dtype\":\"\(entry.type.rawValue)\",\"shape\":[\(shape)],"
                     + "\"data_offsets\":[\(start),\(start + entry.size)]}")
             start += entry.size
         }
@@ -121,18 +145,23 @@ public struct SafetensorsWriter {
 
     private static func write(_ entry: Entry, to file: inout AtomicFile.Output) throws {
         guard entry.count > 0 else { return }
+        guard case .floats(let format, let fill) = entry.contents else {
+            if case .integers(let values) = entry.contents { try values.withUnsafeBytes { try file.write($0) } }
+            return
+        }
         let values = try [Float](unsafeUninitializedCapacity: entry.count) { buffer, initialized in
             buffer.initialize(repeating: 0)
-            try entry.values(UnsafeMutableBufferPointer(rebasing: buffer[..<entry.count]))
+            try fill(UnsafeMutableBufferPointer(rebasing: buffer[..<entry.count]))
             initialized = entry.count
         }
-        switch entry.format {
+        switch format {
         case .float32: try values.withUnsafeBytes { try file.write($0) }
         case .float16:
             if let index = FloatFormat.firstBeyondHalf(values) {
                 throw CheckpointError.exceedsHalfPrecision(key: entry.key, index: index, value: values[index])
             }
             try FloatFormat.halves(values).withUnsafeBytes { try file.write($0) }
+        case .bfloat16: try FloatFormat.upperHalves(values).withUnsafeBytes { try file.write($0) }
         }
     }
 }

@@ -34,6 +34,15 @@ package enum FloatFormat {
         }
     }
 
+    /// The nearest upper half of a binary32 of each value, ties to even; values are finite. For prefixes and the like: a loop that no
+    /// processor's instructions are used in.
+    package static func upperHalves(_ values: [Float]) -> [UInt16] {
+        values.map { value in
+            let bits = value.bitPattern
+            return UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ (bits >> 16 & 1)) >> 16)
+        }
+    }
+
     /// The index of the first finite value whose nearest binary16 is infinite.
     package static func firstBeyondHalf(_ values: [Float]) -> Int? {
         let index = ptk_first_beyond_f16(values, values.count)
