@@ -22,7 +22,7 @@ struct StoredPrefix: Sendable {
             kind = .infix(file, try file.stored(for: model))
         } else {
             let file = try PrefixFile(url)
-            kind = .prefix(file, try file.stored(for: model.configuration.shape))
+            kind = .prefix(file, try file.stored(for: model.configuration))
         }
     }
 

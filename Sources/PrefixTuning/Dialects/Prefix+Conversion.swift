@@ -5,7 +5,7 @@ extension Prefix {
     /// Writes the prefix in a form that another program reads, exactly or not at all.
     ///
     /// - Parameters:
-    ///   - url: A folder, or for `rinna` and `cartridge` a file.
+    ///   - url: A folder, or for `rinna`, `cartridge` and servers a file.
     ///   - details: What only some forms have a place for.
     /// - Throws: ``PrefixError/cannotConvert(to:reason:)`` where the form cannot hold the prefix, `CheckpointError` where
     ///   it cannot be written; what stood there before is then unchanged.
@@ -20,6 +20,7 @@ extension Prefix {
         case .rinna: try writeRinna(to: url)
         case .adapterhub: try writeAdapterHub(to: url, details)
         case .cartridge: try writeCartridge(to: url, frozen: details.frozenLength)
+        case .llamaSlot, .llamaSession, .mlx: try writeServed(to: url, as: target, details.served)
         }
     }
 

@@ -22,6 +22,12 @@ public enum PrefixDialect: String, CaseIterable, Sendable, Codable {
     case adapterHub = "adapterhub"
     /// A cartridge (Eyuboglu et al. 2025): keys and values of each layer [1, heads, n, width].
     case cartridges = "cartridge"
+    /// A sequence file of llama.cpp, as a slot of its server is saved: cells of keys and values, in llama.cpp's order.
+    case llamaSlot = "llama-slot"
+    /// A session file of llama.cpp, as `--prompt-cache` has it.
+    case llamaSession = "llama-session"
+    /// A prompt cache of mlx-lm.
+    case mlx
     /// This package's own file of up to three prefixes of an encoder–decoder model, which no other program has.
     case encoderDecoder = "prefixtune"
 
@@ -39,6 +45,9 @@ public enum PrefixDialect: String, CaseIterable, Sendable, Codable {
         case .rinna: "rinna's bare tensor"
         case .adapterHub: "AdapterHub's prefix_tuning"
         case .cartridges: "cartridge of the Cartridges repository"
+        case .llamaSlot: "slot of llama.cpp's server"
+        case .llamaSession: "session of llama.cpp"
+        case .mlx: "prompt cache of mlx-lm"
         case .encoderDecoder: "prefixes of an encoder–decoder model, as this program stores them"
         }
     }
@@ -47,7 +56,7 @@ public enum PrefixDialect: String, CaseIterable, Sendable, Codable {
     public var textPosition: Prefix.TextPosition? {
         switch self {
         case .peft, .peftSequenceToSequence, .peftCartridge, .peftPromptTuning, .peftPTuning, .authors,
-            .authorsEmbeddings, .rinna, .cartridges:
+            .authorsEmbeddings, .rinna, .cartridges, .llamaSlot, .llamaSession, .mlx:
             .afterPrefix
         case .authorsBART, .adapterHub: .zero
         case .encoderDecoder: nil

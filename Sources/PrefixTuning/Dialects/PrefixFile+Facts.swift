@@ -12,7 +12,9 @@ extension PrefixFile {
     }
 
     /// Folder or name of the model that the prefix was trained on, if known.
-    public var baseModel: String? { peft?.base_model_name_or_path ?? hub?.modelName }
+    public var baseModel: String? {
+        peft?.base_model_name_or_path ?? hub?.modelName ?? (dialect == .mlx ? mlxModel : nil)
+    }
 
     /// Number n of positions; nil where only the model tells (a tensor of one axis).
     public var length: Int? {
@@ -31,6 +33,8 @@ extension PrefixFile {
             let tables = Self.adapterHubNames.compactMap { shape(of: "\(scope).\($0.name).wte.weight")?.first }
             return tables.first ?? hub?.prefixLength
         case .cartridges: return (try? cartridgeSizes())?.length
+        case .llamaSlot, .llamaSession: return state?.length
+        case .mlx: return try? mlxLength(ofLayer: 0)
         case .encoderDecoder: return peft?.num_virtual_tokens ?? weights.names.first.flatMap { shape(of: $0)?.first }
         }
     }
@@ -38,7 +42,9 @@ extension PrefixFile {
     /// The attentions that have a prefix; none for a soft prompt.
     public var attentions: [AttentionKind] {
         switch dialect {
-        case .peft, .peftSequenceToSequence, .peftCartridge, .authors, .rinna, .cartridges: return [.decoder]
+        case .peft, .peftSequenceToSequence, .peftCartridge, .authors, .rinna, .cartridges, .llamaSlot, .llamaSession,
+            .mlx:
+            return [.decoder]
         case .peftPromptTuning, .peftPTuning, .authorsEmbeddings: return []
         case .authorsBART: return Self.authorsNames.filter { shape(of: "\($0.table).weight") != nil }.map(\.kind)
         case .adapterHub:
@@ -55,6 +61,7 @@ extension PrefixFile {
         switch dialect {
         case .peft, .peftCartridge, .encoderDecoder: peft?.statedStack
         case .cartridges: (try? cartridgeSizes())?.stack
+        case .mlx: try? mlxSizes()
         case .authors:
             shape(of: "control_trans").flatMap { shape in
                 shape.count == 5 && shape.allSatisfy { (1...1 << 20).contains($0) }
@@ -63,6 +70,12 @@ extension PrefixFile {
         default: nil
         }
     }
+
+    /// Layers, where the file states their number.
+    public var layerCount: Int? { stack?.layerCount ?? state?.layerCount }
+
+    /// The width of the keys of one position in one layer, where the file states it.
+    public var keyWidth: Int? { stack?.keyWidth ?? state?.rowWidth }
 
     /// A model's sizes, where the file states all that a prefix has to fit; positions and vocabulary are not among them.
     public var modelShape: ModelShape? {
@@ -75,7 +88,8 @@ extension PrefixFile {
 
     /// Numbers stored: of an MLP those of the MLP.
     public var storedCount: Int {
-        weights.names.filter { $0.hasPrefix(root) }.compactMap { weights.shape(of: $0) }
+        if let state { return 2 * state.layerCount * state.length * state.rowWidth }
+        return weights.names.filter { $0.hasPrefix(root) }.compactMap { weights.shape(of: $0) }
             .reduce(0) { sum, shape in
                 let count = shape.reduce((value: 1, overflow: false)) { product, size in
                     let (value, overflow) = product.value.multipliedReportingOverflow(by: size)
@@ -89,6 +103,9 @@ extension PrefixFile {
     public var isReparametrized: Bool {
         weights.names.contains { $0.hasPrefix(root) && $0.hasSuffix("control_trans.0.weight") }
     }
+
+    /// What llama.cpp calls the architecture of the model, where the file says it.
+    public var llamaCppArchitecture: String? { state?.architecture }
 
     /// Where the text starts.
     public var textPosition: Prefix.TextPosition {

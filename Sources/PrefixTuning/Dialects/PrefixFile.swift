@@ -27,6 +27,8 @@ public struct PrefixFile: Sendable {
     let peft: PEFTConfiguration?
     /// What AdapterHub's `adapter_config.json` says.
     let hub: AdapterHubConfiguration?
+    /// What a state file of llama.cpp holds.
+    let state: LlamaCppState?
 
     /// What a prefix file gives for a model.
     public enum Contents: Sendable {
@@ -40,8 +42,17 @@ public struct PrefixFile: Sendable {
     ///
     /// - Throws: ``PrefixError`` where it is none of the known forms, `CheckpointError` where a file is damaged.
     public init(_ url: URL) throws {
-        let place = PrefixPlace(url)
-        self.url = place.url
+        let file = try DeploymentFacts.cacheFile(in: url) ?? url
+        if let kind = LlamaCppState.kind(of: file) {
+            (self.url, weightsFile) = (url, file)
+            dialect = kind == .slot ? .llamaSlot : .llamaSession
+            state = try LlamaCppState(file)
+            (peft, hub, root, weights) = (nil, nil, "", TensorsInMemory([:]))
+            return
+        }
+        state = nil
+        let place = PrefixPlace(file)
+        self.url = file == url ? place.url : url
         if let configuration = place.configuration {
             if let hub = try AdapterHubConfiguration(configuration) {
                 (self.hub, peft, dialect) = (hub, nil, .adapterHub)
@@ -62,8 +73,10 @@ public struct PrefixFile: Sendable {
         (dialect, root) = try Self.recognize(weights, file: weightsFile.path)
     }
 
-    /// Whether a file begins as files of PyTorch or safetensors do.
-    public static func canHoldTensors(_ file: URL) -> Bool { TensorFile.format(of: file) != nil }
+    /// Whether a file begins as files of PyTorch or safetensors, or as state files of llama.cpp do.
+    public static func canHoldTensors(_ file: URL) -> Bool {
+        TensorFile.format(of: file) != nil || LlamaCppState.kind(of: file) != nil
+    }
 
     /// Whether a folder without an adapter's configuration holds a prefix: the authors' checkpoints look like a model's.
     public static func isCheckpoint(in folder: URL) -> Bool {
@@ -77,10 +90,26 @@ public struct PrefixFile: Sendable {
     ///   mis-shaped or not finite.
     @Compute public func contents(for model: ModelShape) throws -> Contents { try stored(for: model).evaluated() }
 
+    /// What the file gives for a model whose configuration is known: state files of llama.cpp need more of it than its sizes.
+    ///
+    /// - Throws: As `contents(for:)`, and ``CacheFileError``.
+    @Compute public func contents(for model: any ModelConfiguration) throws -> Contents {
+        try stored(for: model).evaluated()
+    }
+
     /// What the file holds for a model: all of it is read here, on the caller's thread, and an MLP is not evaluated yet.
     ///
-    /// - Throws: As ``contents(for:)``.
-    public func stored(for model: ModelShape) throws -> Stored {
+    /// - Throws: As `contents(for:)`.
+    public func stored(for model: ModelShape) throws -> Stored { try stored(for: model, nil) }
+
+    /// The same, for a model whose configuration is known.
+    ///
+    /// - Throws: As `contents(for:)`.
+    public func stored(for model: any ModelConfiguration) throws -> Stored {
+        try stored(for: model.shape, ServedModel(model))
+    }
+
+    private func stored(for model: ModelShape, _ served: ServedModel?) throws -> Stored {
         let content: Stored.Content =
             switch dialect {
             case .peft, .peftCartridge: .contents(.prefix(try peftPrefix(model)))
@@ -92,14 +121,21 @@ public struct PrefixFile: Sendable {
             case .rinna: try rinnaPrefix(model)
             case .adapterHub: try adapterHubPrefix(model)
             case .cartridges: .contents(.prefix(try cartridge(model)))
+            case .llamaSlot, .llamaSession: .contents(.prefix(try llamaCppPrefix(model, served)))
+            case .mlx: .contents(.prefix(try mlxPrefix(model)))
             case .encoderDecoder: .contents(.prefix(try encoderDecoderPrefix(model)))
             }
         return Stored(content: content)
     }
 
+    private func llamaCppPrefix(_ model: ModelShape, _ served: ServedModel?) throws -> Prefix {
+        guard let state else { throw CacheFileError.damaged(file: weightsFile.path, problem: "it was not read") }
+        return try state.prefix(for: model, served, file: weightsFile.path)
+    }
+
     /// The prefix, for a model.
     ///
-    /// - Throws: As ``contents(for:)``, and ``PrefixError/softPrompt(file:)`` where the file holds embeddings.
+    /// - Throws: As `contents(for:)`, and ``PrefixError/softPrompt(file:)`` where the file holds embeddings.
     @Compute public func prefix(for model: ModelShape) throws -> Prefix {
         guard case .prefix(let prefix) = try contents(for: model) else {
             throw PrefixError.softPrompt(file: url.path)
@@ -114,6 +150,7 @@ public struct PrefixFile: Sendable {
         let names = source.names
         if (source as? PyTorchFile)?.isBareTensor == true { return (.rinna, "") }
         if names.contains(where: { $0.hasPrefix("trainable_keys.") }) { return (.cartridges, "") }
+        if isMLXCache(source) { return (.mlx, "") }
         if names.contains(where: { $0.contains(AdapterHubConfiguration.marker) }) { return (.adapterHub, "") }
         for root in ["", "model.", "state_dict.", "state_dict.model."] {
             func has(_ name: String) -> Bool { source.shape(of: root + name) != nil }

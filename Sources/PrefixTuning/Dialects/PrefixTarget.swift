@@ -12,6 +12,15 @@ public enum PrefixTarget: String, CaseIterable, Sendable {
     case adapterhub
     /// A file that `TrainableCache.from_pretrained` of the Cartridges repository reads.
     case cartridge
+    /// A file that `llama-server` restores into a slot.
+    case llamaSlot = "llama-slot"
+    /// A file that `llama-completion --prompt-cache` reads.
+    case llamaSession = "llama-session"
+    /// A file that `mlx_lm.generate --prompt-cache-file` reads.
+    case mlx
+
+    /// Whether it is a file of a server's cache, which needs the model itself: its facts, its tokenizer, its answers.
+    public var isServed: Bool { [.llamaSlot, .llamaSession, .mlx].contains(self) }
 }
 
 /// What only some forms have a place for.
@@ -22,6 +31,8 @@ public struct PrefixConversion: Sendable {
     public var modelType: String?
     /// The prefix's name in AdapterHub's keys.
     public var name = "prefix"
+    /// The model and how it is served, for servers.
+    public var served: ServedForms?
 
     /// Nothing of all that.
     public init() {}

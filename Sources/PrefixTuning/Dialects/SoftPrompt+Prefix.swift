@@ -24,9 +24,9 @@ extension SoftPrompt {
 extension PrefixFile {
     /// The prefix, for a model at hand: a soft prompt becomes one by being read.
     ///
-    /// - Throws: As ``contents(for:)``, and ``PrefixError`` where a soft prompt is for an encoder.
+    /// - Throws: As `contents(for:)`, and ``PrefixError`` where a soft prompt is for an encoder.
     @Compute public func prefix(for model: LanguageModel) throws -> Prefix {
-        switch try contents(for: model.network.shape) {
+        switch try contents(for: model.configuration) {
         case .prefix(let prefix): prefix
         case .softPrompt(let prompt): try prompt.prefix(on: model)
         }
