@@ -30,6 +30,8 @@ public enum HubError: Error, Equatable, Sendable {
     case refused(url: String, status: Int, message: String)
     /// No connection, or one that broke too often.
     case unreachable(host: String, reason: String)
+    /// No connection to a server that is no hub.
+    case noServer(address: String, reason: String)
     /// Nothing is fetched in offline mode, and the cache does not have it.
     case offline(name: String, setting: String)
     /// The hub does not answer, and the cached copy lacks files.
@@ -92,6 +94,8 @@ extension HubError: CustomStringConvertible, LocalizedError {
             "\(url) answered with status \(status)\(message.isEmpty ? "" : " (\(message))"); try again later"
         case .unreachable(let host, let reason):
             "cannot reach \(host): \(reason); check the connection (and HF_ENDPOINT), then try again: what was fetched is kept"
+        case .noServer(let address, let reason):
+            "cannot reach \(address): \(reason); start the server, or give its address"
         case .webAddress(let address):
             "\(address) is an address of the web; give a folder, or the name of a model on the hub as org/name"
         case .foundNowhere(let name, let host, let reason):

@@ -158,7 +158,7 @@ struct FileDownload: Sendable {
                 if status == 200 || status == 206 {
                     let length = size ?? response.value(forHTTPHeaderField: "Content-Length").flatMap { Int($0) }
                     if length == nil || partial.offset >= length ?? 0 { return }
-                    failure = client.unreachable(request.url, URLError(.networkConnectionLost))
+                    failure = HubClient.unreachable(request.url, URLError(.networkConnectionLost))
                 } else {
                     failure = client.error(response, partial.failure, subject)
                     if status == 416 {
@@ -169,9 +169,9 @@ struct FileDownload: Sendable {
                     asked = RetryPolicy.secondsAsked(response)
                 }
             } catch let error where RetryPolicy.isTemporary(error) {
-                failure = client.unreachable(request.url, error)
+                failure = HubClient.unreachable(request.url, error)
             } catch let error as URLError {
-                throw error.code == .cancelled ? CancellationError() : client.unreachable(request.url, error)
+                throw error.code == .cancelled ? CancellationError() : HubClient.unreachable(request.url, error)
             } catch HubError.wrongSize(_, let expected, let found) {
                 partial.discard()
                 throw HubError.wrongSize(file: entry.path, expected: expected, found: found)

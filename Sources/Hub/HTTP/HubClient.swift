@@ -86,11 +86,11 @@ struct HubClient: Sendable {
                 asked = RetryPolicy.secondsAsked(reply.response)
             } catch let error where RetryPolicy.isTemporary(error) {
                 let limit = RetryPolicy.isNobodyThere(error) ? min(1, policy.retries) : policy.retries
-                guard tries <= limit else { throw unreachable(request.url, error) }
+                guard tries <= limit else { throw Self.unreachable(request.url, error) }
             } catch let error as URLError where error.code == .cancelled {
                 throw CancellationError()
             } catch let error as URLError {
-                throw unreachable(request.url, error)
+                throw Self.unreachable(request.url, error)
             }
             try await policy.pause(before: tries, asked: asked)
         }
@@ -192,17 +192,23 @@ struct HubClient: Sendable {
         return origin(url) == origin(environment.endpoint)
     }
 
-    func unreachable(_ url: URL, _ error: any Error) -> HubError {
-        let reason =
-            switch (error as? URLError)?.code {
-            case .timedOut: "it does not answer in time"
-            case .cannotFindHost, .dnsLookupFailed: "there is no such host"
-            case .cannotConnectToHost: "the connection was refused"
-            case .networkConnectionLost: "the connection broke"
-            case .dataLengthExceedsMaximum: "its reply is too long"
-            case .secureConnectionFailed, .serverCertificateUntrusted: "its certificate is not trusted"
-            default: error.localizedDescription
-            }
-        return .unreachable(host: url.host.map { $0 + (url.port.map { ":\($0)" } ?? "") } ?? "", reason: reason)
+    static func unreachable(_ url: URL, _ error: any Error) -> HubError {
+        .unreachable(host: host(url), reason: reason(error))
+    }
+
+    /// Host and port of an address.
+    static func host(_ url: URL) -> String { url.host.map { $0 + (url.port.map { ":\($0)" } ?? "") } ?? "" }
+
+    /// Why there is no reply.
+    static func reason(_ error: any Error) -> String {
+        switch (error as? URLError)?.code {
+        case .timedOut: "it does not answer in time"
+        case .cannotFindHost, .dnsLookupFailed: "there is no such host"
+        case .cannotConnectToHost: "the connection was refused"
+        case .networkConnectionLost: "the connection broke"
+        case .dataLengthExceedsMaximum: "its reply is too long"
+        case .secureConnectionFailed, .serverCertificateUntrusted: "its certificate is not trusted"
+        default: error.localizedDescription
+        }
     }
 }
