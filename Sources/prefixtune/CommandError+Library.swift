@@ -1,3 +1,4 @@
+import Hub
 import LanguageModels
 import PrefixExperiments
 import PrefixTuning
@@ -64,7 +65,11 @@ extension CommandError {
         case PrefixError.notAnInfix: ("", "; train one with --method infix")
         case PrefixError.notBottleneckAdapters:
             ("", "; train them with --method adapter (a prefix is given with --prefix, a LoRA adapter with --lora)")
-        case PrefixError.architectureNeeded: ("", " with --model")
+        case PrefixError.architectureNeeded, CacheFileError.modelNeeded: ("", " with --model")
+        case HubError.noServer: ("", " with --url")
+        case CacheFileError.notADeployment, CacheFileError.notForServer:
+            (CacheFileError.advice, "write the prefix with prefixtune convert --to llama-slot")
+        case CacheFileError.tooFewPlaceholders: ("", " with --placeholders")
         case ExperimentError.notOurFolder: ("", " with --output")
         case ExperimentError.otherExperiment:
             ("choose another folder, or remove it", "choose another folder with --output, or remove it")

@@ -24,6 +24,7 @@ struct PrefixTune: AsyncParsableCommand {
                 name: "Prefixes",
                 subcommands: [
                     Inspect.self, Report.self, Compare.self, Attention.self, Words.self, Convert.self, Combine.self,
+                    Deploy.self,
                 ]),
             CommandGroup(name: "Hub", subcommands: [Pull.self, Push.self, List.self, Remove.self]),
             CommandGroup(

@@ -4,7 +4,8 @@ import Testing
 @Suite struct HelpTests {
     static let commands = [
         "demo", "train", "generate", "score", "evaluate", "compare", "attention", "words", "inspect", "convert",
-        "combine", "experiment", "benchmark", "pretrain", "synthesize", "pull", "push", "list", "remove", "report",
+        "combine", "deploy", "experiment", "benchmark", "pretrain", "synthesize", "pull", "push", "list", "remove",
+        "report",
     ]
 
     @Test(arguments: commands)
@@ -68,6 +69,8 @@ import Testing
                                           to.
                   convert                 Write a prefix in the form that another program reads.
                   combine                 Make one prefix of two: in a row, or a mixture.
+                  deploy                  Check a prefix in a running llama-server, or restore
+                                          it there.
 
                 HUB SUBCOMMANDS:
                   pull                    Fetch a model or an adapter from the hub, and print

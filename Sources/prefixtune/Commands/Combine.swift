@@ -42,7 +42,9 @@ struct Combine: ComputeCommand {
             guard let shape = known?.shape ?? file.modelShape else {
                 throw ConvertError.unknownSizes(path: url.path, dialect: file.dialect.title)
             }
-            prefixes.append(try file.prefix(for: shape))
+            let contents = try known?.configuration.map(file.contents) ?? file.contents(for: shape)
+            guard case .prefix(let prefix) = contents else { throw PrefixError.softPrompt(file: url.path) }
+            prefixes.append(prefix)
             places.append(url)
         }
         let combined =

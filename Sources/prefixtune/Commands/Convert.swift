@@ -10,10 +10,15 @@ struct Convert: ComputeCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a prefix in the form that another program reads.",
         discussion: """
-            Reads the prefixes of PEFT, the paper's authors, rinna, AdapterHub and the Cartridges repository, and writes the \
+            Reads the prefixes of PEFT, the paper's authors, rinna, AdapterHub and the Cartridges repository, state files of \
+            llama.cpp and prompt caches of mlx-lm, and writes the \
             same numbers for another of them, exactly or not at all: where the text starts is part of what a prefix was \
             trained for, and each program has its own way. A folder also gets the task, template and lengths that the prefix \
             was trained with. Folders that already hold a prefix are overwritten.
+
+            Unchanged servers run a prefix, too: llama-server (llama-slot), llama-completion (llama-session) and mlx_lm.generate \
+            (mlx). Their folder gets the file of the cache, HOWTO.md with the commands, a chat template and canary.json, by \
+            which deploy check compares answers. The model is loaded for it.
 
             Most forms do not say which model they are for. Name it with --model: its folder (config.json is enough), its \
             name on the hub, or its sizes, as layers=12,heads=12,head-width=64 (key heads; of an encoder–decoder model also encoder-layers=12; \
@@ -22,30 +27,33 @@ struct Convert: ComputeCommand {
             EXAMPLE
               prefixtune convert smileface_suffix.task0.weight smileface --to peft \\
                 --model japanese-gpt-neox-small
+              prefixtune convert e2e-prefix served --to llama-slot --model SmolLM2.gguf
             """)
 
     @Argument(help: "The folder or file of a prefix, or org/name on the hub.") var input: ModelReference
     @Argument(help: "The folder to write; a file for rinna and cartridge.") var output: URL
     @Option(
         help: """
-            peft, authors, rinna, adapterhub, cartridge or prefixtune (PEFT's folder, or for an encoder–decoder model \
-            this program's own).
+            peft, authors, rinna, adapterhub, cartridge, llama-slot, llama-session, mlx or prefixtune (PEFT's folder, or for \
+            an encoder–decoder model this program's own).
             """)
     var to = PrefixTarget.prefixtune
     @Option(help: .model("The model's folder or name on the hub, or its sizes.")) var model: ModelSizes?
+    @OptionGroup(title: "Servers") var serving: ServingOptions
     @OptionGroup(title: "General") var common: CommonOptions
 
     @Compute func compute() async throws {
         let input = try await input.located(quiet: common.quiet)
         try Self.check(output, against: ["the prefix": [input], "--model": [model?.file]])
         let folder = try await model?.folder(quiet: common.quiet)
+        if to.isServed { return try await serve(input, model: folder) }
         let file = try PrefixFile(input)
         let known = try model?.resolved(folder)
         guard let shape = known?.shape ?? file.modelShape else {
             throw ConvertError.unknownSizes(path: input.path, dialect: file.dialect.title)
         }
         let prefix: Prefix
-        switch try file.contents(for: shape) {
+        switch try known?.configuration.map(file.contents) ?? file.contents(for: shape) {
         case .prefix(let found): prefix = found
         case .softPrompt(let prompt):
             // Only the model itself can read it.
@@ -69,7 +77,7 @@ extension Convert {
     static func check(_ output: URL, against inputs: KeyValuePairs<String, [URL?]>) throws {
         let names = [
             TaskRecord.fileName, "adapter_model.safetensors", "adapter.safetensors", "adapter_config.json",
-            "pytorch_model.bin",
+            "pytorch_model.bin", DeploymentFacts.fileName, "prefix.bin", "session.bin", "prompt_cache.safetensors",
         ]
         for place in [output] + names.map(output.appendingPathComponent) {
             try ResultOutput.check(["the place to write to": place], against: inputs)
@@ -134,23 +142,28 @@ struct ModelSizes: ExpressibleByArgument {
     /// The model's folder, where it is local.
     var file: URL? { if case .model(let reference) = source { reference.file } else { nil } }
 
+    /// What the model was called; nil where sizes were given.
+    var name: String? { if case .model(let reference) = source { reference.description } else { nil } }
+
     /// The model's folder, fetched where it is not here yet; nil where sizes were given.
     func folder(quiet: Bool) async throws -> URL? {
         guard case .model(let reference) = source else { return nil }
         return try await reference.located(quiet: quiet)
     }
 
-    /// The sizes, and the `model_type` of a model's folder.
+    /// The sizes, and the `model_type` and all else of a model's folder.
     ///
     /// - Parameter folder: The model's.
     /// - Throws: `CheckpointError`.
-    func resolved(_ folder: URL?) throws -> (shape: ModelShape, modelType: String?)? {
+    func resolved(
+        _ folder: URL?
+    ) throws -> (shape: ModelShape, modelType: String?, configuration: (any ModelConfiguration)?)? {
         switch (source, folder) {
-        case (.sizes(let shape), _): return (shape, nil)
+        case (.sizes(let shape), _): return (shape, nil, nil)
         case (.model, nil): return nil
         case (.model, let url?):
             let configuration = try modelFiles(at: url).configuration
-            return (configuration.shape, configuration.parts.modelType)
+            return (configuration.shape, configuration.parts.modelType, configuration)
         }
     }
 }

@@ -28,6 +28,8 @@ struct AdapterFacts: Encodable {
     let base_model: String?
     /// Of the weights that it was trained on, where the file records it.
     let base_digest: String?
+    /// What llama.cpp calls the architecture, where a state file of it says so.
+    let architecture: String?
     /// Updated matrices of a LoRA adapter.
     let matrices: Int?
     let file_bytes: Int
@@ -36,7 +38,7 @@ struct AdapterFacts: Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case kind, dialect, length, layers, heads, width, attentions, parameters, stored_parameters, frozen_positions
-        case text_position, base_model, base_digest, matrices, file_bytes
+        case text_position, base_model, base_digest, architecture, matrices, file_bytes
     }
 
     /// Reads what a folder or file says of itself, and the prefix whole where it names the sizes of its model.
@@ -67,7 +69,7 @@ struct AdapterFacts: Encodable {
         dialect = file.dialect.rawValue
         title = file.dialect.title
         length = file.length
-        (layers, heads, width) = (stack?.layerCount, stack?.keyHeadCount, stack?.keyWidth)
+        (layers, heads, width) = (file.layerCount, stack?.keyHeadCount, file.keyWidth)
         attentions = file.attentions.map(\.rawValue)
         self.parameters = parameters
         stored_parameters = file.isReparametrized ? file.storedCount : nil
@@ -75,7 +77,7 @@ struct AdapterFacts: Encodable {
         text_position = try file.textPosition.rawValue
         base_model = file.baseModel
         base_digest = file.baseDigest?.description
-        matrices = nil
+        (architecture, matrices) = (file.llamaCppArchitecture, nil)
         file_bytes = Readable.size(of: file.weightsFile)
     }
 
@@ -88,7 +90,7 @@ struct AdapterFacts: Encodable {
         (stored_parameters, frozen_positions, text_position) = (nil, nil, nil)
         base_model = file.baseModel
         base_digest = file.baseDigest?.description
-        matrices = updates.names.count
+        (architecture, matrices) = (nil, updates.names.count)
         file_bytes = Readable.size(of: file.weightsFile)
     }
 
@@ -101,7 +103,7 @@ struct AdapterFacts: Encodable {
         (stored_parameters, frozen_positions, text_position) = (nil, nil, nil)
         base_model = file.baseModel
         base_digest = file.baseDigest?.description
-        matrices = nil
+        (architecture, matrices) = (nil, nil)
         file_bytes = Readable.size(of: file.weightsFile)
     }
 
@@ -116,7 +118,7 @@ struct AdapterFacts: Encodable {
         (stored_parameters, frozen_positions, text_position) = (nil, nil, nil)
         base_model = file.baseModel
         base_digest = file.baseDigest?.description
-        matrices = nil
+        (architecture, matrices) = (nil, nil)
         file_bytes = Readable.size(of: file.weightsFile)
     }
 
@@ -125,6 +127,8 @@ struct AdapterFacts: Encodable {
         let model =
             if let layers, let heads, let width {
                 "\(layers) layers with \(heads) key heads of width \(width / heads)"
+            } else if let layers, let width, heads == nil {
+                "\(layers) layers with keys of width \(width)\(architecture.map { ", which llama.cpp calls \($0)" } ?? "")"
             } else {
                 unknown
             }

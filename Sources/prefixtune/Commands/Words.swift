@@ -47,7 +47,7 @@ struct Words: ComputeCommand {
                 BaseMismatch(
                     adapter: file.url.path, trainedOn: file.baseDigest, model: loaded.name, digest: loaded.digest)
             ])
-        let found = try nearest(to: file.contents(for: loaded.network.shape), loaded)
+        let found = try nearest(to: file.contents(for: loaded.configuration), loaded)
         let text = json ? try JSONText.document(found.map { WordFacts($0, loaded) }) : table(found, loaded)
         try ResultOutput.write(to: nil) { try $0(text) }
     }
