@@ -13,7 +13,7 @@ seconds=${1:-60}
 shift || true
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(
-    pytorch pickle safetensors gguf json tokenizer sentencepiece config state metrics adapter data gzip hub)
+    pytorch pickle safetensors gguf cache json tokenizer sentencepiece config state metrics adapter data gzip hub)
 
 flags=(-c release -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing --scratch-path .build --product Fuzz)
 swift build "${flags[@]}"
@@ -38,6 +38,7 @@ for file in $goldens/pytorch/*.pt; do
 done
 seed safetensors $goldens/*/*.safetensors $goldens/*/*/adapter_model.safetensors
 seed gguf $goldens/gguf/*.gguf
+seed cache $goldens/deployment/*.slot $goldens/deployment/*.session
 seed json $goldens/*/*.json $goldens/*/*/*.json
 seed tokenizer $goldens/tokenizers/*/tokenizer.json $goldens/tokenizers/*/*/tokenizer.json
 seed sentencepiece $goldens/sentencepiece/*/*.model

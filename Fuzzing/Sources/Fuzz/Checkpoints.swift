@@ -1,5 +1,6 @@
 import Foundation
 @testable import LanguageModels
+import PrefixTuning
 
 func readPyTorchFile(_ bytes: UnsafeRawBufferPointer) throws {
     for layout in try PyTorchContents(file: "fuzz.pt", bytes: bytes).layouts().tensors.values {
@@ -107,4 +108,16 @@ func readConfiguration(_ bytes: UnsafeRawBufferPointer) throws {
     let configuration = try ModelConfigurationFile.read(from: url)
     precondition(configuration.parameterCount > 0)
     _ = try configuration.fileContents
+}
+
+/// A state file of llama.cpp: all of it, and what it is for a model of the sizes that it has.
+func readCacheFile(_ bytes: UnsafeRawBufferPointer) throws {
+    let url = fuzzFolder.appendingPathComponent("fuzz.slot")
+    try Data(bytes).write(to: url)
+    let state = try LlamaCppState(url)
+    let shape = ModelShape(
+        layerCount: state.layerCount, keyHeadCount: 1, headWidth: max(1, state.rowWidth), width: 8,
+        positionCount: 64, vocabularySize: 8)
+    precondition(state.length >= 0)
+    _ = try state.prefix(for: shape, nil, file: url.path)
 }

@@ -10,6 +10,8 @@ enum FuzzTarget: String, CaseIterable {
     case safetensors
     /// Models in one file: metadata, configuration, tokenizer, tensors.
     case gguf
+    /// State files of llama.cpp.
+    case cache
     /// The JSON parser of the tokenizers.
     case json
     /// `tokenizer.json`; what loads then encodes and decodes texts.
@@ -42,6 +44,7 @@ enum FuzzTarget: String, CaseIterable {
             case .pickle: try readPickle(bytes)
             case .safetensors: try readSafetensorsHeader(bytes)
             case .gguf: try readGGUF(bytes)
+            case .cache: try readCacheFile(bytes)
             case .json: try readJSON(bytes)
             case .tokenizer: try readTokenizer(bytes, as: "tokenizer.json")
             case .sentencepiece: try readTokenizer(bytes, as: "spiece.model")
