@@ -203,6 +203,7 @@ import Testing
         #expect(card.contains("prefixtune generate --model gpt2-base --prefix ada/e2e --prompt"))
         #expect(card.contains("model = PeftModel.from_pretrained(model, \"ada/e2e\")"))
         #expect(card.contains("\ntokens = model.generate(**inputs, max_new_tokens=100, use_cache=False)\n"))
+        #expect(card.contains(" served --to llama-slot --model MODEL.gguf   # or llama-session, mlx\n"))
         #expect(card.contains("\n`use_cache=False` is needed with transformers 5.24, "))
         for row in [
             "| task | e2e |", "| steps | 100 |", "| learning rate | 8e-05 |", "| last loss per token (nats) | 1.25 |",

@@ -43,6 +43,15 @@ struct ModelCard {
                     + "those of the model alone. With 5.23 and PEFT 0.21 it can be left out.", "",
             ]
         }
+        if isPrefix, adapter.task == "CAUSAL_LM" {
+            lines += [
+                "With llama-server, llama-completion or mlx-lm, unchanged: `served/HOWTO.md` then has the commands.",
+                "", "```sh",
+                "prefixtune convert \(repository) served --to llama-slot --model MODEL.gguf   # or llama-session, mlx",
+                "```",
+                "",
+            ]
+        }
         lines += Self.training(adapter.training)
         text = lines.joined(separator: "\n")
     }
