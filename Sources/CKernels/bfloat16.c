@@ -53,7 +53,8 @@ void ptk_round_bfloat16(const float *values, int64_t count, uint16_t *rounded) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Few rows. Sixteen sums of sixteen lanes at a time, of 4 rows and 4 outputs, say: each is the product of one row and one output,
+// Few rows. Sixteen sums of sixteen lanes at a time, of 4 rows and 4 outputs, say (of one row eight: more streams of weights than
+// that come slower from memory): each is the product of one row and one output,
 // and runs through the inputs in one order, whatever the rest is.
 
 struct few {
@@ -117,7 +118,7 @@ TARGET INLINE void block(const struct few *a, int64_t row, int64_t output, const
 
 TARGET static void few_span(const struct few *a, int64_t begin, int64_t end) {
     if (a->rows == 1)
-        for (int64_t n = begin; n < end; n += 16) block(a, 0, n, 1, 16);
+        for (int64_t n = begin; n < end; n += 8) block(a, 0, n, 1, 8);
     else if (a->rows == 2)
         for (int64_t n = begin; n < end; n += 8) block(a, 0, n, 2, 8);
     else
