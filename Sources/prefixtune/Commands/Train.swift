@@ -130,8 +130,8 @@ extension WeightPrecision: ExpressibleByArgument {
     static var help: ArgumentHelp {
         """
         How frozen weights are held. Gradients through rounded weights come in 8 bits, or in 32 with -f32-gradients; \
-        stored leaves 16-bit weights, and the integers of GGUF files, as they are; bf16 multiplies in 16 bits, on processors \
-        with AVX512_BF16.
+        stored leaves 16-bit weights, and the integers of GGUF, AutoAWQ and LLM.int8() files, as they are; bf16 multiplies in \
+        16 bits, on processors with AVX512_BF16.
         """
     }
 }
