@@ -13,7 +13,7 @@ seconds=${1:-60}
 shift || true
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(
-    pytorch pickle safetensors gguf cache json tokenizer sentencepiece config state metrics adapter data gzip hub)
+    pytorch pickle safetensors gguf cache mlx json tokenizer sentencepiece config state metrics adapter data gzip hub)
 
 flags=(-c release -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing --scratch-path .build --product Fuzz)
 swift build "${flags[@]}"
@@ -39,6 +39,7 @@ done
 seed safetensors $goldens/*/*.safetensors $goldens/*/*/adapter_model.safetensors
 seed gguf $goldens/gguf/*.gguf
 seed cache $goldens/deployment/*.slot $goldens/deployment/*.session
+seed mlx $goldens/deployment/*.mlx.safetensors
 seed json $goldens/*/*.json $goldens/*/*/*.json
 seed tokenizer $goldens/tokenizers/*/tokenizer.json $goldens/tokenizers/*/*/tokenizer.json
 seed sentencepiece $goldens/sentencepiece/*/*.model

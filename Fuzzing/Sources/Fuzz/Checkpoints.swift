@@ -121,3 +121,18 @@ func readCacheFile(_ bytes: UnsafeRawBufferPointer) throws {
     precondition(state.length >= 0)
     _ = try state.prefix(for: shape, nil, file: url.path)
 }
+
+/// A prompt cache of mlx-lm: what it says of itself, and what it is for a model of the sizes that it has.
+func readPromptCache(_ bytes: UnsafeRawBufferPointer) throws {
+    let url = fuzzFolder.appendingPathComponent("fuzz.safetensors")
+    try Data(bytes).write(to: url)
+    let file = try PrefixFile(url)
+    // Other forms have a target of their own.
+    guard file.dialect == .mlx else { return }
+    let length = file.length
+    precondition(length ?? 1 > 0)
+    _ = (file.storedCount, file.baseModel, file.layerCount, file.keyWidth)
+    guard let shape = file.modelShape else { return }
+    _ = try file.stored(for: shape)
+    precondition(length != nil)
+}

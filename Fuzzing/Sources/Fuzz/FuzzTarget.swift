@@ -12,6 +12,8 @@ enum FuzzTarget: String, CaseIterable {
     case gguf
     /// State files of llama.cpp.
     case cache
+    /// Prompt caches of mlx-lm.
+    case mlx
     /// The JSON parser of the tokenizers.
     case json
     /// `tokenizer.json`; what loads then encodes and decodes texts.
@@ -45,6 +47,7 @@ enum FuzzTarget: String, CaseIterable {
             case .safetensors: try readSafetensorsHeader(bytes)
             case .gguf: try readGGUF(bytes)
             case .cache: try readCacheFile(bytes)
+            case .mlx: try readPromptCache(bytes)
             case .json: try readJSON(bytes)
             case .tokenizer: try readTokenizer(bytes, as: "tokenizer.json")
             case .sentencepiece: try readTokenizer(bytes, as: "spiece.model")

@@ -164,7 +164,8 @@ extension PrefixFile {
         let stated = try number(2) ?? file.metadata["0.\(layer).2"].flatMap { Int($0) }
         let length = stated ?? rows
         let index = try isRotating ? number(5) ?? file.metadata["0.\(layer).3"].flatMap { Int($0) } : length
-        guard (1...rows).contains(length), index == length else {
+        guard rows > 0 else { throw unusable("layer \(layer) has no rows; make the cache of a text") }
+        guard length >= 1, length <= rows, index == length else {
             throw unusable(
                 "layer \(layer) has \(rows) rows for \(length) positions, so that its window has moved on over the beginning; "
                     + "make the cache of a shorter text")

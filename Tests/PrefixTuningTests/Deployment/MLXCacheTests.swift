@@ -93,6 +93,23 @@ import Testing
             try sentence("RotatingKVCache", offset: 9, index: 2)
                 == "f holds no prefix: layer 0 has 3 rows for 9 positions, so that its window has moved on over the beginning; make the "
                 + "cache of a shorter text")
+        for (empty, words) in [(0, "but [1 × heads × n × head width] is needed"), (1, "layer 1 has no rows")] {
+            try withTrainingFolder { folder in
+                let url = folder.appendingPathComponent("cache.safetensors")
+                var writer = SafetensorsWriter(metadata: ["0.model": "tiny", "1.0": "KVCache", "1.1": "KVCache"])
+                for layer in 0..<2 {
+                    let rows = layer == empty ? 0 : 3, values = [Float](repeating: 1, count: 16 * rows)
+                    for half in 0..<2 { writer.add("\(layer).\(half)", shape: [1, 2, rows, 8], values: values) }
+                }
+                try writer.write(to: url)
+                let file = try PrefixFile(url)
+                #expect(file.dialect == .mlx && file.length == (empty == 0 ? nil : 3))
+                let shape = ModelShape(
+                    layerCount: 2, keyHeadCount: 2, headWidth: 8, width: 16, positionCount: 64, vocabularySize: 40)
+                let error = failure((any Error).self) { _ = try file.prefix(for: shape) }
+                #expect(error.map { "\($0)" }?.contains(words) == true, "\(error.map { "\($0)" } ?? "none")")
+            }
+        }
         #expect(try sentence("KVCache", offset: -1).hasPrefix("f holds no prefix: layer 0 has 3 rows for -1 positions"))
     }
 }
