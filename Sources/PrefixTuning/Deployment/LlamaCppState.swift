@@ -62,13 +62,23 @@ public struct LlamaCppState: Equatable, Sendable {
         /// The width H·D of a row, the same in all layers; 0 where there is no cell.
         var rowWidth: Int { positions.isEmpty ? 0 : (layers.first?.keys.count ?? 0) / positions.count }
 
-        /// Positions before those that are zero in all layers, as if there were one head.
-        var length: Int {
-            guard rowWidth > 0 else { return 0 }
-            let stack = AttentionStack(layerCount: layers.count, keyHeadCount: 1, headWidth: rowWidth)
-            return PrefixCells(length: positions.count, stack: stack, layers: layers).withoutBlankEnd.length
+        /// How many cells at the end, of at most so many, are zero in all layers.
+        func blankCount(atMost limit: Int) -> Int {
+            let width = rowWidth
+            guard width > 0 else { return 0 }
+            var count = 0
+            func isBlank(_ rows: [Float]) -> Bool {
+                rows.dropLast(count * width).suffix(width).allSatisfy { $0 == 0 }
+            }
+            while count < min(limit, positions.count),
+                layers.allSatisfy({ isBlank($0.keys) && isBlank($0.values) })
+            { count += 1 }
+            return count
         }
     }
+
+    /// Cells of zeros that a session ends with: of the token that its reader evaluates again, and of one that follows it in no prompt.
+    static let blankCount = 2
 
     /// Which file it is.
     public var kind: Kind
@@ -111,8 +121,12 @@ public struct LlamaCppState: Equatable, Sendable {
     /// The width H·D of a row; 0 where there is no cell.
     public var rowWidth: Int { parts.first?.rowWidth ?? 0 }
 
-    /// Positions before those that are zero everywhere.
-    public var length: Int { parts.map(\.length).max() ?? 0 }
+    /// Positions of the prefix: all cells, of a session without those of zeros at its end. A prefix may itself end with zeros, so only as
+    /// many are left out as are written there.
+    public var length: Int {
+        let blank = parts.filter { $0.rowWidth > 0 }.map { $0.blankCount(atMost: Self.blankCount) }.min() ?? 0
+        return (parts.map(\.positions.count).max() ?? 0) - (kind == .session ? blank : 0)
+    }
 
     /// The prefix that the cells are.
     ///
@@ -156,8 +170,7 @@ public struct LlamaCppState: Equatable, Sendable {
         }
         var cells = PrefixCells(
             length: parts.first?.positions.count ?? 0, stack: stack, layers: layers.compactMap(\.self)
-        ).withoutBlankEnd
-        guard cells.length > 0 else { throw CacheFileError.unusable(file: file, reason: "it has no cells") }
+        ).beginning(length)
         if form.turnsPairs { cells = cells.turningPairs(back: true) }
         return try cells.prefix(for: shape)
     }

@@ -88,7 +88,7 @@ extension Prefix {
         }
         if model.form?.turnsPairs == true { cells = cells.turningPairs(back: false) }
         if target == .llamaSession, let anchor = forms.anchor {
-            cells = cells.padded(by: 2)
+            cells = cells.padded(by: LlamaCppState.blankCount)
             tokens += [anchor.first, anchor.never]
         }
         return LlamaCppState(

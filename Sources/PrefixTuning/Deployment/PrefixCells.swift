@@ -96,21 +96,13 @@ public struct PrefixCells: Equatable, Sendable {
             layers: layers.map { .init(keys: $0.keys + zeros, values: $0.values + zeros) })
     }
 
-    /// Without the cells at the end that are zero in all layers: those of tokens that are evaluated anew.
-    var withoutBlankEnd: PrefixCells {
-        let width = stack.keyWidth
-        var count = length
-        while count > 0,
-            layers.allSatisfy({ layer in
-                let row = (count - 1) * width..<count * width
-                return layer.keys[row].allSatisfy { $0 == 0 } && layer.values[row].allSatisfy { $0 == 0 }
-            })
-        { count -= 1 }
+    /// The first so many cells.
+    func beginning(_ count: Int) -> PrefixCells {
+        guard count < length else { return self }
+        let end = count * stack.keyWidth
         return PrefixCells(
             length: count, stack: stack,
-            layers: layers.map {
-                .init(keys: Array($0.keys[..<(count * width)]), values: Array($0.values[..<(count * width)]))
-            })
+            layers: layers.map { .init(keys: Array($0.keys[..<end]), values: Array($0.values[..<end])) })
     }
 
     /// Every number as a cache of this type holds it.
