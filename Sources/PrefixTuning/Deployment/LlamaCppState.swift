@@ -132,7 +132,8 @@ public struct LlamaCppState: Equatable, Sendable {
     ///
     /// - Parameters:
     ///   - shape: The model's sizes.
-    ///   - model: What else must be known of it: needed of slot files, and where windows have a cache of their own.
+    ///   - model: What else must be known of it: needed of slot files, where windows have a cache of their own, and where the order of
+    ///     keys is another than that of `transformers`.
     ///   - file: For messages.
     /// - Throws: ``CacheFileError`` where the cells are not at positions 0, 1, …, or are of another model.
     public func prefix(for shape: ModelShape, _ model: ServedModel?, file: String) throws -> Prefix {
@@ -140,7 +141,8 @@ public struct LlamaCppState: Equatable, Sendable {
             throw CacheFileError.otherArchitecture(file: file, found: architecture, model: name)
         }
         let known = ModelParts.all.compactMap(\.servedForm).first { $0.architecture == architecture }
-        guard let form = model?.form ?? known, model != nil || parts.count == 1 else {
+        // How many columns of a key are turned, and so their order, is not in the file.
+        guard let form = model?.form ?? known, model != nil || parts.count == 1 && !form.turnsPairs else {
             throw model.map {
                 CacheFileError.unusable(
                     file: file, reason: "llama.cpp, whose file it is, has no architecture for \($0.architecture)")
@@ -149,6 +151,13 @@ public struct LlamaCppState: Equatable, Sendable {
         let stack = shape.decoder, places = model?.cacheParts ?? [Array(0..<shape.layerCount)]
         guard shape.encoder == nil, parts.map(\.layers.count) == places.map(\.count),
             parts.allSatisfy({ $0.rowWidth == stack.keyWidth || $0.positions.isEmpty })
+        if form.turnsPairs, let model, model.rotaryWidth < shape.headWidth {
+            throw CacheFileError.unusable(
+                file: file,
+                reason:
+                    "\(model.rotaryWidth) of \(shape.headWidth) columns of each key are turned, in pairs, and which these are in "
+                    + "llama.cpp's order is not known; take the prefix from the file that this one was made of")
+        }
         else {
             func counts(_ counts: [Int]) -> String { counts.map(String.init).joined(separator: " + ") }
             throw CacheFileError.otherSizes(

@@ -46,4 +46,54 @@ import Testing
             #expect(read.length == 3 && read.values == prefix.values, "\(count)")
         }
     }
+
+    @Test("the order of keys is the model's to tell")
+    func orders() throws {
+        let llama = try DeploymentGolden.model("llama")
+        for name in ["llama-f16.slot", "llama-f16.session"] {
+            let state = try LlamaCppState(DeploymentGolden.url(name))
+            #expect(
+                failure(CacheFileError.self) { _ = try state.prefix(for: llama.shape, nil, file: "f") }
+                    == .modelNeeded(file: "f"))
+        }
+        // A session of GPT-2, whose keys have the order of transformers, says all that is needed.
+        let gpt2 = try DeploymentGolden.model("gpt2"), prefix = try DeploymentGolden.prefix(gpt2)
+        #expect(try reread(prefix, gpt2, as: .llamaSession, shape: gpt2.shape).values == prefix.values)
+    }
+
+    @Test("keys of which a part is turned, in pairs, are neither written nor read")
+    func partlyTurned() throws {
+        let golden = Fixtures.goldens.appendingPathComponent("gguf/llama.gguf")
+        let model = ServedModel(PartlyTurned(whole: try GGUFFile(golden).configuration))
+        let words =
+            "4 of 8 columns of each key are turned, in pairs, and which these are in llama.cpp's order is not known"
+        let file = try LlamaCppState(DeploymentGolden.url("llama-f16.slot"))
+        #expect(
+            failure(CacheFileError.self) { _ = try file.prefix(for: model.shape, model, file: "f") }?.description
+                == "f holds no prefix: \(words); take the prefix from the file that this one was made of")
+        #expect(
+            failure(PrefixError.self) {
+                try DeploymentGolden.prefix(model).check(for: .llamaSlot, model, ServingSettings())
+            }?.description == "the prefix cannot be written as llama-slot: \(words)")
+    }
+}
+
+/// A model that turns the first four columns of each head only, as none that can be read here does.
+private struct PartlyTurned: ModelConfiguration {
+    let whole: any ModelConfiguration
+    let rotaryWidth = 4
+
+    var parts: ModelParts { whole.parts }
+    var shape: ModelShape { whole.shape }
+    var headCount: Int { whole.headCount }
+    var innerWidth: Int { whole.innerWidth }
+    var activationName: String { whole.activationName }
+    var tiesWordEmbeddings: Bool { whole.tiesWordEmbeddings }
+    var parameterCount: Int { whole.parameterCount }
+    var endTokens: [Int32] { whole.endTokens }
+    var residualDropout: Float { whole.residualDropout }
+    var attentionDropout: Float { whole.attentionDropout }
+    var fileContents: Data { get throws { try whole.fileContents } }
+
+    @Compute func network(_ weights: WeightLoader) throws -> any CausalModel { try whole.network(weights) }
 }

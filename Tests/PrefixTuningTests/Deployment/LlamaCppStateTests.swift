@@ -47,9 +47,10 @@ import Testing
         }
         #expect(prefix.length == 3 && file.length == 3)
         #expect(file.storedCount == prefix.parameterCount && file.layerCount == configuration.shape.layerCount)
-        // Of a model's sizes alone: a session without windows says what it needs, a slot does not.
-        let error = failure((any Error).self) { _ = try file.contents(for: configuration.shape) }
-        #expect((error == nil) == (name == "llama-f16.session"), "\(error.map(String.init(describing:)) ?? "none")")
+        // A model's sizes alone do not tell windows, or the order of keys.
+        #expect(
+            failure(CacheFileError.self) { _ = try file.contents(for: configuration.shape) }
+                == .modelNeeded(file: DeploymentGolden.url(name).path))
     }
 
     @Test("slot, prefix, slot: the same bytes", arguments: ["llama-f16.slot", "gemma3-f16.slot", "qwen3-bf16.slot"])
