@@ -110,15 +110,34 @@ func readConfiguration(_ bytes: UnsafeRawBufferPointer) throws {
     _ = try configuration.fileContents
 }
 
-/// A state file of llama.cpp: all of it, and what it is for a model of the sizes that it has.
+/// What the models say whose prefixes the seeds are.
+private let servedModels = Result {
+    try ["llama", "qwen3", "gpt2", "gptneox", "gemma3"].map { name in
+        let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../../Tests/Goldens/gguf/\(name).gguf").standardizedFileURL
+        return ServedModel(try GGUFFile(golden).configuration)
+    }
+}
+
+/// A state file of llama.cpp: all of it, and what it is for the models of the seeds and for one of the sizes that it has.
 func readCacheFile(_ bytes: UnsafeRawBufferPointer) throws {
     let url = fuzzFolder.appendingPathComponent("fuzz.slot")
     try Data(bytes).write(to: url)
     let state = try LlamaCppState(url)
+    precondition(state.length >= 0)
+    // Thrown, it would look like bad input that is refused.
+    guard case .success(let models) = servedModels else { preconditionFailure("\(servedModels)") }
+    for model in models {
+        do {
+            let prefix = try state.prefix(for: model.shape, model, file: url.path)
+            precondition(prefix.length == state.length)
+        } catch {
+            precondition(!"\(error)".isEmpty)
+        }
+    }
     let shape = ModelShape(
         layerCount: state.layerCount, keyHeadCount: 1, headWidth: max(1, state.rowWidth), width: 8,
         positionCount: 64, vocabularySize: 8)
-    precondition(state.length >= 0)
     _ = try state.prefix(for: shape, nil, file: url.path)
 }
 

@@ -13,8 +13,8 @@ extension LlamaCppState {
 
     /// Reads a file that a prefix was written to, or that llama.cpp saved.
     ///
-    /// - Throws: ``CacheFileError`` where it is damaged, of another version, or holds integers; `CheckpointError` where it cannot be
-    ///   read.
+    /// - Throws: ``CacheFileError`` where it is damaged, of another version, or holds integers or numbers of several types;
+    ///   `CheckpointError` where it cannot be read.
     public init(_ file: URL) throws {
         guard let kind = Self.kind(of: file) else {
             throw CacheFileError.damaged(file: file.path, problem: "it does not begin as a state file does")
@@ -46,20 +46,38 @@ extension LlamaCppState {
             let name = try scanner.bytes(try scanner.count("bytes of the architecture's name", each: 1), "its name")
             architecture = String(decoding: name, as: UTF8.self)
         }
-        (type, transposesValues, streamCount, parts) = (.float16, false, 1, [])
+        var common = Common(), parts: [Part] = []
         while !scanner.isAtEnd {
             guard parts.count < 2 else {
                 throw scanner.damaged("\(scanner.left) bytes follow its second part")
             }
-            try readPart(&scanner)
+            parts.append(try Self.part(&scanner, &common))
         }
         guard !parts.isEmpty else { throw scanner.damaged("it ends before the cells") }
+        // One of two parts may have none: where all layers have a window, or none has.
+        guard parts.allSatisfy(\.positions.isEmpty) || parts.contains(where: { !$0.layers.isEmpty }) else {
+            throw scanner.damaged("it has cells of 0 layers")
+        }
+        self.parts = parts
+        (type, transposesValues) = (common.type ?? .float16, common.transposesValues ?? false)
+        streamCount = common.streamCount ?? 1
     }
 
-    private mutating func readPart(_ scanner: inout StateScanner) throws {
+    /// What is the same in all of a file, from where it is first said.
+    private struct Common {
+        var type: ServedCacheType?
+        var transposesValues: Bool?
+        var streamCount: Int?
+    }
+
+    private static func part(_ scanner: inout StateScanner, _ common: inout Common) throws -> Part {
         let streams = Int(try scanner.number(UInt32.self, "the number of streams"))
         guard (1...1 << 12).contains(streams) else { throw scanner.damaged("it has \(streams) streams") }
-        streamCount = streams
+        let known = common.streamCount ?? streams
+        guard streams == known else {
+            throw scanner.damaged("its second part has \(streams) streams, where \(known) belong as in its first")
+        }
+        common.streamCount = streams
         var found: Part?
         for _ in 0..<streams {
             let cells = try scanner.count("cells", each: 8)
@@ -68,12 +86,14 @@ extension LlamaCppState {
                 throw CacheFileError.unusable(
                     file: scanner.file, reason: "it has cells of several sequences; save one slot by itself")
             }
-            found = try cellsOfPart(cells, &scanner)
+            found = try cellsOfPart(cells, &scanner, &common)
         }
-        parts.append(found ?? Part(positions: [], layers: []))
+        return found ?? Part(positions: [], layers: [])
     }
 
-    private mutating func cellsOfPart(_ cells: Int, _ scanner: inout StateScanner) throws -> Part {
+    private static func cellsOfPart(
+        _ cells: Int, _ scanner: inout StateScanner, _ common: inout Common
+    ) throws -> Part {
         var positions: [Int32] = []
         for _ in 0..<cells {
             positions.append(try scanner.number(Int32.self, "the position of a cell"))
@@ -89,13 +109,17 @@ extension LlamaCppState {
         }
         let turned = try scanner.number(UInt32.self, "whether values are turned")
         guard turned <= 1 else { throw scanner.damaged("the mark of turned values is \(turned), where 0 or 1 belongs") }
-        transposesValues = turned == 1
+        let isTurned = turned == 1
+        guard isTurned == (common.transposesValues ?? isTurned) else {
+            throw scanner.damaged("values are turned in one of its parts, and are not in the other")
+        }
+        common.transposesValues = isTurned
         let layers = Int(try scanner.number(UInt32.self, "the number of layers"))
-        guard (1...1 << 12).contains(layers) else { throw scanner.damaged("it has \(layers) layers") }
+        guard (0...1 << 12).contains(layers) else { throw scanner.damaged("it has \(layers) layers") }
         var part = Part(positions: positions, layers: []), width: Int?
         for layer in 0..<layers {
             let place = "the keys of layer \(layer)"
-            type = try readType(&scanner, place)
+            let type = try readType(&scanner, &common, place)
             let row = try scanner.number(UInt64.self, place)
             try check(
                 Int(clamping: row) / type.size, Int(clamping: row).isMultiple(of: type.size), &width, scanner, place)
@@ -103,8 +127,8 @@ extension LlamaCppState {
             part.layers.append(.init(keys: type.values(bytes), values: []))
         }
         for layer in 0..<layers {
-            let place = "the values of layer \(layer)", type = try readType(&scanner, place)
-            if turned == 1 {
+            let place = "the values of layer \(layer)", type = try readType(&scanner, &common, place)
+            if isTurned {
                 let size = try scanner.number(UInt32.self, place), columns = Int(try scanner.number(UInt32.self, place))
                 try check(columns, Int(size) == type.size, &width, scanner, place)
                 let bytes = try scanner.bytes(columns, each: cells * type.size, place)
@@ -121,9 +145,22 @@ extension LlamaCppState {
         return part
     }
 
-    private func readType(_ scanner: inout StateScanner, _ place: String) throws -> ServedCacheType {
+    private static func readType(
+        _ scanner: inout StateScanner, _ common: inout Common, _ place: String
+    ) throws -> ServedCacheType {
         let number = try scanner.number(Int32.self, place)
-        if let type = ServedCacheType(ggmlType: number) { return type }
+        if let type = ServedCacheType(ggmlType: number) {
+            let known = common.type ?? type
+            guard type == known else {
+                throw CacheFileError.unusable(
+                    file: scanner.file,
+                    reason:
+                        "\(place) are \(type.rawValue), but what stands before them is \(known.rawValue); save it with keys and "
+                        + "values of one type")
+            }
+            common.type = type
+            return type
+        }
         guard let name = ServedCacheType.quantized[number] else {
             throw scanner.damaged("\(place) are of type \(number), which no cache has")
         }
@@ -133,7 +170,7 @@ extension LlamaCppState {
     }
 
     /// Throws where a row is no row, or another than those before.
-    private func check(
+    private static func check(
         _ found: Int, _ isWhole: Bool, _ width: inout Int?, _ scanner: StateScanner, _ place: String
     ) throws {
         let expected = width ?? found

@@ -33,6 +33,8 @@ extension LlamaCppState {
         }
         let count = part.positions.count, type = state.type
         append(UInt32(count))
+        // Nothing more is said of a part without cells.
+        guard count > 0 else { return }
         for position in part.positions {
             append(position)
             append(UInt32(1))  // sequences that the cell belongs to
@@ -42,11 +44,11 @@ extension LlamaCppState {
         append(UInt32(part.layers.count))
         for layer in part.layers {
             append(type.ggmlType)
-            append(UInt64(layer.keys.count / max(1, count) * type.size))
+            append(UInt64(layer.keys.count / count * type.size))
             type.append(layer.keys, to: &bytes)
         }
         for layer in part.layers {
-            let width = layer.values.count / max(1, count)
+            let width = layer.values.count / count
             append(type.ggmlType)
             if state.transposesValues {
                 append(UInt32(type.size))

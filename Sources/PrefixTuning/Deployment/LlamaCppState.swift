@@ -119,7 +119,7 @@ public struct LlamaCppState: Equatable, Sendable {
     public var layerCount: Int { parts.reduce(0) { $0 + $1.layers.count } }
 
     /// The width H·D of a row; 0 where there is no cell.
-    public var rowWidth: Int { parts.first?.rowWidth ?? 0 }
+    public var rowWidth: Int { parts.lazy.map(\.rowWidth).first { $0 > 0 } ?? 0 }
 
     /// Positions of the prefix: all cells, of a session without those of zeros at its end. A prefix may itself end with zeros, so only as
     /// many are left out as are written there.
@@ -137,6 +137,9 @@ public struct LlamaCppState: Equatable, Sendable {
     ///   - file: For messages.
     /// - Throws: ``CacheFileError`` where the cells are not at positions 0, 1, …, or are of another model.
     public func prefix(for shape: ModelShape, _ model: ServedModel?, file: String) throws -> Prefix {
+        guard parts.contains(where: { !$0.positions.isEmpty }) else {
+            throw CacheFileError.unusable(file: file, reason: "it has no cells; save a slot that has answered a prompt")
+        }
         if let architecture, let name = model?.form?.architecture, name != architecture {
             throw CacheFileError.otherArchitecture(file: file, found: architecture, model: name)
         }
@@ -148,9 +151,6 @@ public struct LlamaCppState: Equatable, Sendable {
                     file: file, reason: "llama.cpp, whose file it is, has no architecture for \($0.architecture)")
             } ?? CacheFileError.modelNeeded(file: file)
         }
-        let stack = shape.decoder, places = model?.cacheParts ?? [Array(0..<shape.layerCount)]
-        guard shape.encoder == nil, parts.map(\.layers.count) == places.map(\.count),
-            parts.allSatisfy({ $0.rowWidth == stack.keyWidth || $0.positions.isEmpty })
         if form.turnsPairs, let model, model.rotaryWidth < shape.headWidth {
             throw CacheFileError.unusable(
                 file: file,
@@ -158,6 +158,9 @@ public struct LlamaCppState: Equatable, Sendable {
                     "\(model.rotaryWidth) of \(shape.headWidth) columns of each key are turned, in pairs, and which these are in "
                     + "llama.cpp's order is not known; take the prefix from the file that this one was made of")
         }
+        let stack = shape.decoder, places = model?.cacheParts ?? [Array(0..<shape.layerCount)]
+        guard shape.encoder == nil, parts.map(\.layers.count) == places.map(\.count),
+            parts.allSatisfy({ $0.rowWidth == stack.keyWidth || $0.positions.isEmpty || $0.layers.isEmpty })
         else {
             func counts(_ counts: [Int]) -> String { counts.map(String.init).joined(separator: " + ") }
             throw CacheFileError.otherSizes(
@@ -176,6 +179,10 @@ public struct LlamaCppState: Equatable, Sendable {
                 )
             }
             for (place, layer) in zip(places, part.layers) { layers[place] = layer }
+        }
+        let length = length
+        guard length > 0 else {
+            throw CacheFileError.unusable(file: file, reason: "all of its cells are zero, as those after a prefix are")
         }
         var cells = PrefixCells(
             length: parts.first?.positions.count ?? 0, stack: stack, layers: layers.compactMap(\.self)

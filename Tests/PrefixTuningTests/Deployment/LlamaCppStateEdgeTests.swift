@@ -47,6 +47,75 @@ import Testing
         }
     }
 
+    @Test("keys and values of two types, parts that contradict each other")
+    func mixtures() throws {
+        let llama = try DeploymentGolden.model("llama"), gemma = try DeploymentGolden.model("gemma3")
+        // Three layers of keys [3 × 24] lie before the values.
+        var bytes = try DeploymentGolden.bytes("llama-f16.slot")
+        bytes[544] = 30
+        #expect(
+            try sentence(bytes, llama)
+                == "f holds no prefix: the values of layer 0 are bf16, but what stands before them is f16; save it with keys and values "
+                + "of one type")
+        // The second part, behind one layer of rows of 18.
+        let slot = try LlamaCppState(DeploymentGolden.url("gemma3-f16.slot"))
+        bytes = slot.contents()
+        bytes[316] = 2
+        #expect(
+            try sentence(bytes + [0, 0, 0, 0], gemma)
+                == "f is a damaged state file: its second part has 2 streams, where 1 belong as in its first; write it again"
+        )
+        var turned = slot, wide = slot
+        turned.transposesValues = true
+        wide.type = .float32
+        #expect(
+            try sentence(Array(slot.contents()[..<316] + turned.contents()[316...]), gemma)
+                == "f is a damaged state file: values are turned in one of its parts, and are not in the other; write it again"
+        )
+        #expect(
+            try sentence(Array(slot.contents()[..<316] + wide.contents()[532...]), gemma)
+                == "f holds no prefix: the keys of layer 0 are f32, but what stands before them is f16; save it with keys and values of "
+                + "one type")
+    }
+
+    @Test("a slot without cells says so, and cells without layers are refused")
+    func empty() throws {
+        let llama = try DeploymentGolden.model("llama"), gemma = try DeploymentGolden.model("gemma3")
+        func words(_ words: [UInt8]) -> [UInt8] { words.flatMap { [$0, 0, 0, 0] } }
+        let head = Array(try DeploymentGolden.bytes("llama-f16.slot")[..<8])
+        for (model, parts) in [(llama, words([1, 0])), (gemma, words([1, 0, 1, 0])), (llama, words([2, 0, 0]))] {
+            let bytes = head + words([0]) + parts
+            #expect(
+                try sentence(bytes, model)
+                    == "f holds no prefix: it has no cells; save a slot that has answered a prompt")
+            try withTrainingFolder { folder in
+                let url = folder.appendingPathComponent("f")
+                try Data(bytes).write(to: url)
+                #expect(try LlamaCppState(url).contents() == bytes)
+                #expect(try PrefixFile(url).length == 0)
+            }
+        }
+        #expect(
+            try sentence(head + words([0, 1, 1, 0, 1, 0, 0, 0]), llama)
+                == "f is a damaged state file: it has cells of 0 layers; write it again")
+    }
+
+    @Test(
+        "where all layers have a window, the first part has none", arguments: [PrefixTarget.llamaSlot, .llamaSession])
+    func onlyWindows(_ target: PrefixTarget) throws {
+        let golden = Fixtures.goldens.appendingPathComponent("architectures/gemma3-window/config.json")
+        let text = try String(contentsOf: golden, encoding: .utf8)
+            .replacingOccurrences(of: "\"full_attention\",", with: "\"sliding_attention\",")
+        let model = try withTrainingFolder { folder in
+            let url = folder.appendingPathComponent("config.json")
+            try Data(text.utf8).write(to: url)
+            return ServedModel(try ModelConfigurationFile.read(from: url))
+        }
+        #expect(model.slidingLayers == [0, 1, 2, 3])
+        let prefix = try DeploymentGolden.prefix(model)
+        #expect(try reread(prefix, model, as: target).values == prefix.values)
+    }
+
     @Test("the order of keys is the model's to tell")
     func orders() throws {
         let llama = try DeploymentGolden.model("llama")
