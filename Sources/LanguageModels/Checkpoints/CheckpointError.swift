@@ -47,6 +47,8 @@ public enum CheckpointError: Error, Equatable, Sendable {
     case unsupportedPrecision(processor: String?)
     /// A value does not fit the 16-bit format that the file was to be written in.
     case exceedsHalfPrecision(key: String, index: Int, value: Float)
+    /// A value does not fit bfloat16, which the file was to be written in.
+    case exceedsBFloat16(key: String, index: Int, value: Float)
 }
 
 extension CheckpointError: CustomStringConvertible, LocalizedError {
@@ -105,6 +107,8 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
                 + Self.otherPrecisions
         case .exceedsHalfPrecision(let key, let index, let value):
             "element \(index) of \"\(key)\" is \(value), beyond the largest 16-bit float (65504); save as float32"
+        case .exceedsBFloat16(let key, let index, let value):
+            "element \(index) of \"\(key)\" is \(value), beyond the largest bfloat16 (3.3895314e+38); save as float32"
         }
     }
 

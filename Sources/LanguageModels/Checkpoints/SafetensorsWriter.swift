@@ -18,7 +18,7 @@ public struct SafetensorsWriter {
         case float32
         /// 16-bit floats, rounded to nearest; values from 65,520 on are refused.
         case float16
-        /// The upper halves of 32-bit floats, rounded to nearest.
+        /// The upper halves of 32-bit floats, rounded to nearest; values from 3.3961775·10³⁸ on are refused.
         case bfloat16
 
         var type: StoredType {
@@ -100,7 +100,8 @@ public struct SafetensorsWriter {
     /// Writes the file.
     ///
     /// - Throws: ``CheckpointError/cannotWrite(file:reason:)``, ``CheckpointError/exceedsHalfPrecision(key:index:value:)``,
-    ///   and what a tensor's own closure throws; the file that stood there before is then unchanged.
+    ///   ``CheckpointError/exceedsBFloat16(key:index:value:)``, and what a tensor's own closure throws; the file that stood there
+    ///   before is then unchanged.
     public func write(to url: URL) throws {
         // Wide elements first: then every tensor is aligned, because the header's length is a multiple of 8.
         let ordered = entries.sorted { ($1.type.size, $0.key) < ($0.type.size, $1.key) }
@@ -161,7 +162,11 @@ public struct SafetensorsWriter {
                 throw CheckpointError.exceedsHalfPrecision(key: entry.key, index: index, value: values[index])
             }
             try FloatFormat.halves(values).withUnsafeBytes { try file.write($0) }
-        case .bfloat16: try FloatFormat.upperHalves(values).withUnsafeBytes { try file.write($0) }
+        case .bfloat16:
+            if let index = FloatFormat.firstBeyondUpperHalf(values) {
+                throw CheckpointError.exceedsBFloat16(key: entry.key, index: index, value: values[index])
+            }
+            try FloatFormat.upperHalves(values).withUnsafeBytes { try file.write($0) }
         }
     }
 }

@@ -78,12 +78,12 @@ public enum ServedCacheType: String, CaseIterable, Sendable, Codable {
         return bytes.withUnsafeBytes { self.values($0) }
     }
 
-    /// The index of the first value that only infinity is near to.
+    /// The index of the first finite value that becomes infinite.
     func firstBeyond(_ values: [Float]) -> Int? {
         switch self {
         case .float32: nil
         case .float16: FloatFormat.firstBeyondHalf(values)
-        case .bfloat16: values.firstIndex { $0.magnitude > 3.3961775e38 }
+        case .bfloat16: FloatFormat.firstBeyondUpperHalf(values)
         }
     }
 }

@@ -49,6 +49,13 @@ package enum FloatFormat {
         return index < values.count ? index : nil
     }
 
+    /// The index of the first finite value whose nearest upper half is infinite: from the middle between the largest and 2¹²⁸ on, which
+    /// is a tie and goes to the even one.
+    package static func firstBeyondUpperHalf(_ values: [Float]) -> Int? {
+        let middle = Float(bitPattern: 0x7f7f_8000)
+        return values.firstIndex { $0.isFinite && $0.magnitude >= middle }
+    }
+
     /// The index of the first NaN or infinity.
     package static func firstNotFinite(_ values: UnsafePointer<Float>, count: Int) -> Int? {
         let index = ptk_first_not_finite(values, count)

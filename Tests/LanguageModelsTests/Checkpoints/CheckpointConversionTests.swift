@@ -83,6 +83,11 @@ import Testing
             values[1999] = .nan
             #expect(FloatFormat.firstNotFinite(values, count: values.count) == place)
             #expect(FloatFormat.firstBeyondHalf(values) == nil)
+            #expect(FloatFormat.firstBeyondUpperHalf(values) == nil)
+            values[place] = Float(bitPattern: 0xff7f_8000)
+            #expect(FloatFormat.firstBeyondUpperHalf(values) == place)
+            values[place] = Float(bitPattern: 0xff7f_7fff)
+            #expect(FloatFormat.firstBeyondUpperHalf(values) == nil)
         }
     }
 }

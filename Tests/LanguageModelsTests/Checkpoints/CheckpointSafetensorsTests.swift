@@ -93,6 +93,16 @@ import Testing
             }
             #expect(try Data(contentsOf: url) == Data("old".utf8))
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["half.safetensors"])
+            let (most, middle) = (Float(bitPattern: 0x7f7f_7fff), Float(bitPattern: 0xff7f_8000))
+            writer = SafetensorsWriter()
+            writer.add("w", shape: [3], values: [1, most, middle], as: .bfloat16)
+            let error = CheckpointError.exceedsBFloat16(key: "w", index: 2, value: middle)
+            #expect(throws: error) { try writer.write(to: url) }
+            #expect(
+                error.description
+                    == "element 2 of \"w\" is -3.3961775e+38, beyond the largest bfloat16 (3.3895314e+38); save as float32"
+            )
+            #expect(try Data(contentsOf: url) == Data("old".utf8))
         }
     }
 }

@@ -64,6 +64,15 @@ import Testing
                 == head
                 + "the value of layer 0 at position 0 holds 70000.0, beyond the largest number of f16 (65504); run the program "
                 + "with a cache of f32 or bf16, and give that")
+        // Between the largest bfloat16 and 2¹²⁸ the middle is a tie that infinity wins.
+        for (bits, isRefused) in [(UInt32(0x7f7f_7fff), false), (0x7f7f_8000, true), (0xff7f_8000, true)] {
+            large.values[24 + 3] = Float(bitPattern: bits)
+            var settings = ServingSettings()
+            settings.cacheType = .bfloat16
+            let error = failure(PrefixError.self) { try large.check(for: .llamaSlot, llama, settings) }
+            #expect((error != nil) == isRefused, "\(error?.description ?? "none")")
+            #expect(error?.description.contains("beyond the largest number of bf16") ?? true)
+        }
         for (value, name) in [(Float.nan, "nan"), (.infinity, "inf")] {
             var broken = try DeploymentGolden.prefix(llama)
             broken.values[7] = value
