@@ -114,6 +114,13 @@ import Testing
         }
         #expect(error?.description.contains(refused.words) == true, "\(error?.description ?? "nothing was thrown")")
         #expect(error?.description.contains("\"\(refused.name == "awq" ? "a" : refused.name)") == true)
+        guard refused.name == "awq" else { return }
+        // Whatever it is read for.
+        let other = #expect(throws: CheckpointError.self) {
+            try CheckpointReader(source).quantizedIntegers(
+                refused.name, input: input, output: output, bias: nil, inputScales: "absent", backward: .float32)
+        }
+        #expect(other?.description.contains(refused.words) == true, "\(other?.description ?? "nothing was thrown")")
     }
 
     /// Files of PyTorch say by a text how a matrix of 8 bits is laid out.

@@ -6,7 +6,8 @@ import Tensors
 extension CheckpointReader {
     func groupedWeights(_ name: String, input: Int, output: Int) throws -> CompressedWeights {
         let groups = try groups(of: name, input: input, output: output), words = output / 8
-        let scales = try halves("\(name).scales", rows: groups, columns: output)
+        let scales = CompressedBytes.transposed(
+            try halves("\(name).scales", shape: [groups, output]), rows: groups, columns: output)
         let zeros = try readBytes("\(name).qzeros", shape: [groups, words], type: .int32)
         let codes = try readBytes("\(name).qweight", shape: [input, words], type: .int32)
         return .grouped(
@@ -28,7 +29,14 @@ extension CheckpointReader {
     ) throws -> QuantizedMatrix {
         let layout = try groupedLayout(name, input: input, output: output)
         let groups = try groups(of: name, input: input, output: output), words = output / 8
-        let scales = try read("\(name).scales", shape: [groups, output])
+        let stored = try halves("\(name).scales", shape: [groups, output])
+        let scales = [Float](unsafeUninitializedCapacity: groups * output) { buffer, initialized in
+            stored.withUnsafeBytes { bytes in
+                guard let source = bytes.baseAddress, let target = buffer.baseAddress else { return }
+                FloatFormat.float16.widen(source, count: groups * output, into: target)
+            }
+            initialized = groups * output
+        }
         let packed = try readBytes("\(name).qzeros", shape: [groups, words], type: .int32)
         let codes = try readBytes("\(name).qweight", shape: [input, words], type: .int32)
         let zeros = CompressedBytes.unpackedZeros(packed, groups: groups, output: output)
@@ -78,10 +86,10 @@ extension CheckpointReader {
             file: place.file, key: place.key, expected: [input, output / 8], found: shape)
     }
 
-    /// Binary16 [rows × columns] as [columns × rows].
-    private func halves(_ name: String, rows: Int, columns: Int) throws -> CompressedBytes {
-        let values = try readBytes(name, shape: [rows, columns], type: .float16)
+    /// Finite numbers of binary16, as they are stored: the products of others with zeros could be infinite.
+    private func halves(_ name: String, shape: [Int]) throws -> [UInt8] {
+        let values = try readBytes(name, shape: shape, type: .float16)
         try values.withUnsafeBytes { try checkFinite($0, type: .float16, name) }
-        return .transposed(values, rows: rows, columns: columns)
+        return values
     }
 }
