@@ -61,7 +61,9 @@ public struct DeploymentFacts: Codable, Equatable, Sendable {
             throw CacheFileError.notADeployment(
                 folder: folder.path, reason: "its \(Self.fileName) is not what belongs there")
         }
-        guard self.file == URL(fileURLWithPath: self.file).lastPathComponent, length > 0,
+        // A name of another place would make a folder of a stranger's read what lies there.
+        guard let target = PrefixTarget(rawValue: self.target), target.isServed,
+            self.file == Deployment.fileName(of: target), length > 0,
             placeholders.count == length, margins.count == answerTokens.count
         else {
             throw CacheFileError.notADeployment(
