@@ -25,6 +25,8 @@ protocol TextCodec: Sendable {
     func spelling(of identifier: Int32) -> [UInt8]?
     /// The id of a token as its file spells it; nil where there is none.
     func identifier(of spelling: [UInt8]) -> Int32?
+    /// Whether the token is looked for before a text is normalised and split, and takes nothing of what is beside it.
+    func standsApart(_ identifier: Int32) -> Bool
     /// Whether decoding may skip this id.
     func isSpecial(_ identifier: Int32) -> Bool
     /// What ``Tokenizer/write(to:)`` writes: names within the folder and contents.

@@ -71,6 +71,9 @@ public struct Tokenizer: Sendable {
     /// Whether decoding with `skippingSpecialTokens` leaves this id out.
     public func isSpecial(_ id: Int32) -> Bool { codec.isSpecial(id) }
 
+    /// Whether the token is looked for before a text is normalised and split, so that no text beside it can join it or is lost.
+    public func standsApart(_ id: Int32) -> Bool { codec.standsApart(id) }
+
     /// The id that ends a text: the configured `eos_token`, else `<|endoftext|>`; nil where there is neither.
     public var endOfText: Int32? { id(ofRole: .endOfText) ?? id(of: "<|endoftext|>") }
 

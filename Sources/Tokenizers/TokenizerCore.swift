@@ -21,6 +21,7 @@ final class TokenizerCore: TextCodec {
     private let byteOffsets: [Int]
     /// Whether an id is a special token.
     private let specialFlags: [Bool]
+    private let apart: Set<Int32>
     private let workspace = Mutex(EncodingWorkspace())
 
     init(
@@ -50,6 +51,7 @@ final class TokenizerCore: TextCodec {
         tokenBytes = bytes
         byteOffsets = offsets
         specialFlags = vocabulary.spellings.indices.map { addedTokens.tokens[Int32($0)]?.special ?? false }
+        apart = Set(addedTokens.tokens.filter { $0.value.standsApart }.keys)
     }
 
     /// A byte-level tokenizer as GPT-2's.
@@ -67,6 +69,8 @@ final class TokenizerCore: TextCodec {
     var specialTokensAround: (before: [Int32], after: [Int32]) { (postProcessor.before, postProcessor.after) }
     func spelling(of identifier: Int32) -> [UInt8]? { vocabulary.spelling(of: identifier) }
     func identifier(of spelling: [UInt8]) -> Int32? { vocabulary.identifier(of: spelling) }
+
+    func standsApart(_ identifier: Int32) -> Bool { apart.contains(identifier) }
 
     func isSpecial(_ identifier: Int32) -> Bool {
         specialFlags.indices.contains(Int(identifier)) && specialFlags[Int(identifier)]

@@ -24,8 +24,12 @@ public enum CacheFileError: Error, Equatable {
     case tooFewPlaceholders(found: Int, needed: Int)
     /// Tokens that a prompt cannot begin with, because their text is other tokens.
     case inexactPlaceholders([Int32], text: String, becomes: [Int32])
+    /// The last placeholder, which text that follows can become one token with.
+    case openPlaceholder(Int32, text: String)
     /// There are not as many of them as the prefix has positions.
     case placeholderCount(found: Int, needed: Int)
+    /// A file that is not ours stands where one is to be written, or would be read in place of what is written.
+    case occupied(file: String, reason: String)
     /// The folder is none that a prefix was written to for a server.
     case notADeployment(folder: String, reason: String)
     /// The folder is for another program than the one that is asked.
@@ -48,7 +52,7 @@ extension CacheFileError: CustomStringConvertible, LocalizedError {
                 + "read; save it with another version of llama.cpp"
         case .unusable(let file, let reason): "\(file) holds no prefix: \(reason)"
         case .modelNeeded(let file):
-            "\(file) does not say which architecture it is of, and the order of its keys depends on that; name the model"
+            "\(file) does not say in which order its keys are, nor which layers see a window only; name the model"
         case .otherArchitecture(let file, let found, let model):
             "\(file) is of a model that llama.cpp calls \(found), but this one is called \(model); name the model that it is of"
         case .otherSizes(let file, let found, let model):
@@ -59,8 +63,12 @@ extension CacheFileError: CustomStringConvertible, LocalizedError {
         case .inexactPlaceholders(let tokens, let text, let becomes):
             "the placeholders \(Self.list(tokens)) are \(Self.quoted(text)) as text, which the tokenizer makes "
                 + "\(Self.list(becomes)) of; choose tokens that stay as they are"
+        case .openPlaceholder(let token, let text):
+            "text can become one token with the last placeholder, \(token) (\(Self.quoted(text))); let the last be a token that text does "
+                + "not contain"
         case .placeholderCount(let found, let needed):
             "\(found) placeholders were given for a prefix of \(needed) positions; give one for each"
+        case .occupied(let file, let reason): "\(file) \(reason); choose another folder"
         case .notADeployment(let folder, let reason):
             "\(folder) holds no prefix for a server: \(reason); \(Self.advice)"
         case .notForServer(let folder, let target):

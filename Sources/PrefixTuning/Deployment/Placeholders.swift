@@ -5,8 +5,9 @@ import Tokenizers
 /// The tokens by which a server finds a prefix again: prompts begin with them, and the cache has the prefix's cells in their place.
 ///
 /// They are never evaluated. What matters is that their text becomes exactly these tokens again, that no user's text contains it, and
-/// that two prefixes of one server have different ones. Tokens that text does not contain come first (control tokens and those
-/// that the makers left unused), then rare pieces of words.
+/// that two prefixes of one server have different ones, as far as there are enough. Tokens that text does not contain come first (control tokens and those
+/// that the makers left unused), then rare pieces of words. The last of them is one that no text can join: where a piece of the
+/// vocabulary begins as the placeholders end and goes on, what follows could become one token with them.
 public struct Placeholders: Equatable, Sendable {
     /// As many as the prefix has positions.
     public let tokens: [Int32]
@@ -45,17 +46,28 @@ public struct Placeholders: Equatable, Sendable {
         }
         special.shuffle(using: &generator)
         var chosen = Array(special.prefix(max(0, needed)))
+        // No text can join the last one, and none those before it.
+        if needed > 0, chosen.last.map(tokenizer.standsApart) != true,
+            let end = (special + lastResort).first(where: tokenizer.standsApart)
+        {
+            chosen = chosen.filter { $0 != end }.prefix(needed - 1) + [end]
+        }
         if chosen.count < needed {
-            // Rare pieces before the special ones: behind the last of those no text can join a piece.
-            if chosen.isEmpty, let end = lastResort.first { chosen = [end] }
             let pieces = Self.rarePieces(tokenizer, size: size, atMost: 16 * needed + 64, where: stands)
+                .shuffled(using: &generator)
+            // To look at a piece is to look at the whole vocabulary.
+            if chosen.isEmpty, let end = pieces.prefix(64).first(where: { Self.isSealed([$0], tokenizer) }) {
+                chosen = [end]
+            }
             var rare: [Int32] = []
-            for piece in pieces.shuffled(using: &generator) where rare.count + chosen.count < needed {
+            for piece in pieces where !chosen.contains(piece) && rare.count + chosen.count < needed {
                 if Self.isExact(rare + [piece] + chosen, tokenizer) { rare.append(piece) }
             }
             chosen = rare + chosen
         }
-        guard chosen.count == needed, let text = Self.text(chosen, tokenizer), Self.isExact(chosen, tokenizer) else {
+        guard chosen.count == needed, let text = Self.text(chosen, tokenizer), Self.isExact(chosen, tokenizer),
+            Self.isSealed(chosen, tokenizer)
+        else {
             throw CacheFileError.tooFewPlaceholders(found: chosen.count + begin.count, needed: count)
         }
         tokens = begin + chosen
@@ -64,7 +76,8 @@ public struct Placeholders: Equatable, Sendable {
 
     /// Takes placeholders that somebody chose.
     ///
-    /// - Throws: ``CacheFileError/inexactPlaceholders(_:text:becomes:)``, ``CacheFileError/placeholderCount(found:needed:)``.
+    /// - Throws: ``CacheFileError/inexactPlaceholders(_:text:becomes:)``, ``CacheFileError/openPlaceholder(_:text:)``,
+    ///   ``CacheFileError/placeholderCount(found:needed:)``.
     public init(_ tokens: [Int32], count: Int, tokenizer: Tokenizer) throws {
         guard tokens.count == count else {
             throw CacheFileError.placeholderCount(found: tokens.count, needed: count)
@@ -75,7 +88,11 @@ public struct Placeholders: Equatable, Sendable {
             throw CacheFileError.inexactPlaceholders(
                 tokens, text: text, becomes: (try? begin + tokenizer.encode(text)) ?? [])
         }
-        (self.tokens, self.text) = (tokens, text)
+        guard let last = rest.last, !Self.isSealed(rest, tokenizer) else {
+            (self.tokens, self.text) = (tokens, text)
+            return
+        }
+        throw CacheFileError.openPlaceholder(last, text: Self.text([last], tokenizer) ?? "")
     }
 
     /// What a server puts before every text.
@@ -87,12 +104,23 @@ public struct Placeholders: Equatable, Sendable {
         return Array(text.utf8) == bytes ? text : nil
     }
 
-    /// Whether the tokens' text becomes them again, whatever follows it.
+    /// Whether the tokens' text becomes them again, also where some other text follows it.
     private static func isExact(_ tokens: [Int32], _ tokenizer: Tokenizer) -> Bool {
         guard let text = text(tokens, tokenizer) else { return false }
         let begin = tokenizer.beginningOfText.flatMap { tokenizer.token(for: $0) } ?? ""
-        return ["", "a", " The", "\n", "1", ".", "é", begin].allSatisfy {
+        return ["", "a", " The", "\n", "1", ".", "é", "\u{301}", begin].allSatisfy {
             (try? tokenizer.encode(text + $0))?.starts(with: tokens) == true
+        }
+    }
+
+    /// Whether no text that follows can become one token with the end of these: the last is found before text is split, or no token
+    /// of the vocabulary begins as they end and goes on.
+    private static func isSealed(_ tokens: [Int32], _ tokenizer: Tokenizer) -> Bool {
+        guard let last = tokens.last, !tokenizer.standsApart(last) else { return true }
+        let end = tokens.flatMap { tokenizer.bytes(of: $0) }
+        return (0..<Int32(tokenizer.vocabularySize)).allSatisfy { token in
+            let bytes = tokenizer.bytes(of: token)
+            return !(1..<max(1, bytes.count)).contains { end.suffix($0).elementsEqual(bytes.prefix($0)) }
         }
     }
 

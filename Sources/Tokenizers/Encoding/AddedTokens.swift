@@ -11,6 +11,9 @@ struct AddedToken: Sendable, Hashable {
     var normalized = false
     /// Left out by decoding that skips special tokens.
     var special = true
+
+    /// Whether it is found whatever is beside it, and takes nothing of that.
+    var standsApart: Bool { !(singleWord || stripsLeft || stripsRight || normalized) }
 }
 
 /// The added tokens of a tokenizer with their ids.

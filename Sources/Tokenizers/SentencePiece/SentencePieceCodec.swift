@@ -30,6 +30,7 @@ final class SentencePieceCodec: TextCodec {
     let file: SentencePieceFile
     let kinds: [Kind]
     private let specials: Set<Int32>
+    private let apart: Set<Int32>
     private let model: SentencePieceModel
     private let splitter: AddedTokenSplitter
     private let sources: [(name: String, contents: [UInt8])]
@@ -59,6 +60,7 @@ final class SentencePieceCodec: TextCodec {
         let specials = Set(roles.all.compactMap { vocabulary.identifier(of: $0.content) })
         let others = Set(roles.others.compactMap { vocabulary.identifier(of: $0.content) })
         self.specials = specials
+        apart = Set(added.tokens.filter { $0.value.standsApart }.keys)
         kinds = vocabulary.spellings.indices.map { index in
             let identifier = Int32(index)
             if vocabulary.spellings[index] == nil { return .unused }
@@ -75,6 +77,7 @@ final class SentencePieceCodec: TextCodec {
     func spelling(of identifier: Int32) -> [UInt8]? { vocabulary.spelling(of: identifier) }
     func identifier(of spelling: [UInt8]) -> Int32? { vocabulary.identifier(of: spelling) }
     func isSpecial(_ identifier: Int32) -> Bool { specials.contains(identifier) }
+    func standsApart(_ identifier: Int32) -> Bool { apart.contains(identifier) }
     func files() -> [(name: String, contents: [UInt8])] { sources }
     func decodingStream(skippingSpecialTokens: Bool) -> any DecodingStream {
         SentencePieceStream(self, skippingSpecialTokens: skippingSpecialTokens)

@@ -182,7 +182,7 @@ import Testing
                 == "f has 3 layers of rows of 24, but this model has 2 of 20; name the model that it is of")
         #expect(
             failure(CacheFileError.self) { _ = try slot.prefix(for: model.shape, nil, file: "f") }?.description
-                == "f does not say which architecture it is of, and the order of its keys depends on that; name the model"
+                == "f does not say in which order its keys are, nor which layers see a window only; name the model"
         )
     }
 }
