@@ -32,6 +32,8 @@ public enum HubError: Error, Equatable, Sendable {
     case unreachable(host: String, reason: String)
     /// No connection to a server that is no hub.
     case noServer(address: String, reason: String)
+    /// A server that is no hub sends more bytes than any reply has.
+    case longReply(address: String, limit: Int)
     /// Nothing is fetched in offline mode, and the cache does not have it.
     case offline(name: String, setting: String)
     /// The hub does not answer, and the cached copy lacks files.
@@ -96,6 +98,8 @@ extension HubError: CustomStringConvertible, LocalizedError {
             "cannot reach \(host): \(reason); check the connection (and HF_ENDPOINT), then try again: what was fetched is kept"
         case .noServer(let address, let reason):
             "cannot reach \(address): \(reason); start the server, or give its address"
+        case .longReply(let address, let limit):
+            "\(address) sent more than \(Self.size(limit)); give the address of another server"
         case .webAddress(let address):
             "\(address) is an address of the web; give a folder, or the name of a model on the hub as org/name"
         case .foundNowhere(let name, let host, let reason):
