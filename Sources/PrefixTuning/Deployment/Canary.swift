@@ -26,7 +26,8 @@ public struct Canary: Equatable, Sendable {
     /// Tokens of an answer.
     static let length = 16
 
-    /// Answers the first of some prompts by whose answer a prefix is told soonest from its placeholders.
+    /// Answers that of some prompts by whose answer a prefix is told most safely from its placeholders: none of the tokens up to the one
+    /// at which the answers part is nearly a draw, which rounding could decide otherwise.
     ///
     /// - Parameters:
     ///   - prefix: As the server will have it: rounded to its type.
@@ -43,23 +44,39 @@ public struct Canary: Equatable, Sendable {
         options.logProbabilities = 2
         let room = model.network.shape.positionCount - prefix.length
         let fitting = encoded.filter { $0.tokens.count + Self.length <= room }
-        if fitting.isEmpty { options.maxNewTokens = max(1, room - (encoded.map(\.tokens.count).min() ?? 0)) }
-        let chosen = fitting.isEmpty ? Array(encoded.prefix(1)) : fitting
+        var chosen = fitting
+        if fitting.isEmpty, let shortest = encoded.min(by: { $0.tokens.count < $1.tokens.count }) {
+            chosen = [shortest]
+            options.maxNewTokens = max(1, room - shortest.tokens.count)
+        }
         let generator = Generator(model.network, tokenizer: model.tokenizer)
         let start = try prefix.keyValues(for: model.network.shape)
         let answers = try generator.generate(chosen.map(\.tokens), after: start, options: options)
         let others = try generator.generate(
             chosen.map { placeholders + $0.tokens }, after: nil as InitialKeyValues?, options: options)
-        let shared = zip(answers, others).map { Self.agreement($0.tokenIds, $1.tokenIds) }
-        let best = shared.indices.min { shared[$0] < shared[$1] } ?? 0
+        let margins = answers.map { answer in
+            (answer.logProbabilities ?? []).map { token in
+                token.best.count > 1 ? token.best[0].logProbability - token.best[1].logProbability : 0
+            }
+        }
+        let safety = answers.indices.map { index in
+            Self.parting(answers[index].tokenIds, others[index].tokenIds).flatMap {
+                margins[index].prefix($0 + 1).min()
+            } ?? -1
+        }
+        let best = safety.indices.max { safety[$0] < safety[$1] } ?? 0
         prompt = chosen[best].text
         promptTokens = chosen[best].tokens
         answerTokens = answers[best].tokenIds
         answer = model.tokenizer.decode(answers[best].tokenIds, skippingSpecialTokens: true)
-        margins = (answers[best].logProbabilities ?? []).map { token in
-            token.best.count > 1 ? token.best[0].logProbability - token.best[1].logProbability : 0
-        }
+        self.margins = margins[best]
         answerToPlaceholders = others[best].tokenIds
+    }
+
+    /// The first token of an answer that another one has not; nil where there is none.
+    static func parting(_ answer: [Int32], _ other: [Int32]) -> Int? {
+        let shared = agreement(answer, other)
+        return shared < answer.count ? shared : nil
     }
 
     /// How many tokens two answers begin with in common.

@@ -91,7 +91,7 @@ public struct Deployment: Sendable {
         anchorText = String(decoding: model.tokenizer.bytes(of: anchor), as: UTF8.self)
         facts = DeploymentFacts(
             target: target, file: Self.fileName(of: target), placeholders: placeholders, window: served.window,
-            cacheType: type, canary: canary, tolerance: options.holdsIntegers ? 1.5 : 0.1)
+            settings: options.settings, canary: canary, tolerance: options.holdsIntegers ? 1.5 : 0.1)
     }
 
     /// The same placeholders for the same prefix, also when it was read back from the file.

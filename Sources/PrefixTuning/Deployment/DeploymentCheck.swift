@@ -49,8 +49,13 @@ public struct DeploymentCheck: Sendable {
     /// What the server must run with.
     private var needs: String {
         let type = facts.cacheType.rawValue
-        let options = facts.cacheType == .float16 ? "" : " (-ctk \(type) -ctv \(type))"
-        return "a cache of \(type)\(options), flash attention and slots as the file was written for"
+        return [
+            "a cache of \(type) (-ctk \(type) -ctv \(type))",
+            facts.transposesValues ? "no flash attention (-fa off)" : "flash attention (-fa on)",
+            facts.streamCount > 1
+                ? "\(facts.streamCount) slots with cells of their own (-np \(facts.streamCount) -no-kvu)"
+                : "cells that all slots share (-np 1, or -kvu)",
+        ].joined(separator: ", ")
     }
 
     /// Restores, asks, and says what is wrong.
@@ -105,21 +110,28 @@ public struct DeploymentCheck: Sendable {
         case .prefix: return []
         case .placeholders: return [.evaluated(slot: answer.slot)]
         case .neither: return [.otherAnswer(tokens: answer.tokens, expected: facts.answerTokens)]
+        case .unclear: return [.cannotTell]
         }
     }
 
-    private enum Verdict { case prefix, placeholders, neither }
+    private enum Verdict { case prefix, placeholders, neither, unclear }
 
-    /// Whose answer it is. Where the prefix's own was nearly a draw, rounding may have decided otherwise.
+    /// Whose answer it is. Where the prefix's own was nearly a draw, rounding may have decided otherwise: behind the token that tells
+    /// it from the answer to the placeholders that changes nothing, before it nothing can be told.
     private func verdict(_ tokens: [Int32]) -> Verdict {
+        guard let parting = facts.parting else { return .unclear }
         let own = Canary.agreement(tokens, facts.answerTokens)
         let other = Canary.agreement(tokens, facts.answerToPlaceholders)
+        if own == facts.answerTokens.count { return .prefix }
         // A server may keep the end token to itself.
-        if own == facts.answerTokens.count || (own == tokens.count && own >= facts.answerTokens.count - 1) {
+        let begun = facts.answerTokens.dropLast()
+        if !tokens.isEmpty, tokens.elementsEqual(begun), !begun.elementsEqual(facts.answerToPlaceholders.dropLast()) {
             return .prefix
         }
-        if other > own { return .placeholders }
-        return facts.margins[own] < facts.tolerance && own >= other ? .prefix : .neither
+        let isDraw = facts.margins[own] < facts.tolerance
+        if other > own { return isDraw && other < facts.answerToPlaceholders.count ? .unclear : .placeholders }
+        guard isDraw else { return .neither }
+        return own > parting ? .prefix : .unclear
     }
 }
 
@@ -159,18 +171,20 @@ extension DeploymentCheck {
             var temperature = 0.0, top_k = 1, cache_prompt = true, return_tokens = true
             var id_slot: Int
         }
-        struct Timings: Decodable { var cache_n: Int }
+        struct Timings: Decodable { var cache_n: Int? }
         struct Reply: Decodable {
             var tokens: [Int32]
-            var timings: Timings
+            var timings: Timings?
             var id_slot: Int
         }
+        let path = "/completion"
         let reply = try await post(
-            "/completion",
+            path,
             Request(
                 prompt: facts.placeholders + facts.promptTokens, n_predict: facts.answerTokens.count,
                 id_slot: pinned ? slot : -1), Reply.self)
-        return Answer(tokens: reply.tokens, cached: reply.timings.cache_n, slot: reply.id_slot)
+        guard let cached = reply.timings?.cache_n else { throw DeploymentError.noCount(path: path) }
+        return Answer(tokens: reply.tokens, cached: cached, slot: reply.id_slot)
     }
 
     private func post<Reply: Decodable>(

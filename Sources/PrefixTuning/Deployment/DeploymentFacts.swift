@@ -23,6 +23,10 @@ public struct DeploymentFacts: Codable, Equatable, Sendable {
     public var window: Int?
     /// The type of the cache.
     public var cacheType: ServedCacheType
+    /// Whether the server runs without flash attention.
+    public var transposesValues: Bool
+    /// For how many slots the server keeps cells apart; 1 where it does not.
+    public var streamCount: Int
     /// The prompt.
     public var prompt: String
     /// Its tokens, with those that go before every text.
@@ -42,6 +46,8 @@ public struct DeploymentFacts: Codable, Equatable, Sendable {
         case target, file, length, placeholders, window, prompt, answer, margins, tolerance
         case placeholderText = "placeholder_text"
         case cacheType = "cache_type"
+        case transposesValues = "transposes_values"
+        case streamCount = "stream_count"
         case promptTokens = "prompt_tokens"
         case answerTokens = "answer_tokens"
         case answerToPlaceholders = "answer_to_placeholders"
@@ -73,7 +79,7 @@ public struct DeploymentFacts: Codable, Equatable, Sendable {
 
     /// Facts of known values; see the properties.
     init(
-        target: PrefixTarget, file: String, placeholders: Placeholders, window: Int?, cacheType: ServedCacheType,
+        target: PrefixTarget, file: String, placeholders: Placeholders, window: Int?, settings: ServingSettings,
         canary: Canary, tolerance: Float
     ) {
         self.target = target.rawValue
@@ -82,7 +88,9 @@ public struct DeploymentFacts: Codable, Equatable, Sendable {
         self.placeholders = placeholders.tokens
         placeholderText = placeholders.text
         self.window = window
-        self.cacheType = cacheType
+        cacheType = settings.cacheType
+        transposesValues = settings.transposesValues
+        streamCount = settings.streamCount
         prompt = canary.prompt
         promptTokens = canary.promptTokens
         answerTokens = canary.answerTokens
@@ -92,14 +100,22 @@ public struct DeploymentFacts: Codable, Equatable, Sendable {
         answerToPlaceholders = canary.answerToPlaceholders
     }
 
+    /// The first token of the answer that the answer to the placeholders has not: what tells them apart; nil where nothing does.
+    var parting: Int? { Canary.parting(answerTokens, answerToPlaceholders) }
+
+    /// Whether a server's answer tells the prefix from its placeholders, however the server rounds.
+    public var tellsApart: Bool {
+        parting.map { margins.prefix($0 + 1).allSatisfy { $0 > tolerance } } ?? false
+    }
+
     /// The file of keys and values of such a folder; nil for anything else.
     ///
-    /// - Throws: As ``init(folder:)``.
-    static func cacheFile(in folder: URL) throws -> URL? {
+    /// A `canary.json` of somebody else says nothing of what lies beside it.
+    static func cacheFile(in folder: URL) -> URL? {
         func has(_ name: String) -> Bool {
             FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path)
         }
-        guard has(fileName), !has("adapter_config.json") else { return nil }
-        return folder.appendingPathComponent(try DeploymentFacts(folder: folder).file)
+        guard !has("adapter_config.json"), let facts = try? DeploymentFacts(folder: folder) else { return nil }
+        return folder.appendingPathComponent(facts.file)
     }
 }

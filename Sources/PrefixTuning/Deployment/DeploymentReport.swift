@@ -18,6 +18,8 @@ public struct DeploymentReport: Equatable, Sendable {
         case otherTokens([Int32])
         /// The prefix's positions are found, but the answer is neither its own nor that to the placeholders.
         case otherAnswer(tokens: [Int32], expected: [Int32])
+        /// The canary does not tell the prefix from its placeholders, or rounding hides which of them answered.
+        case cannotTell
 
         /// The trap's letter, as the article "Run a prefix anywhere" calls it; nil for what is none of them.
         public var trap: String? {
@@ -76,9 +78,12 @@ extension DeploymentReport.Finding: CustomStringConvertible {
             "the server makes the tokens \(tokens.prefix(12).map(String.init).joined(separator: ",")) of the placeholders' text: it runs "
                 + "another model, or a file with another tokenizer; convert the prefix with the model that is served"
         case .otherAnswer(let tokens, let expected):
-            "the prefix is found, but the answer is \(tokens.prefix(8).map(String.init).joined(separator: ",")) where "
+            "the prefix is found, but the answer is \(tokens.isEmpty ? "empty" : tokens.prefix(8).map(String.init).joined(separator: ",")) where "
                 + "\(expected.prefix(8).map(String.init).joined(separator: ",")) belongs: the server runs other weights than the prefix was "
                 + "converted for, or an adapter is missing there"
+        case .cannotTell:
+            "the canary cannot tell here whether the prefix or its placeholders answer: either both answers are the same, or rounding may "
+                + "decide before they part; \(DeploymentError.canaryAdvice)"
         }
     }
 }
@@ -91,6 +96,8 @@ public enum DeploymentError: Error, Equatable {
     case otherLength(file: String, restored: Int, length: Int)
     /// Its reply is none of a llama-server.
     case notLlamaServer(path: String, status: Int)
+    /// Its reply does not say how many tokens were found in the cache.
+    case noCount(path: String)
     /// It refused a prompt.
     case refused(path: String, status: Int, message: String)
     /// What was found; see ``DeploymentReport/Finding``.
@@ -102,14 +109,33 @@ extension DeploymentError: CustomStringConvertible, LocalizedError {
     public var description: String {
         switch self {
         case .notRestored(let file, let status, let message, let settings):
-            "the server did not restore \(file) (\(status): \(message)); it needs the file in the folder of its --slot-save-path, and "
-                + "\(settings)"
+            "the server did not restore \(file) (\(status): \(message)); "
+                + (Self.advice(status)
+                    ?? "it needs a slot of this number, the file in the folder of its --slot-save-path, and \(settings)")
         case .otherLength(let file, let restored, let length):
             "the server restored \(restored) positions of \(file), which has \(length); copy the file to the server's folder anew"
         case .notLlamaServer(let path, let status):
             "\(path) was answered with status \(status) and no reply of llama-server; give the address of a llama-server"
-        case .refused(let path, let status, let message): "the server refused \(path) (\(status): \(message))"
+        case .noCount(let path):
+            "the server's reply to \(path) has no timings.cache_n, the number of tokens found in its cache; take a newer llama.cpp"
+        case .refused(let path, let status, let message):
+            "the server refused \(path) (\(status): \(message)); "
+                + (Self.advice(status) ?? "give one of its slots, and look into its log")
         case .unsound(let findings): findings.map(\.description).joined(separator: "; ")
+        }
+    }
+
+    /// What helps where the canary does not tell: the end of a sentence.
+    package static let canaryAdvice = "write the prefix anew with another prompt as its canary"
+
+    /// What helps against a status; nil where that depends on what was asked.
+    private static func advice(_ status: Int) -> String? {
+        switch status {
+        case 401, 403: "start it without --api-key, because no key is sent"
+        case 404: "give one of its slots: -np says how many it has"
+        case 501: "start it with --slot-save-path and the folder of the prefix"
+        case 503: "wait until it has loaded its model"
+        default: nil
         }
     }
 

@@ -42,7 +42,7 @@ public struct PrefixFile: Sendable {
     ///
     /// - Throws: ``PrefixError`` where it is none of the known forms, `CheckpointError` where a file is damaged.
     public init(_ url: URL) throws {
-        let file = try DeploymentFacts.cacheFile(in: url) ?? url
+        let file = DeploymentFacts.cacheFile(in: url) ?? url
         if let kind = LlamaCppState.kind(of: file) {
             (self.url, weightsFile) = (url, file)
             dialect = kind == .slot ? .llamaSlot : .llamaSession
