@@ -2,7 +2,7 @@ import Foundation
 import LanguageModels
 
 extension Deployment {
-    /// Ten lines: the commands, and what goes wrong where one is left out.
+    /// Some ten lines: the commands, and what goes wrong where one is left out.
     var howTo: String {
         let lines =
             switch target {
@@ -10,12 +10,15 @@ extension Deployment {
             case .mlx: mlxLines
             default: slotLines
             }
-        return "# \(title)\n\n" + lines.enumerated().map { "\($0 + 1). \($1)\n" }.joined()
+        return "\(Self.howToTitle)\(title)\n\n" + lines.enumerated().map { "\($0 + 1). \($1)\n" }.joined()
     }
+
+    /// What the file begins with.
+    static let howToTitle = "# A prefix of "
 
     private var title: String {
         let program = target == .mlx ? "mlx-lm" : target == .llamaSession ? "llama-completion" : "llama-server"
-        return "A prefix of \(facts.length) positions for \(program)"
+        return "\(facts.length) positions for \(program)"
     }
 
     /// What must be told to llama.cpp so that its cache is that of the file.
@@ -35,8 +38,10 @@ extension Deployment {
             options.chatTemplate == nil ? "" : " --jinja --chat-template-file FOLDER/chat_template.jinja"
         let url = "http://127.0.0.1:8080", tokens = facts.placeholders.map(String.init).joined(separator: ",")
         var lines = [
-            "Start: `llama-server -m MODEL.gguf --slot-save-path FOLDER/\(slots)\(llamaOptions)\(template)`",
-            "Restore, before the first request: `curl \(url)/slots/0?action=restore -d '{\"filename\": \"\(facts.file)\"}'`, which "
+            "Start: `llama-server -m MODEL.gguf --slot-save-path FOLDER/\(slots) --cache-ram 0\(llamaOptions)\(template)`",
+            "With --cache-ram 0: else the server keeps states that other requests drove out of the slot, also one in which the placeholders "
+                + "were evaluated, and brings them back in place of the prefix.",
+            "Restore, before the first request: `curl '\(url)/slots/0?action=restore' -d '{\"filename\": \"\(facts.file)\"}'`, which "
                 + "reports `\"n_restored\":\(facts.length)`.",
             "Check: `prefixtune deploy check --url \(url) --slot 0 FOLDER`; it answers the prompt of canary.json.",
             "Text prompts begin with `\(facts.placeholderText)`" + beginRemark,
@@ -57,13 +62,13 @@ extension Deployment {
 
     private var sessionLines: [String] {
         [
-            "Run: `llama-completion -m MODEL.gguf --prompt-cache FOLDER/\(facts.file) --prompt-cache-ro -no-cnv\(llamaOptions) -p "
+            "Run: `llama-completion -m MODEL.gguf --prompt-cache FOLDER/\(facts.file) --prompt-cache-ro -no-cnv --temp 0\(llamaOptions) -p "
                 + "'PLACEHOLDERS and your text'`",
             "PLACEHOLDERS are `\(facts.placeholderText)`" + beginRemark,
             "Always with --prompt-cache-ro: without it the program writes the file anew.",
             "Every prompt must begin with the token \(forms.anchor?.first ?? 0) (`\(anchorText ?? "")`): the program evaluates the last "
                 + "token that it finds again. Another beginning is chosen with `prefixtune convert … --anchor TEXT`.",
-            "The first prompt of canary.json: `\(facts.prompt.replacing("\n", with: "\\n"))`",
+            "The prompt of canary.json: `\(facts.prompt.replacing("\n", with: "\\n"))`",
             "Its answer begins with `\(facts.answer.replacing("\n", with: "\\n"))`",
             "The file is for a context of one sequence, with a cache of \(forms.settings.cacheType.rawValue)\(forms.settings.transposesValues ? ", without flash attention" : "").",
             "A prompt that ends with the token that ends texts gets no answer: the program takes it for the answer's end. Such prompts are "

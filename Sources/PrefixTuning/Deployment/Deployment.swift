@@ -19,7 +19,7 @@ public struct Deployment: Sendable {
         public var settings = ServingSettings()
         /// The tokens that stand for the prefix.
         public var placeholders: [Int32]?
-        /// Prompts of which one becomes the canary.
+        /// Prompts of which one becomes the canary; of sessions, one that begins with the anchor, or else the anchor itself.
         public var prompts = Canary.prompts
         /// What all prompts begin with: for sessions.
         public var anchor: String?
@@ -79,7 +79,8 @@ public struct Deployment: Sendable {
                     count: prefix.length, of: model, template: options.chatTemplate, seed: Self.seed(of: rounded))
             }
         let canary = try Canary(
-            rounded, placeholders: placeholders.tokens, on: model, prompts: options.prompts)
+            rounded, placeholders: placeholders.tokens, on: model,
+            prompts: Self.prompts(options, for: target, on: model))
         var forms = ServedForms(served)
         forms.settings = options.settings
         forms.placeholders = placeholders.tokens
@@ -107,25 +108,69 @@ public struct Deployment: Sendable {
         return told ?? canary.promptTokens.first ?? model.endOfText
     }
 
-    /// Writes the folder.
+    /// The prompts that the program can be given: those of a session begin with its anchor.
+    @Compute private static func prompts(
+        _ options: Options, for target: PrefixTarget, on model: LanguageModel
+    ) throws -> [String] {
+        guard target == .llamaSession, let anchor = options.anchor,
+            let first = try model.encodedPrompt(anchor).first
+        else { return options.prompts }
+        let fitting = try options.prompts.filter { try model.encodedPrompt($0).first == first }
+        return fitting.isEmpty ? [anchor] : fitting
+    }
+
+    /// Writes the folder; `canary.json`, which makes it one, comes last.
     ///
-    /// - Throws: `CheckpointError` where it cannot be written; a file that stood there before is then unchanged.
+    /// - Throws: ``CacheFileError/occupied(file:reason:)`` where the folder has files that are not of a deployment and stand in its way;
+    ///   `CheckpointError` where it cannot be written; a file that stood there before is then unchanged.
     public func write(to folder: URL) throws {
         var details = PrefixConversion()
         details.served = forms
+        let texts = try texts()
+        try checkPlace(folder)
         try ModelFolder.makeFolder(folder)
         try prefix.write(to: folder.appendingPathComponent(facts.file), as: target, details: details)
-        for (name, text) in try texts() {
+        // A template of another prefix would write the placeholders of that one.
+        if !texts.contains(where: { $0.name == Self.templateName }) {
+            try? FileManager.default.removeItem(at: folder.appendingPathComponent(Self.templateName))
+        }
+        for (name, text) in texts {
             try AtomicFile.write(text.utf8, to: folder.appendingPathComponent(name))
         }
     }
 
-    /// The files beside that of keys and values.
-    func texts() throws -> [(name: String, text: String)] {
-        var files = [("HOWTO.md", howTo), (DeploymentFacts.fileName, try JSONText.document(facts))]
-        if target != .mlx, let template = options.chatTemplate {
-            files.append(("chat_template.jinja", facts.placeholderText + template))
+    /// The model's template with the placeholders in front.
+    static let templateName = "chat_template.jinja"
+    private static let howToName = "HOWTO.md"
+
+    /// Refuses a folder whose files would be lost, or would be read in place of what is written.
+    private func checkPlace(_ folder: URL) throws {
+        let adapter = folder.appendingPathComponent("adapter_config.json")
+        if FileManager.default.fileExists(atPath: adapter.path) {
+            throw CacheFileError.occupied(
+                file: adapter.path, reason: "is of another adapter, which would be read in place of the prefix")
         }
-        return files
+        // Ours begins with the placeholders of what is there, or of what is to be there.
+        let begins = [facts.placeholderText, (try? DeploymentFacts(folder: folder))?.placeholderText]
+        for (name, begins, kind) in [
+            (Self.templateName, begins.compactMap(\.self), "a chat template"),
+            (Self.howToName, [Self.howToTitle], "a text"),
+        ] {
+            let file = folder.appendingPathComponent(name)
+            guard FileManager.default.fileExists(atPath: file.path) else { continue }
+            let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+            guard begins.contains(where: { !$0.isEmpty && text.hasPrefix($0) }) else {
+                throw CacheFileError.occupied(file: file.path, reason: "is \(kind) that was not written with a prefix")
+            }
+        }
+    }
+
+    /// The files beside that of keys and values, in the order in which they are written.
+    func texts() throws -> [(name: String, text: String)] {
+        var files: [(name: String, text: String)] = [(Self.howToName, howTo)]
+        if target != .mlx, let template = options.chatTemplate {
+            files.append((Self.templateName, facts.placeholderText + template))
+        }
+        return files + [(DeploymentFacts.fileName, try JSONText.document(facts))]
     }
 }

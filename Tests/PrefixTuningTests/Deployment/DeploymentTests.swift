@@ -50,7 +50,10 @@ import Tokenizers
             let template = try String(contentsOf: once.appendingPathComponent("chat_template.jinja"), encoding: .utf8)
             #expect(template == facts.placeholderText + "{{ messages[0].content }}")
             let howTo = try String(contentsOf: once.appendingPathComponent("HOWTO.md"), encoding: .utf8)
-            #expect(howTo.contains("--slot-save-path") && howTo.contains("\"prefix.bin\""))
+            #expect(howTo.contains("--slot-save-path FOLDER/ -np 1 --cache-ram 0"))
+            #expect(
+                howTo.contains(
+                    "`curl 'http://127.0.0.1:8080/slots/0?action=restore' -d '{\"filename\": \"prefix.bin\"}'`"))
             // The folder is a prefix again, and becomes the same folder, placeholders included.
             let file = try PrefixFile(once)
             #expect(file.dialect == .llamaSlot && file.length == 3)
@@ -90,6 +93,112 @@ import Tokenizers
         #expect(error?.description.hasSuffix("choose tokens that stay as they are") == true)
     }
 
+    @Test("whatever follows the placeholders, they stay as they are", arguments: ["llama", "qwen3", "gpt2"])
+    func sealed(_ name: String) throws {
+        let model = try model(name), tokenizer = model.tokenizer
+        let tails = (0..<Int32(tokenizer.vocabularySize)).map {
+            String(decoding: tokenizer.bytes(of: $0), as: UTF8.self)
+        }
+        for seed in 0..<100 as Range<UInt64> {
+            let placeholders = try Placeholders(count: 3, of: model, template: nil, seed: seed)
+            for tail in tails {
+                #expect(
+                    try tokenizer.encode(placeholders.text + tail).starts(with: placeholders.tokens), "\(seed) \(tail)")
+            }
+        }
+        // A and B are tokens, and so is AB.
+        let begin = tokenizer.specialTokensAround.before
+        let open = try begin + ["C", "A"].map { try #require(tokenizer.id(of: $0)) }
+        #expect(
+            failure(CacheFileError.self) { _ = try Placeholders(open, count: open.count, tokenizer: tokenizer) }
+                == open.last.map { .openPlaceholder($0, text: "A") })
+    }
+
+    @Test("the canary is the prompt whose answer tells most safely, and one that fits where few do")
+    func canaries() throws {
+        let model = try model("gpt2"), prefix = try DeploymentGolden.prefix(ServedModel(model.configuration))
+        func facts(_ prompts: [String]) throws -> DeploymentFacts {
+            var options = Deployment.Options()
+            options.prompts = prompts
+            return try Deployment(prefix, on: model, as: .llamaSlot, options: options).facts
+        }
+        func safety(_ facts: DeploymentFacts) -> Float {
+            let shared = zip(facts.answerTokens, facts.answerToPlaceholders).prefix { $0 == $1 }.count
+            return shared < facts.answerTokens.count ? facts.margins.prefix(shared + 1).min() ?? -1 : -1
+        }
+        let prompts = ["B", "C D", "EFG", "AB!", "123", "Q"], each = try prompts.map { try safety(facts([$0])) }
+        #expect(Set(each).count > 1)
+        let best = try facts(prompts)
+        #expect(best.prompt == prompts[each.indices.max { each[$0] < each[$1] } ?? 0])
+        #expect(best.tellsApart == (safety(best) > best.tolerance))
+        let long = String(repeating: "C", count: 60), short = String(repeating: "D", count: 40)
+        let fitting = try facts([long, short])
+        #expect(fitting.prompt == short && (1...5).contains(fitting.answerTokens.count))
+    }
+
+    @Test("a session's canary begins with its anchor")
+    func anchored() throws {
+        let model = try model("qwen3"), prefix = try DeploymentGolden.prefix(ServedModel(model.configuration))
+        var options = Deployment.Options()
+        options.anchor = "B"
+        for (prompts, chosen) in [(["CD", "BE", "D"], "BE"), (["CD", "D"], "B")] {
+            options.prompts = prompts
+            let deployment = try Deployment(prefix, on: model, as: .llamaSession, options: options)
+            #expect(deployment.facts.prompt == chosen)
+            try withTrainingFolder { folder in
+                try deployment.write(to: folder)
+                let howTo = try String(contentsOf: folder.appendingPathComponent("HOWTO.md"), encoding: .utf8)
+                #expect(howTo.contains(" --temp 0 ") && howTo.contains("The prompt of canary.json: `\(chosen)`"))
+            }
+        }
+    }
+
+    @Test("files that are not of a deployment are not replaced, and none of an earlier one is left to mislead")
+    func places() throws {
+        let model = try model("llama"), prefix = try DeploymentGolden.prefix(ServedModel(model.configuration))
+        var options = options()
+        options.chatTemplate = "{{ messages[0].content }}"
+        let slot = try Deployment(prefix, on: model, as: .llamaSlot, options: options)
+        for (name, reason) in [
+            ("chat_template.jinja", "is a chat template that was not written with a prefix"),
+            ("HOWTO.md", "is a text that was not written with a prefix"),
+            ("adapter_config.json", "is of another adapter, which would be read in place of the prefix"),
+        ] {
+            try withTrainingFolder { folder in
+                let file = folder.appendingPathComponent(name)
+                try Data("mine".utf8).write(to: file)
+                let error = failure(CacheFileError.self) { try slot.write(to: folder) }
+                #expect(error?.description == "\(file.path) \(reason); choose another folder")
+                #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [name])
+                #expect(try Data(contentsOf: file) == Data("mine".utf8))
+            }
+        }
+        try withTrainingFolder { folder in
+            func names() throws -> [String] {
+                try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+            }
+            try slot.write(to: folder)
+            // Broken off before canary.json: the rest is known as ours.
+            try FileManager.default.removeItem(at: folder.appendingPathComponent("canary.json"))
+            try slot.write(to: folder)
+            var other = prefix
+            other.values[0] += 1
+            try Deployment(other, on: model, as: .llamaSlot, options: options).write(to: folder)
+            #expect(try names() == ["HOWTO.md", "canary.json", "chat_template.jinja", "prefix.bin"])
+            try Deployment(prefix, on: model, as: .mlx, options: options).write(to: folder)
+            #expect(try names() == ["HOWTO.md", "canary.json", "prefix.bin", "prompt_cache.safetensors"])
+        }
+        // Somebody else's canary.json beside a checkpoint.
+        try withTrainingFolder { folder in
+            let checkpoint = folder.appendingPathComponent("checkpoint")
+            try FileManager.default.copyItem(
+                at: Fixtures.goldens.appendingPathComponent("dialects/authors-mlp"), to: checkpoint)
+            let known = try PrefixFile(checkpoint).dialect
+            try Data("{\"bird\": 1}".utf8).write(to: checkpoint.appendingPathComponent("canary.json"))
+            #expect(try PrefixFile(checkpoint).dialect == known)
+        }
+    }
+
     @Test("a session ends with what every prompt begins with, and a token that never follows")
     func session() throws {
         let model = try model("qwen3"), prefix = try DeploymentGolden.prefix(ServedModel(model.configuration))
@@ -118,7 +227,8 @@ import Tokenizers
             )
             try Data("{}".utf8).write(to: folder.appendingPathComponent("canary.json"))
             #expect(
-                failure(CacheFileError.self) { _ = try PrefixFile(folder) }?.description
+                failure(CacheFileError.self) { _ = try DeploymentCheck(folder: folder, slot: 0, send: send) }?
+                    .description
                     == "\(folder.path) holds no prefix for a server: its canary.json is not what belongs there; write the prefix as llama-slot"
             )
             let model = try model("llama")
