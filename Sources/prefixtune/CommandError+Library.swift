@@ -66,10 +66,12 @@ extension CommandError {
         case PrefixError.notBottleneckAdapters:
             ("", "; train them with --method adapter (a prefix is given with --prefix, a LoRA adapter with --lora)")
         case PrefixError.architectureNeeded, CacheFileError.modelNeeded: ("", " with --model")
-        case HubError.noServer: ("", " with --url")
+        case HubError.noServer, HubError.longReply: ("", " with --url")
         case CacheFileError.notADeployment, CacheFileError.notForServer:
             (CacheFileError.advice, "write the prefix with prefixtune convert --to llama-slot")
         case CacheFileError.tooFewPlaceholders: ("", " with --placeholders")
+        case DeploymentError.unsound(let findings) where findings.last == .cannotTell:
+            (DeploymentError.canaryAdvice, "write the prefix anew with another --canary")
         case ExperimentError.notOurFolder: ("", " with --output")
         case ExperimentError.otherExperiment:
             ("choose another folder, or remove it", "choose another folder with --output, or remove it")

@@ -1,5 +1,6 @@
 import Foundation
 import PrefixTuning
+import Synchronization
 import TestSupport
 import Testing
 
@@ -93,6 +94,13 @@ import Testing
                 ["prefix", "out", "--to", "llama-slot", "--model", "model", "--placeholders", "1"], 1,
                 "1 placeholders were given"
             ),
+            (
+                [
+                    "prefix", "out", "--to", "mlx", "--model",
+                    Fixtures.goldens.appendingPathComponent("gguf/llama.gguf").path,
+                ], 1,
+                "is a GGUF file, which mlx-lm does not load; name the folder or hub name that it is to load with --mlx-model"
+            ),
             ([lora, "out", "--to", "llama-slot", "--model", "model"], 1, "a LoRA adapter changes the model's weights"),
         ] {
             let result = try await run(["convert"] + arguments, workspace)
@@ -101,6 +109,86 @@ import Testing
                 "\(arguments): \(result.code) \(result.errors)")
         }
         #expect(try workspace.snapshot() == before)
+    }
+
+    /// Each option where it has no meaning.
+    @Test(arguments: [
+        (
+            ["peft"],
+            ["--cache-type f32", "--lora x", "--precision int8", "--canary x", "--streams 4", "--transposed-values"]
+        ),
+        (["mlx"], ["--streams 1", "--transposed-values", "--placeholders 1,2,3", "--anchor x", "--llama-version 0.5"]),
+        (["llama-session"], ["--streams 4", "--mlx-model x"]),
+        (["llama-slot"], ["--anchor x", "--mlx-version 0.31", "--mlx-model x"]),
+    ])
+    func optionsWithoutMeaning(target: [String], options: [String]) async throws {
+        let workspace = try Workspace()
+        for option in options {
+            let words = option.split(separator: " ").map(String.init)
+            let result = try await run(["convert", "prefix", "out", "--to"] + target + words, workspace)
+            #expect(
+                result.code == 2
+                    && result.errors.contains("\(words[0]) has no meaning with --to \(target[0]), only with "),
+                "\(option): \(result.errors)")
+        }
+    }
+
+    @Test func canariesOfRoundedWeightsAndNamesForMLX() async throws {
+        let workspace = try Workspace()
+        try await workspace.makePrefix()
+        for (precision, tolerance) in [("f32", 0.1), ("int8", 1.5)] as [(String, Float)] {
+            let result = try await run(
+                ["convert", "prefix", precision, "--to", "llama-slot", "--model", "model", "--precision", precision],
+                workspace)
+            #expect(result.code == 0, "\(result.errors)")
+            #expect(try DeploymentFacts(folder: workspace[precision]).tolerance == tolerance)
+        }
+        for more in [[], ["--mlx-model", "model"]] {
+            let result = try await run(
+                ["convert", "prefix", "mlx", "--to", "mlx", "--model", "model"] + more, workspace)
+            #expect(result.code == 0, "\(result.errors)")
+            #expect(
+                try workspace.text("mlx/HOWTO.md").contains(
+                    "The model is `\(workspace["model"].standardizedFileURL.path)`"))
+        }
+        let read = try await run(
+            [
+                "convert", "prefix", "model/adapter", "--to", "llama-slot", "--model", "model", "--lora",
+                "model/adapter",
+            ],
+            workspace)
+        #expect(read.code != 0 && !FileManager.default.fileExists(atPath: workspace["model/adapter"].path))
+        // Another form in the same folder is what the folder then holds.
+        let sizes = "layers=2,heads=4,head-width=8"
+        let rows = Fixtures.goldens.appendingPathComponent("dialects/rinna-rows.pt").path
+        let back = try await run(["convert", rows, "f32", "--to", "authors", "--model", sizes], workspace)
+        let inspected = try await run(["inspect", "f32"], workspace)
+        #expect(back.code == 0 && inspected.output.contains("GPT-2 checkpoint of the paper's authors"), "\(inspected)")
+    }
+
+    @Test func aServerThatLoadsIsWaitedFor() async throws {
+        let workspace = try Workspace()
+        try await workspace.makePrefix()
+        _ = try await run(["convert", "prefix", "served", "--to", "llama-slot", "--model", "model"], workspace)
+        let asked = Mutex(0)
+        let server = try LoopbackServer { request in
+            switch request.path {
+            case "/health":
+                .init(
+                    asked.withLock {
+                        $0 += 1; return $0
+                    } < 3 ? 503 : 200)
+            case "/slots/0": asked.withLock(\.self) < 3 ? .init(503) : .init(200, [:], Data("{\"n_restored\": 3}".utf8))
+            default: .init(404)
+            }
+        }
+        let restored = try await run(["deploy", "restore", "served", "--url", server.address()], workspace)
+        #expect(
+            restored.code == 0
+                && restored.errors
+                    == "waiting for \(server.address()), up to 60 seconds (--wait)\n3 positions restored into slot 0\n",
+            "\(restored.errors)")
+        server.stop()
     }
 
     @Test func aServerIsChecked() async throws {
@@ -142,9 +230,10 @@ import Testing
             bad.code == 1 && bad.errors.hasPrefix("Error: trap C: the placeholders were evaluated"), "\(bad.errors)")
         #expect(bad.output.contains("\"trap\" : \"C\"") && bad.output.contains("\"healthy\" : false"))
         evaluated.stop()
-        let nobody = try await run(arguments + [evaluated.address()], workspace)
+        let nobody = try await run(arguments + [evaluated.address(), "--wait", "1"], workspace)
         #expect(
-            nobody.code == 1 && nobody.errors.contains("start the server, or give its address with --url"),
+            nobody.code == 1 && nobody.errors.hasPrefix("waiting for ")
+                && nobody.errors.contains("start the server, or give its address with --url"),
             "\(nobody.errors)")
         let wrong = try await run(arguments + ["ftp://x"], workspace)
         #expect(wrong.code == 2 && wrong.errors.contains("--url is \"ftp://x\", but an address"))

@@ -25,11 +25,14 @@ extension Convert {
         }
         let files = try modelFiles(at: folder), name = model.name ?? folder.path
         let known = ServedModel(try files.configuration)
+        let record = try TaskRecord.read(from: [input])
+        let options = try serving.options(
+            files, for: to, name: model.isLocal ? folder.standardizedFileURL.path : name, ending: record?.promptEnding)
         // What the architecture rules out needs no weights.
         if let shape = file.modelShape, case .prefix(let prefix) = try file.contents(for: shape) {
-            try prefix.check(for: to, known, settings)
+            try prefix.check(for: to, known, serving.settings)
         }
-        var places = AdaptedModel.Files(model: folder, name: name, precision: serving.precision)
+        var places = AdaptedModel.Files(model: folder, name: name, precision: serving.precision ?? .float32)
         let lora = try await serving.lora?.located(quiet: common.quiet)
         places.lora = lora.map { .init($0) }
         let loaded = try AdaptedModel.load(places)
@@ -39,10 +42,8 @@ extension Convert {
             BaseMismatch(
                 adapter: input.path, trainedOn: file.baseDigest, model: loaded.model.name, digest: loaded.model.digest)
         ])
-        let record = try TaskRecord.read(from: [input])
-        let deployment = try Deployment(
-            prefix, on: loaded.model, as: to,
-            options: serving.options(files, name: name, ending: record?.promptEnding))
+        let deployment = try Deployment(prefix, on: loaded.model, as: to, options: options)
+        warn(deployment.facts)
         try deployment.write(to: output)
         try TaskRecord.write(record, to: output)
         common.note(
@@ -50,9 +51,15 @@ extension Convert {
                 + "commands")
     }
 
-    private var settings: ServingSettings {
-        var settings = ServingSettings()
-        settings.cacheType = serving.cacheType
-        return settings
+    /// Warns of a canary that is of little use.
+    private func warn(_ facts: DeploymentFacts) {
+        if let canary = serving.canary, canary != facts.prompt {
+            common.note(
+                "Warning: --canary does not begin with the token that --anchor begins with; the anchor is the canary.")
+        }
+        guard to == .llamaSlot, !facts.tellsApart else { return }
+        common.note(
+            "Warning: by the canary a server that evaluated the placeholders cannot be told safely from one that has the prefix: both answer "
+                + "the same, or rounding can decide before the answers part; give another --canary.")
     }
 }

@@ -14,7 +14,8 @@ struct Convert: ComputeCommand {
             llama.cpp and prompt caches of mlx-lm, and writes the \
             same numbers for another of them, exactly or not at all: where the text starts is part of what a prefix was \
             trained for, and each program has its own way. A folder also gets the task, template and lengths that the prefix \
-            was trained with. Folders that already hold a prefix are overwritten.
+            was trained with. Folders that already hold a prefix are overwritten; a server's form goes into none that holds another \
+            program's adapter.
 
             Unchanged servers run a prefix, too: llama-server (llama-slot), llama-completion (llama-session) and mlx_lm.generate \
             (mlx). Their folder gets the file of the cache, HOWTO.md with the commands, a chat template and canary.json, by \
@@ -42,9 +43,12 @@ struct Convert: ComputeCommand {
     @OptionGroup(title: "Servers") var serving: ServingOptions
     @OptionGroup(title: "General") var common: CommonOptions
 
+    func validate() throws { try serving.check(for: to) }
+
     @Compute func compute() async throws {
         let input = try await input.located(quiet: common.quiet)
-        try Self.check(output, against: ["the prefix": [input], "--model": [model?.file]])
+        try Self.check(
+            output, against: ["the prefix": [input], "--model": [model?.file], "--lora": [serving.lora?.file]])
         let folder = try await model?.folder(quiet: common.quiet)
         if to.isServed { return try await serve(input, model: folder) }
         let file = try PrefixFile(input)
@@ -66,18 +70,32 @@ struct Convert: ComputeCommand {
         let record = try TaskRecord.read(from: [input])
         try prefix.write(to: output, as: to, details: details)
         // A file has no place for it: what lies in its folder may be of another.
-        if FileIdentity(output)?.isFolder == true { try TaskRecord.write(record, to: output) }
+        if FileIdentity(output)?.isFolder == true {
+            try TaskRecord.write(record, to: output)
+            Self.removeServed(in: output)
+        }
         common.note(
             "\(file.dialect.title): \(counted(prefix.length, "position")), written as \(to.rawValue) to \(output.path)")
     }
 }
 
 extension Convert {
+    /// Removes a prefix that was written there for a server: else it would be taken for what the folder holds.
+    private static func removeServed(in folder: URL) {
+        guard let facts = try? DeploymentFacts(folder: folder),
+            PrefixTarget.allCases.contains(where: { $0.isServed && Deployment.fileName(of: $0) == facts.file })
+        else { return }
+        for name in [DeploymentFacts.fileName, facts.file] {
+            try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
+        }
+    }
+
     /// Refuses a place to write a prefix to, where that or a file that may be written in it is read.
     static func check(_ output: URL, against inputs: KeyValuePairs<String, [URL?]>) throws {
         let names = [
             TaskRecord.fileName, "adapter_model.safetensors", "adapter.safetensors", "adapter_config.json",
             "pytorch_model.bin", DeploymentFacts.fileName, "prefix.bin", "session.bin", "prompt_cache.safetensors",
+            "HOWTO.md", "chat_template.jinja",
         ]
         for place in [output] + names.map(output.appendingPathComponent) {
             try ResultOutput.check(["the place to write to": place], against: inputs)
@@ -91,6 +109,8 @@ extension PrefixTarget: ExpressibleByArgument {}
 enum ConvertError: Error, Equatable {
     /// The file does not say which model it is for.
     case unknownSizes(path: String, dialect: String)
+    /// mlx-lm loads no GGUF files.
+    case mlxModelNeeded(model: String)
 }
 
 extension ConvertError: CustomStringConvertible {
@@ -100,6 +120,8 @@ extension ConvertError: CustomStringConvertible {
         case .unknownSizes(let path, let dialect):
             "\(path) (\(dialect)) does not say how many layers and heads its model has; name the model with --model, or "
                 + "give its sizes, as --model layers=12,heads=12,head-width=64"
+        case .mlxModelNeeded(let model):
+            "\(model) is a GGUF file, which mlx-lm does not load; name the folder or hub name that it is to load with --mlx-model"
         }
     }
 }
@@ -141,6 +163,11 @@ struct ModelSizes: ExpressibleByArgument {
 
     /// The model's folder, where it is local.
     var file: URL? { if case .model(let reference) = source { reference.file } else { nil } }
+
+    /// Whether it lies on this machine, under no name of the hub.
+    var isLocal: Bool {
+        if case .model(let reference) = source { reference.file != nil || reference.isEmbedded } else { false }
+    }
 
     /// What the model was called; nil where sizes were given.
     var name: String? { if case .model(let reference) = source { reference.description } else { nil } }
