@@ -23,7 +23,11 @@ extension PrefixFile {
                 file: weightsFile.path, key: "trainable_keys.0", expected: "[1 × heads × n × head width]",
                 found: shape(of: "trainable_keys.0") ?? [])
         }
-        let frozen = shape(of: "fixed_keys.0").map { $0.count == 4 ? $0[2] : -1 } ?? 0
+        // Of as many heads as those that were trained: a tensor without elements may state any length.
+        let frozen =
+            shape(of: "fixed_keys.0").map {
+                $0.count == 4 && [$0[0], $0[1], $0[3]] == [1, first[1], first[3]] ? $0[2] : -1
+            } ?? 0
         guard (0...1 << 20).contains(frozen) else {
             throw PrefixError.wrongTensor(
                 file: weightsFile.path, key: "fixed_keys.0", expected: "[1 × heads × n × head width]",

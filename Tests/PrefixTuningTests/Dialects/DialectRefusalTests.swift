@@ -49,6 +49,24 @@ import Testing
         }
     }
 
+    @Test("frozen positions of a tensor without elements")
+    func emptyFrozenPositions() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("cartridge-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let header = """
+            {"trainable_keys.0":{"dtype":"F32","shape":[1,1,1,2],"data_offsets":[0,8]},\
+            "trainable_values.0":{"dtype":"F32","shape":[1,1,1,2],"data_offsets":[8,16]},\
+            "fixed_keys.0":{"dtype":"F32","shape":[1,0,1000000,2],"data_offsets":[16,16]}}
+            """
+        var bytes = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+        bytes.append(contentsOf: header.utf8)
+        bytes.append(Data(count: 16))
+        let file = folder.appendingPathComponent("cartridge.safetensors")
+        try bytes.write(to: file)
+        #expect(try PrefixFile(file).length == nil)
+    }
+
     private func llamaOf(width: Int) -> ModelShape {
         var shape = DialectGolden.llama
         shape.width = width
