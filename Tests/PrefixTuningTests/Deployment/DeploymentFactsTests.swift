@@ -11,7 +11,8 @@ import Testing
         let json: [String: Any] = [
             "target": target, "file": file, "length": 3, "placeholders": [5, 6, 7], "placeholder_text": "<a><b><c>",
             "cache_type": "f16", "prompt": "x", "prompt_tokens": [9], "answer_tokens": [20], "answer": "y",
-            "margins": [3], "tolerance": 0.1, "answer_to_placeholders": [30],
+            "margins": [3], "tolerance": 0.1, "answer_to_placeholders": [30], "transposes_values": false,
+            "stream_count": 1,
         ]
         return try withTrainingFolder { folder in
             try JSONSerialization.data(withJSONObject: json).write(to: folder.appendingPathComponent("canary.json"))

@@ -78,6 +78,32 @@ private struct Reference {
         [1, 5, 7, 128], [3, 8, 1, 128], [17, 20, 50, 16], [17, 20, 1031, 5], [130, 24, 257, 128], [300, 16, 101, 100],
     ]
 
+    /// A head that notes how many rows it is given.
+    private final class CountingHead: LinearMap {
+        let inputWidth = 4, outputWidth = 3, rowsForLoss = 64
+        var parameterGradient: Gradient? { nil }
+        var counts: [Int] = []
+
+        func apply(_ x: TensorRows, into y: TensorRows) {
+            counts.append(x.count)
+            for i in 0..<x.count * outputWidth { y.floats[i] = 0 }
+        }
+        func pullBack(_ dy: TensorRows, accumulate: Bool, into dx: TensorRows) {}
+        func collectGradient(_ dy: TensorRows, x: TensorRows) {}
+    }
+
+    /// Chunks are even, but begin at multiples of 16: products are computed up to one, and over what lies behind.
+    @Test(arguments: [
+        (91, [48, 43]), (64, [64]), (65, [48, 17]), (200, [64, 64, 64, 8]), (150, [64, 64, 22]), (5, [5]),
+    ])
+    func chunksAreEven(rows: Int, counts: [Int]) {
+        let head = CountingHead()
+        _ = crossEntropy(
+            Tensor(shape: [rows, 4]), head: head, targets: Array(repeating: 0, count: rows),
+            weights: Array(repeating: 1, count: rows))
+        #expect(head.counts == counts)
+    }
+
     @Test(arguments: MapKind.allCases, shapes)
     func equalsReference(kind: MapKind, shape: [Int]) throws {
         let (rows, width, vocabulary, chunk) = (shape[0], shape[1], shape[2], shape[3])
