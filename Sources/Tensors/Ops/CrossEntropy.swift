@@ -8,8 +8,8 @@
 ///   - head: W [width × vocabulary].
 ///   - targets: The token each row must predict.
 ///   - weights: Weight of each row in the loss: 1 for a sum, 1 / rows for a mean.
-///   - chunk: Rows whose logits exist at a time, at most; as many as the head prefers where nil. Chunks are as even as their
-///     number allows, in multiples of 16: W is read for each, which a few rows are not worth.
+///   - chunk: Rows whose logits exist at a time, a multiple of 16 where more than that, or rounded up to one; as many as the head
+///     prefers where nil.
 /// - Returns: The weighted loss, a scalar, and each row's own loss, unweighted, in nats.
 @Compute public func crossEntropy(
     _ hidden: Tensor, head: any LinearMap, targets: [Int32], weights: [Float], chunk: Int? = nil
@@ -24,13 +24,12 @@
     precondition(
         targets.allSatisfy { $0 >= 0 && $0 < Int32(vocabulary) }, "a target beyond the vocabulary of \(vocabulary)")
     let tape = Tape.recording(hidden.gradient, head.parameterGradient), most = chunk ?? head.rowsForLoss
-    let chunks = max(1, (rows + most - 1) / most), even = max(1, (rows + chunks - 1) / chunks)
     // Products of more than 16 rows are computed up to a multiple of 16 (``OneDNNMatrix``), over what lies behind: where the next
     // chunk begins at such, the last one ends where the tensor does.
-    let chunk = even <= 16 ? even : (even + 15) / 16 * 16
+    let chunk = most <= 16 ? most : (most + 15) / 16 * 16
     let perRow = Tensor(shape: [max(rows, 1)]), weightTensor = Tensor(weights, shape: [rows])
     let dHidden = tape == nil ? nil : Tensor(shape: [rows, width])
-    let logits = Tensor(shape: [chunk, vocabulary])
+    let logits = Tensor(shape: [min(chunk, max(rows, 1)), vocabulary])
     for start in stride(from: 0, to: rows, by: chunk) {
         let count = min(chunk, rows - start), part = start..<start + count, scores = logits[rows: 0..<count]
         head.applyForLoss(hidden[rows: part], into: scores)

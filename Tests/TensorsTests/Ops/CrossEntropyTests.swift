@@ -92,15 +92,13 @@ private struct Reference {
         func collectGradient(_ dy: TensorRows, x: TensorRows) {}
     }
 
-    /// Chunks are even, but begin at multiples of 16: products are computed up to one, and over what lies behind.
-    @Test(arguments: [
-        (91, [48, 43]), (64, [64]), (65, [48, 17]), (200, [64, 64, 64, 8]), (150, [64, 64, 22]), (5, [5]),
-    ])
-    func chunksAreEven(rows: Int, counts: [Int]) {
+    /// Chunks begin at multiples of 16: products are computed up to one, and over what lies behind.
+    @Test(arguments: [(91, nil, [64, 27]), (300, 100, [112, 112, 76]), (20, 5, [5, 5, 5, 5]), (5, nil, [5])])
+    func chunksBeginAtMultiples(rows: Int, chunk: Int?, counts: [Int]) {
         let head = CountingHead()
         _ = crossEntropy(
             Tensor(shape: [rows, 4]), head: head, targets: Array(repeating: 0, count: rows),
-            weights: Array(repeating: 1, count: rows))
+            weights: Array(repeating: 1, count: rows), chunk: chunk)
         #expect(head.counts == counts)
     }
 
