@@ -53,9 +53,9 @@ void ptk_round_bfloat16(const float *values, int64_t count, uint16_t *rounded) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Few rows. Sixteen sums of sixteen lanes at a time, of 4 rows and 4 outputs, say (of one row eight: more streams of weights than
-// that come slower from memory): each is the product of one row and one output,
-// and runs through the inputs in one order, whatever the rest is.
+// Few rows. Sixteen sums of sixteen lanes at a time, of 4 rows and 4 outputs, say; of one row eight: more streams of weights
+// come slower from memory. Each sum is the product of one row and one output, and runs through the inputs in one order, whatever
+// the rest is.
 
 struct few {
     const uint16_t *weights, *x;

@@ -52,20 +52,4 @@ INLINE float value_of(const ptk_quantized *m, const ptk_group_values *v, int64_t
     return 0;
 }
 
-/// The numbers of a panel's 64 outputs and of group g.
-INLINE void widen_values(const ptk_quantized *m, const ptk_group_values *v, int64_t index, int64_t g, float *to) {
-    const int64_t at = value_place(m, index * panel, g);
-    const bool nested = v->format == ptk_groups_nested;
-    if (v->format == ptk_groups_none)
-        for (int n = 0; n < panel; n++) to[n] = 0;
-    else if (v->format == ptk_groups_float)
-        for (int n = 0; n < panel; n++) to[n] = ((const float *)v->values)[at + n];
-    else {
-        const uint16_t *halves = nested ? v->outer + outer_place(m, index * panel, g) : (const uint16_t *)v->values + at;
-        for (int n = 0; n < panel; n++) to[n] = float_of_half(halves[n]);
-    }
-    if (nested)
-        for (int n = 0; n < panel; n++) to[n] *= (float)((const uint8_t *)v->values)[at + n];
-}
-
 #endif
