@@ -4,7 +4,8 @@
       --validation src1_valid.txt.gz [--seeds 1 2 3] [--steps 400]
 
 Prints two tables: the least validation loss of training at a precision, with its distance from f32 of the same seed; and the loss of the
-prefix of the first seed, trained at one precision and used at another.
+prefix of the first seed, trained at one precision and used at another. With --keep FOLDER the prefixes stay there, and what stands there is
+not trained again.
 """
 
 import argparse
@@ -30,11 +31,15 @@ def parse():
     parser.add_argument("--learning-rate", default="2e-3")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=[p for p in PRECISIONS if p != "stored"], help="f32 first: what others are compared with")
     parser.add_argument("--lines", type=int, default=400, help="validation lines")
+    parser.add_argument("--batch-size", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=0, help="of each run; all cores by default")
+    parser.add_argument("--keep", type=Path, help="the folder of the prefixes; a temporary one by default")
     return parser.parse_args()
 
 
 def run(options, *arguments):
-    result = subprocess.run([str(options.binary), *map(str, arguments)], capture_output=True, text=True)
+    threads = ["--threads", str(options.threads)] if options.threads else []
+    result = subprocess.run([str(options.binary), *map(str, arguments), *threads], capture_output=True, text=True)
     if result.returncode != 0:
         raise SystemExit(result.stderr)
     return result.stderr
@@ -43,19 +48,23 @@ def run(options, *arguments):
 def main():
     options = parse()
     with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
+        work = options.keep or Path(folder)
+        work.mkdir(parents=True, exist_ok=True)
         held = work / "validation.txt"
         with gzip.open(options.validation, "rt") as source:
             held.write_text("".join(itertools.islice(source, options.lines)))
 
         def trained(precision, seed):
             output = work / f"{precision}-{seed}"
-            run(options, "train", "--model", options.model, "--task", options.task, "--data", options.data, "--validation", held,
-                "--output", output, "--precision", precision, "--steps", options.steps, "--seed", seed, "--batch-size", 10,
-                "--learning-rate", options.learning_rate, "--validate-every", max(1, options.steps // 4), "--quiet")
+            if not (output / "summary.json").exists():
+                run(options, "train", "--model", options.model, "--task", options.task, "--data", options.data, "--validation", held,
+                    "--output", output, "--precision", precision, "--steps", options.steps, "--seed", seed,
+                    "--batch-size", options.batch_size, "--learning-rate", options.learning_rate,
+                    "--validate-every", max(1, options.steps // 4), "--quiet")
             return json.loads((output / "summary.json").read_text())["best_validation_loss"]
 
         def used(trained_at, precision):
+            (work / "scores.jsonl").unlink(missing_ok=True)  # which would be gone on with
             run(options, "score", "--model", options.model, "--task", options.task, "--data", held, "--prefix",
                 work / f"{trained_at}-{options.seeds[0]}" / "best", "--precision", precision, "--output", work / "scores.jsonl")
             rows = [json.loads(line)["logprobs"] for line in (work / "scores.jsonl").read_text().splitlines()]
