@@ -26,7 +26,8 @@ import Tensors
         /// One behind each block, with a layer norm: Lin et al. 2020.
         case block
         /// One behind each attention and one behind each MLP, before they are added to the residual stream, without a
-        /// norm: Houlsby et al. 2019, the authors' second design.
+        /// norm: Houlsby et al. 2019, the authors' second design. Where a norm of the model's own stands between a branch and
+        /// the sum (Gemma 3), behind that norm; where both branches read the same rows (GPT-NeoX), each behind its own.
         case sublayers
     }
 
@@ -117,7 +118,7 @@ import Tensors
     }
 
     func finish() throws {
-        guard !parameters.isEmpty else { throw AdapterError.noPlace(adapter: "a bottleneck adapter") }
+        precondition(!parameters.isEmpty, "a network whose blocks make no BlockAdapters")
         guard case .given(let values) = source else { return }
         let used = Set(parameters.map(\.name))
         if let name = values.keys.sorted().first(where: { !used.contains($0) }) {

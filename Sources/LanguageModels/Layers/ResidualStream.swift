@@ -30,7 +30,7 @@ extension CacheStep {
     /// - Parameters:
     ///   - x: [rows × d].
     ///   - kind: What the branch is. Attentions may be computed again on the way back.
-    ///   - adapters: Those of the block, where it has places for them.
+    ///   - adapters: Those of the block; nil behind a cross-attention.
     ///   - branch: What is added, from its norm on where the norm comes first.
     func residual(
         _ x: Tensor, _ kind: ResidualBranch, _ adapters: BlockAdapters? = nil,
@@ -49,13 +49,19 @@ extension CacheStep {
 
     /// x + attention(x) + mlp(x): both read the same rows, of which those that are wanted of the layer remain.
     ///
-    /// - Parameter x: [rows × d].
+    /// Adapters lie behind each branch by itself, as where one follows the other, and neither sees what the other adds: what
+    /// AdapterHub's `adapters` does with GPT-J, whose branches are parallel, too.
+    ///
+    /// - Parameters:
+    ///   - x: [rows × d].
+    ///   - adapters: Those of the block.
     func parallelResidual(
-        _ x: Tensor, layer: Int, attention: @escaping (Tensor) -> Tensor, mlp: (Tensor) -> Tensor
+        _ x: Tensor, layer: Int, _ adapters: BlockAdapters?, attention: @escaping (Tensor) -> Tensor,
+        mlp: (Tensor) -> Tensor
     ) -> Tensor {
         let attended = recomputing(.attention, x, nil, attention)
-        let x = wanted(x, ofLayer: layer)
-        let y = x + dropped(attended)
-        return y + dropped(mlp(x))
+        let x = wanted(x, ofLayer: layer), added = mlp(x)
+        let y = x + dropped(adapters?.afterAttention(attended) ?? attended)
+        return y + dropped(adapters?.afterMLP(added) ?? added)
     }
 }

@@ -36,8 +36,6 @@ public enum AdapterError: Error, Equatable {
     case quantizedModule(name: String)
     /// A module is trained as a whole and updated as well.
     case updatedModule(name: String)
-    /// The model's architecture has no places for bottleneck adapters here.
-    case noPlace(adapter: String)
     /// A tensor that an adapter needs is not among those given.
     case missing(name: String)
     /// A tensor of an adapter has no place in the model.
@@ -59,10 +57,6 @@ extension AdapterError: CustomStringConvertible {
                 + "whose weights are not quantised"
         case .updatedModule(let name):
             "the matrix \"\(name)\" would be trained as a whole and by an update of low rank; choose one of the two for it"
-        case .noPlace(let adapter):
-            "\(adapter) can be put into "
-                + ModelParts.all.filter(\.takesAdapters).map(\.architecture).joined(separator: " and ")
-                + " only; choose one of these models or another method"
         case .missing(let name): "the adapter has no tensor \"\(name)\"; name the model that it was trained on"
         case .unused(let name):
             "the model has no place for the adapter's tensor \"\(name)\"; name the model that it was trained on"

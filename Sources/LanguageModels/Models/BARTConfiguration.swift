@@ -86,7 +86,7 @@ public struct BARTConfiguration: ModelConfiguration {
             "decoder.embed_positions", "decoder.layernorm_embedding", "encoder.embed_tokens", "encoder.embed_positions",
             "encoder.layernorm_embedding",
         ],
-        finalNorm: nil, outputs: ["final_logits_bias"], takesAdapters: true, adapterHubClass: "BartAdapterModel")
+        finalNorm: nil, outputs: ["final_logits_bias"], adapterHubClass: "BartAdapterModel")
 
     /// Those of BART.
     public var parts: ModelParts { Self.parts }

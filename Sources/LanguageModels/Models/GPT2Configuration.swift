@@ -49,8 +49,8 @@ public struct GPT2Configuration: ModelConfiguration, Equatable, Sendable {
 
     static let parts = ModelParts(
         "GPT-2", modelType: "gpt2", root: "transformer", blocks: "h", tokenTable: "wte", inputs: ["wpe"],
-        finalNorm: "ln_f", lowRankTargets: ["c_attn"], orientation: .inputByOutput, takesAdapters: true,
-        adapterHubClass: "GPT2AdapterModel", servedForm: .init("gpt2"))
+        finalNorm: "ln_f", lowRankTargets: ["c_attn"], orientation: .inputByOutput, adapterHubClass: "GPT2AdapterModel",
+        servedForm: .init("gpt2"))
 
     /// Those of GPT-2.
     public var parts: ModelParts { Self.parts }

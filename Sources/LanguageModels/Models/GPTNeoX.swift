@@ -45,7 +45,7 @@ import Tensors
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
         let step = cache.extend(by: batch, dropout: dropout)
         var x = step.dropped(batch.embedded(by: tokenTable))
-        for block in blocks { x = step.block(x) { block($0, step) } }
+        for block in blocks { x = step.block(x, block.adapters) { block($0, step) } }
         return finalNorm(x)
     }
 }
@@ -59,6 +59,7 @@ extension GPTNeoX {
         let expand: any LinearMap  // [d × inner]
         let activation: Activation
         let contract: any LinearMap  // [inner × d]
+        let adapters: BlockAdapters
 
         init(_ configuration: GPTNeoXConfiguration, layer: Int, _ weights: WeightLoader) throws {
             let d = configuration.width, inner = configuration.innerWidth, epsilon = configuration.layerNormEpsilon
@@ -71,14 +72,17 @@ extension GPTNeoX {
             contract = try mlp.matrix(
                 "dense_4h_to_h", input: inner, output: d, orientation: .outputByInput, inputScales: "act.scales")
             activation = configuration.activation.operation
+            adapters = try BlockAdapters(weights, width: d)
         }
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
             let attend = { (x: Tensor) in attention(attentionNorm(x), step) }
             let mlp = { (x: Tensor) in contract(expand(mlpNorm(x)).applying(activation)) }
-            if isParallel { return step.parallelResidual(x, layer: attention.layer, attention: attend, mlp: mlp) }
-            let y = step.residual(x, .selfAttention(layer: attention.layer)) { attend($0) }
-            return step.residual(y, .mlp) { mlp($0) }
+            if isParallel {
+                return step.parallelResidual(x, layer: attention.layer, adapters, attention: attend, mlp: mlp)
+            }
+            let y = step.residual(x, .selfAttention(layer: attention.layer), adapters) { attend($0) }
+            return step.residual(y, .mlp, adapters) { mlp($0) }
         }
     }
 

@@ -46,7 +46,7 @@ import Tensors
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
         let step = cache.extend(by: batch, dropout: dropout)
         var x = batch.embedded(by: tokenTable, times: embeddingScale)
-        for block in blocks { x = step.block(x) { block($0, step) } }
+        for block in blocks { x = step.block(x, block.adapters) { block($0, step) } }
         return finalNorm(x)
     }
 }
@@ -61,6 +61,7 @@ extension Gemma3 {
         let activation: Activation
         let contract: any LinearMap  // [inner × d]
         let mlpOutputNorm: RMSNorm
+        let adapters: BlockAdapters
 
         init(_ configuration: Gemma3Configuration, layer: Int, _ weights: WeightLoader) throws {
             let d = configuration.width, inner = configuration.innerWidth
@@ -76,13 +77,16 @@ extension Gemma3 {
             contract = try mlp.matrix("down_proj", input: inner, output: d, orientation: .outputByInput, hasBias: false)
             activation = configuration.activation.operation
             mlpOutputNorm = try norm("post_feedforward_layernorm")
+            adapters = try BlockAdapters(weights, width: d)
         }
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
-            let y = step.residual(x, .selfAttention(layer: attention.layer)) {
+            let y = step.residual(x, .selfAttention(layer: attention.layer), adapters) {
                 attentionOutputNorm(attention(attentionNorm($0), step))
             }
-            return step.residual(y, .mlp) { mlpOutputNorm(contract(expand(mlpNorm($0)).gated(activation))) }
+            return step.residual(y, .mlp, adapters) {
+                mlpOutputNorm(contract(expand(mlpNorm($0)).gated(activation)))
+            }
         }
     }
 

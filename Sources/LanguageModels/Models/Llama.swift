@@ -42,7 +42,7 @@ import Tensors
     public func hiddenStates(_ batch: TokenBatch, cache: KVCache, dropout: Dropout?) -> Tensor {
         let step = cache.extend(by: batch, dropout: dropout)
         var x = batch.embedded(by: tokenTable)
-        for block in blocks { x = step.block(x) { block($0, step) } }
+        for block in blocks { x = step.block(x, block.adapters) { block($0, step) } }
         return finalNorm(x)
     }
 }
@@ -55,6 +55,7 @@ extension Llama {
         let expand: any LinearMap  // [d × 2·inner]: gate | up
         let activation: Activation
         let contract: any LinearMap  // [inner × d]
+        let adapters: BlockAdapters
 
         init(_ configuration: LlamaConfiguration, layer: Int, _ weights: WeightLoader) throws {
             let d = configuration.width, inner = configuration.innerWidth, epsilon = configuration.normEpsilon
@@ -66,11 +67,14 @@ extension Llama {
             contract = try mlp.matrix(
                 "down_proj", input: inner, output: d, orientation: .outputByInput, hasBias: hasBias)
             activation = configuration.activation.operation
+            adapters = try BlockAdapters(weights, width: d)
         }
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
-            let y = step.residual(x, .selfAttention(layer: attention.layer)) { attention(attentionNorm($0), step) }
-            return step.residual(y, .mlp) { contract(expand(mlpNorm($0)).gated(activation)) }
+            let y = step.residual(x, .selfAttention(layer: attention.layer), adapters) {
+                attention(attentionNorm($0), step)
+            }
+            return step.residual(y, .mlp, adapters) { contract(expand(mlpNorm($0)).gated(activation)) }
         }
     }
 

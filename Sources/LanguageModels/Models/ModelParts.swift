@@ -34,8 +34,6 @@ public struct ModelParts: Equatable, Sendable {
     public let lowRankTargets: [String]
     /// How checkpoints store the matrices of blocks.
     public let orientation: MatrixOrientation
-    /// Whether the network has places for bottleneck adapters.
-    public let takesAdapters: Bool
     /// AdapterHub's class for models with prefixes; nil where it has none.
     public let adapterHubClass: String?
     /// How servers keep keys and values; nil where llama.cpp and mlx-lm do not know the architecture.
@@ -46,7 +44,7 @@ public struct ModelParts: Equatable, Sendable {
         tokenTable: String,
         otherTokenTables: [String] = [], inputs: [String] = [], finalNorm: String?, outputs: [String] = [],
         olderHead: String? = nil, lowRankTargets: [String] = ["q_proj", "v_proj"],
-        orientation: MatrixOrientation = .outputByInput, takesAdapters: Bool = false, adapterHubClass: String? = nil,
+        orientation: MatrixOrientation = .outputByInput, adapterHubClass: String? = nil,
         servedForm: ServedForm? = nil
     ) {
         self.architecture = architecture
@@ -62,7 +60,6 @@ public struct ModelParts: Equatable, Sendable {
         self.olderHead = olderHead
         self.lowRankTargets = lowRankTargets
         self.orientation = orientation
-        self.takesAdapters = takesAdapters
         self.adapterHubClass = adapterHubClass
         self.servedForm = servedForm
     }

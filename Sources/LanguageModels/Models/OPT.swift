@@ -65,7 +65,7 @@ import Tensors
         var x = batch.embedded(by: tokenTable)
         if let projectIn { x = projectIn(x) }
         x = step.dropped(x + positionTable.rows(at: step.positions.map { $0 + Self.positionOffset }))
-        for block in blocks { x = step.block(x) { block($0, step) } }
+        for block in blocks { x = step.block(x, block.adapters) { block($0, step) } }
         if let finalNorm { x = finalNorm(x) }
         return projectOut.map { $0(x) } ?? x
     }
@@ -80,6 +80,7 @@ extension OPT {
         let expand: any LinearMap  // [d × inner]
         let activation: Activation
         let contract: any LinearMap  // [inner × d]
+        let adapters: BlockAdapters
 
         init(_ configuration: OPTConfiguration, layer: Int, _ weights: WeightLoader) throws {
             let d = configuration.width, inner = configuration.innerWidth, hasBias = configuration.hasBias
@@ -94,15 +95,16 @@ extension OPT {
             expand = try weights.matrix("fc1", input: d, output: inner, orientation: .outputByInput, hasBias: hasBias)
             contract = try weights.matrix("fc2", input: inner, output: d, orientation: .outputByInput, hasBias: hasBias)
             activation = configuration.activation.operation
+            adapters = try BlockAdapters(weights, width: d)
         }
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
             func mlp(_ x: Tensor) -> Tensor { contract(expand(x).applying(activation)) }
-            let y = step.residual(x, .selfAttention(layer: attention.layer)) {
+            let y = step.residual(x, .selfAttention(layer: attention.layer), adapters) {
                 attention(normsFirst ? attentionNorm($0) : $0, step)
             }
-            if normsFirst { return step.residual(y, .mlp) { mlp(mlpNorm($0)) } }
-            return mlpNorm(step.residual(attentionNorm(y), .mlp) { mlp($0) })
+            if normsFirst { return step.residual(y, .mlp, adapters) { mlp(mlpNorm($0)) } }
+            return mlpNorm(step.residual(attentionNorm(y), .mlp, adapters) { mlp($0) })
         }
     }
 

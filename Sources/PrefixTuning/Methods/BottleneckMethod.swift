@@ -45,8 +45,7 @@ import Tensors
     ///   - precision: How the frozen weights are held.
     ///   - modelName: What the model is called; the files' own name unless given.
     ///   - seed: Fixes the initial values.
-    /// - Throws: ``TrainingError`` for a setting without meaning, `AdapterError` for an architecture that has no places
-    ///   for adapters, `CheckpointError` or `TokenizerError` for the files.
+    /// - Throws: ``TrainingError`` for a setting without meaning, `CheckpointError` or `TokenizerError` for the files.
     public init(
         _ files: any ModelFiles, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil,
         seed: UInt64

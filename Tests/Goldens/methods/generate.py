@@ -81,6 +81,7 @@ class Bottleneck(torch.nn.Module):
         self.norm = torch.nn.LayerNorm(width, eps=1e-5) if has_norm else None
         self.down = torch.nn.Linear(width, bottleneck)
         self.up = torch.nn.Linear(bottleneck, width)
+        self.relu = torch.nn.ReLU()
         self.double()
         with torch.no_grad():
             for name, parameter in self.named_parameters():
@@ -88,7 +89,7 @@ class Bottleneck(torch.nn.Module):
                 parameter.copy_(offset + 0.3 * torch.randn(parameter.shape, generator=generator))
 
     def forward(self, h):
-        return h + self.up(torch.relu(self.down(h if self.norm is None else self.norm(h))))
+        return h + self.up(self.relu(self.down(h if self.norm is None else self.norm(h))))
 
 
 def attach(module, adapter):

@@ -27,10 +27,6 @@ import Testing
     /// The pairs that do not go together, and why.
     static func refusal(_ method: Method, _ architecture: Architecture) -> (any Error)? {
         switch (method, architecture) {
-        // Bottleneck adapters stand where GPT-2's and BART's authors would have them; the other models have no places.
-        case (.adapter, .opt), (.adapter, .neox), (.adapter, .llama), (.adapter, .mistral), (.adapter, .qwen2),
-            (.adapter, .qwen3), (.adapter, .gemma3):
-            AdapterError.noPlace(adapter: "a bottleneck adapter")
         // Embeddings before an encoder's text are no keys and values: it reads in both directions.
         case (.promptTuning, .bart), (.pTuning, .bart), (.embeddingOnly, .bart): PrefixError.softPromptOfEncoder
         // Prompt and answer are not one text, so nothing stands between them.
