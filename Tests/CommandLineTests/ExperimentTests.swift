@@ -19,9 +19,52 @@ import Testing
         let again = try await Tool.run(small, in: workspace)
         #expect(again.code == 0 && again.errors.isEmpty, "\(again.errors)")
         #expect(try workspace.snapshot("lengths/runs") == before)
-        let changed = try await Tool.run(small + ["seeds=[5]"], in: workspace)
-        #expect(changed.code == 1 && changed.errors.contains("its settings were others"), "\(changed.errors)")
+        let changed = try await Tool.run(small + ["test_sources=3"], in: workspace)
+        #expect(
+            changed.code == 1
+                && changed.errors.contains("an experiment is there already, and its test_sources was 2, not 3, which"),
+            "\(changed.errors)")
+        let other = try await Tool.run(small + ["max_new_tokens=5"], in: workspace)
+        #expect(other.code == 1 && other.errors.contains("its max_new_tokens was 4, not 5, which"), "\(other.errors)")
         #expect(try workspace.snapshot("lengths/runs") == before)
+        // More of what only chooses runs goes into the same folder.
+        let more = try await Tool.run(small + ["seeds=[101,5]"], in: workspace)
+        #expect(more.code == 0 && more.errors.contains("3/4 embedded-prefix-1-seed5: "), "\(more.errors)")
+        #expect(!more.errors.contains("seed101: "))
+    }
+
+    @Test func processesShareAFolder() async throws {
+        let workspace = try Workspace()
+        let more = small + ["lengths=[1,2,3,4,5,6]"]
+        async let one = Tool.run(more, in: workspace)
+        async let other = Tool.run(more, in: workspace)
+        let results = try await [one, other]
+        var done: [String] = []
+        for result in results {
+            #expect(result.code == 0, "\(result.errors)")
+            done += result.errors.split(separator: "\n").filter { $0.contains("/6 ") }
+                .compactMap { $0.split(separator: " ").dropFirst().first.map(String.init) }
+        }
+        // Each run was done once, and the last process wrote the report of all.
+        #expect(done.sorted() == (1...6).map { "embedded-prefix-\($0)-seed101:" })
+        let record = try String(contentsOf: workspace["lengths/results.json"], encoding: .utf8)
+        #expect(record.matches(of: /"tested_step"/).count == 6)
+        let again = try await Tool.run(more, in: workspace)
+        #expect(again.code == 0 && again.errors.isEmpty, "\(again.errors)")
+
+        // Parts of an experiment, and what the report then says was run.
+        let part = [
+            "--output", "part", "--shard", "2/2", "--only", "*-[1-4]-seed101", "--set", "lengths=[1,2,3,4,5,6]",
+        ]
+        let half = try await Tool.run(
+            small.filter { $0 != "--output" && $0 != "lengths" } + Array(small.suffix(6)) + part, in: workspace)
+        #expect(half.code == 0, "\(half.errors)")
+        #expect(try workspace.snapshot("part/runs").keys.filter { $0.hasSuffix("result.json") }.count == 2)
+        let page = try String(contentsOf: workspace["part/report.html"], encoding: .utf8)
+        #expect(page.contains("2 of 6 runs are done") && !page.contains("--shard") && !page.contains("--only"))
+        for wrong in ["0/2", "3/2", "1", "a/b"] {
+            #expect(try await Tool.run(small + ["--shard", wrong], in: workspace).code == 2, "\(wrong)")
+        }
     }
 
     @Test func saysWhatWouldBeRun() async throws {

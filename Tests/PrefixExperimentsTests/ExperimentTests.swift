@@ -10,7 +10,13 @@ import Testing
 /// Whole experiments in small: a few steps on a few tables, with the embedded model.
 @Suite("Experiments", .serialized) @Compute struct ExperimentTests {
     static func experiment(
-        _ name: String, in folder: URL, jobs: Int? = 1, _ assignments: String...
+        _ name: String, in folder: URL, jobs: Int? = 1, choice: RunChoice = RunChoice(), _ assignments: String...
+    ) throws -> Experiment {
+        try experiment(name, in: folder, jobs: jobs, choice: choice, assignments: assignments)
+    }
+
+    static func experiment(
+        _ name: String, in folder: URL, jobs: Int? = 1, choice: RunChoice = RunChoice(), assignments: [String]
     ) throws -> Experiment {
         Compute.threads = 1
         let small = [
@@ -24,7 +30,7 @@ import Testing
             for: name, suitsEmbeddedModel: true, assignments: small + rows + assignments)
         return try Experiment(
             name, base: BaseModel(folder: EmbeddedModel.folder(), name: "embedded"), data: [.embedded()],
-            settings: settings, output: folder, jobs: jobs)
+            settings: settings, output: folder, choice: choice, jobs: jobs)
     }
 
     private func results(_ folder: URL) throws -> [RunResult] {
@@ -104,9 +110,6 @@ import Testing
                     #expect(a.plan == b.plan && a.training == b.training && a.validation == b.validation)
                     #expect(a.tests.map { $0.scores.map(\.value) } == b.tests.map { $0.scores.map(\.value) })
                 }
-                let other = failure(ExperimentError.self) { try Self.experiment("length", in: parts).run() }
-                #expect(other?.description.contains("its settings were others") == true)
-
                 // A damaged result is not silently done again, and neither are results of another model added.
                 let result = parts.appendingPathComponent("runs/\(experiment.runs[1].identifier)/result.json")
                 let whole = try Data(contentsOf: result)
@@ -126,6 +129,132 @@ import Testing
                 }
                 #expect(foreign?.description.contains("its model has other weights") == true)
             }
+        }
+    }
+
+    @Test(
+        "a folder goes on with more rows, seeds, subsets and sizes, or with fewer; nothing done is done again or lost")
+    func growing() throws {
+        try withTrainingFolder { grown in
+            try withTrainingFolder { whole in
+                let rows = #"rows=["prefix","fine-tune"]"#
+                @Compute func run(_ folder: URL, _ more: String...) throws -> [String] {
+                    var begun: [String] = []
+                    let experiment = try Self.experiment("low-data", in: folder, assignments: more)
+                    try experiment.run { if case .begins(let plans) = $0 { begun += plans.map(\.identifier) } }
+                    return begun
+                }
+                let steps = #"steps_by_size={"prefix": [3, 2], "fine-tune": [2, 2]}"#
+                #expect(try run(grown, #"rows=["prefix"]"#, "subsets=1") == ["embedded-prefix-4-subset0-seed1"])
+                let first = grown.appendingPathComponent("runs/embedded-prefix-4-subset0-seed1/result.json")
+                let before = try Data(contentsOf: first)
+                // Another row, subset, seed and size: the steps of the size that was there stay what they were.
+                let more = try run(grown, rows, "seeds=[1,2]", "sizes=[5,4]", steps)
+                #expect(more.count == 2 * 2 * 2 * 2 - 1 && !more.contains("embedded-prefix-4-subset0-seed1"))
+                #expect(try Data(contentsOf: first) == before)
+                #expect(try run(whole, rows, "seeds=[1,2]", "sizes=[5,4]", steps).count == 16)
+                for (a, b) in zip(try results(whole), try results(grown)) {
+                    #expect(a.plan == b.plan && a.training == b.training && a.validation == b.validation)
+                }
+                // A method that no row has may be another; so may the list of runs be shorter, and then as long again.
+                #expect(try run(grown, rows, "subsets=1", "methods.lora.rank=3") == [])
+                #expect(try results(grown).count == 2)
+                #expect(try run(grown, rows, "seeds=[1,2]", "sizes=[5,4]", steps) == [])
+                #expect(try results(grown).count == 16)
+
+                // What all runs mean is not changed, and neither is a run of the same name.
+                let text = try Data(contentsOf: grown.appendingPathComponent("experiment.json"))
+                for (change, sentence) in [
+                    ("beams=2", "its beams was 1, not 2, which changes what all its runs mean"),
+                    ("test_sources=5", "its test_sources was 4, not 5,"),
+                    ("validation_share=0.5", "its validation_share was 0.3, not 0.5,"),
+                    ("bootstrap=10", "its bootstrap was 0, not 10,"),
+                    ("keeps_best=false", "its keeps_best was true, not false,"),
+                    (
+                        "methods.prefix.learning_rate=0.5",
+                        "runs/embedded-prefix-4-subset0-seed1/result.json: the run was done in another way: its "
+                            + "method.learning_rate was 0.005, not 0.5; give the row another name, or remove the run's folder to do it again"
+                    ),
+                    (
+                        #"steps_by_size={"prefix": [3]}"#,
+                        "runs/embedded-prefix-4-subset0-seed1/result.json: the run was done in another way: its method.steps was 2, not 3"
+                    ),
+                ] {
+                    let error = failure(ExperimentError.self) { _ = try run(grown, rows, change) }
+                    #expect(
+                        error?.description.contains(sentence) == true, "\(change): \(error?.description ?? "nothing")")
+                }
+                #expect(try Data(contentsOf: grown.appendingPathComponent("experiment.json")) == text)
+                #expect(try Data(contentsOf: first) == before)
+            }
+        }
+    }
+
+    @Test("runs are chosen by name and by share; the report counts the others as not done")
+    func choosing() throws {
+        try withTrainingFolder { folder in
+            func choice(_ names: [String], _ shard: RunChoice.Shard? = nil) -> RunChoice {
+                var choice = RunChoice()
+                (choice.names, choice.shard) = (names, shard)
+                return choice
+            }
+            let all = try Self.experiment("length", in: folder, "seeds=[1,2]").runs
+            @Compute func chosen(_ choice: RunChoice) throws -> [String] {
+                try Self.experiment("length", in: folder, choice: choice, "seeds=[1,2]").chosen.map(\.identifier)
+            }
+            #expect(try chosen(RunChoice()) == all.map(\.identifier))
+            #expect(
+                try chosen(choice(["*-seed2", "embedded-prefix-2-seed1"]))
+                    == ["embedded-prefix-1-seed2", "embedded-prefix-2-seed1", "embedded-prefix-2-seed2"])
+            #expect(try chosen(choice(["*-seed2"], .init(2, of: 2))) == ["embedded-prefix-2-seed2"])
+            let shards = try (1...3).map { try chosen(choice([], .init($0, of: 3))) }
+            #expect(shards.flatMap(\.self).sorted() == all.map(\.identifier).sorted())
+            #expect(RunChoice.Shard(0, of: 2) == nil && RunChoice.Shard(3, of: 2) == nil)
+            let error = failure(ExperimentError.self) { _ = try chosen(choice(["*seed2", "e2e-*"])) }
+            #expect(
+                error?.description
+                    == "no run is called e2e-*; runs are called embedded-prefix-1-seed1, embedded-prefix-1-seed2, "
+                    + "embedded-prefix-2-seed1, … (4 in all, which a dry run lists)")
+
+            try Self.experiment("length", in: folder, choice: choice(["*-1-*"]), "seeds=[1,2]").run()
+            #expect(
+                try results(folder).map(\.plan.identifier) == ["embedded-prefix-1-seed1", "embedded-prefix-1-seed2"])
+            let page = try String(contentsOf: folder.appendingPathComponent("report.html"), encoding: .utf8)
+            #expect(page.contains("2 of 4 runs are done"))
+        }
+    }
+
+    @Test("a run that another process has is left to it, and done where that one ends without doing it")
+    func claims() throws {
+        try withTrainingFolder { folder in
+            let held = folder.appendingPathComponent("runs/embedded-prefix-1-seed1")
+            var lock: FolderLock?
+            var begun: [String] = [], left: [String] = []
+            @Compute func run(_ atFirstStep: () throws -> Void) throws {
+                (begun, left) = ([], [])
+                var steps = 0
+                try Self.experiment("length", in: folder).run {
+                    switch $0 {
+                    case .begins(let plans): begun += plans.map(\.identifier)
+                    case .leaves(let plans): left += plans.map(\.identifier)
+                    case .step:
+                        steps += 1
+                        if steps == 1 { try? atFirstStep() }
+                    default: break
+                    }
+                }
+            }
+            // The experiment must be there before a run of it can be held.
+            try Self.experiment("length", in: folder, "lengths=[7]").run()
+            lock = try FolderLock(held)
+            try run {}
+            #expect(begun == ["embedded-prefix-2-seed1"] && left == ["embedded-prefix-1-seed1"])
+            #expect(try results(folder).count == 1)
+            try FileManager.default.removeItem(at: folder.appendingPathComponent("runs/embedded-prefix-2-seed1"))
+            try run { lock = nil }
+            #expect(begun == ["embedded-prefix-2-seed1", "embedded-prefix-1-seed1"] && left.isEmpty && lock == nil)
+            #expect(try results(folder).count == 2)
+            #expect(!FileManager.default.fileExists(atPath: held.appendingPathComponent("lock").path))
         }
     }
 

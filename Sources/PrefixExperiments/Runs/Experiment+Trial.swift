@@ -23,7 +23,7 @@ extension Experiment {
     /// Tries each row on each data set: three steps, and the answers to a few sources. Nothing is written.
     public func trial() throws -> [Trial] {
         var rates: [String: (step: Double, answer: Double)] = [:]
-        return try runs.map { plan in
+        return try chosen.map { plan in
             let data = try dataSet(plan)
             if !plan.method.method.leavesModel { base.release() }
             let run = try RunTraining(plan, data: data, base: base, settings: settings, passTape: Tape())

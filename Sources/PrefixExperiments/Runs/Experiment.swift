@@ -8,7 +8,8 @@ import Tensors
 ///
 /// In its folder: `experiment.json`, what it is; `runs/`, a folder per run with result, texts and adapter; `results.json`;
 /// `report.html`, the paper's numbers beside ours. A run that is done is not done again: an experiment that was stopped or
-/// killed goes on where it was.
+/// killed goes on where it was. What only chooses runs or adds to them (rows, seeds, subsets, sizes, …) may be another when it
+/// goes on. Several processes may do one experiment in one folder: each takes runs that no other has.
 ///
 /// ```swift
 /// let base = try await BaseModel(folder: EmbeddedModel.folder(), name: "embedded")
@@ -27,6 +28,8 @@ import Tensors
         case answers(RunPlan)
         /// A run is done.
         case ended(RunResult, done: Int, total: Int)
+        /// Runs are left to other processes, which are at them.
+        case leaves([RunPlan])
     }
 
     /// The names of all experiments, with the titles of their reports.
@@ -36,6 +39,8 @@ import Tensors
     public let output: URL
     /// All runs, in order.
     public let runs: [RunPlan]
+    /// Those that this process does, unless another does them.
+    public let chosen: [RunPlan]
     let study: any Study
     let base: BaseModel
     let data: [ExperimentDataSet]
@@ -50,6 +55,7 @@ import Tensors
     ///   - name: One of ``all``.
     ///   - data: The data sets, in the order of the report.
     ///   - output: The folder; made if missing.
+    ///   - choice: Which of the runs are done.
     ///   - jobs: How many runs that leave the model as it is are trained in the same passes; nil for as many as fit
     ///     half of the free memory.
     ///   - command: What repeats the experiment, for the report.
@@ -57,7 +63,7 @@ import Tensors
     /// - Throws: ``ExperimentError``.
     public init(
         _ name: String, base: BaseModel, data: [ExperimentDataSet], settings: ExperimentSettings, output: URL,
-        jobs: Int? = 1, command: String? = nil, version: String? = nil
+        choice: RunChoice = RunChoice(), jobs: Int? = 1, command: String? = nil, version: String? = nil
     ) throws {
         study = try Studies.named(name)
         self.base = base
@@ -71,56 +77,73 @@ import Tensors
                 .limited(test: limit(settings.testSources), train: limit(settings.trainExamples))
         }
         runs = try study.runs(settings, self.data)
+        chosen = try choice.runs(of: runs)
         let widest = runs.map { base.trainingMemory(of: $0.method) }.max() ?? 1
         self.jobs = study.measuresMemory ? 1 : jobs ?? max(1, min(64, ProcessMemory.available / 2 / widest))
     }
 
-    /// Does what is left to do, and writes the report.
+    /// Does what is left to do and nobody else does, and writes the report.
     ///
     /// - Parameters:
-    ///   - lock: Of the output folder, where the caller has it already.
     ///   - report: Told what happens.
     ///   - shouldStop: Asked before every step.
     /// - Throws: ``ExperimentError/interrupted(done:total:)`` where asked to stop, with the report of what is done;
-    ///   ``ExperimentError/otherExperiment(folder:difference:)``; what a run throws, divergence excepted.
-    public func run(
-        lock: FolderLock? = nil, report: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }
-    ) throws {
-        let lock = try lock ?? FolderLock(output)
-        let folder = try ExperimentFolder(output, lock: lock, identity: identity())
-        var results: [String: RunResult] = [:]
-        for plan in runs { results[plan.identifier] = try folder.result(of: plan) }
-        var clock = ExperimentClock(runs, done: Set(results.keys), settings: settings, data: data)
-        for group in try groups(of: runs.filter { results[$0.identifier] == nil }) {
-            report(.begins(group))
-            guard let trained = try train(group, &clock, report, shouldStop) else {
-                try writeReport(results, folder)
-                throw ExperimentError.interrupted(done: results.count, total: runs.count)
+    ///   ``ExperimentError/otherExperiment(folder:difference:)``, ``ExperimentError/otherRun(file:difference:)``; what a run
+    ///   throws, divergence excepted.
+    public func run(report: (Event) -> Void = { _ in }, shouldStop: () -> Bool = { false }) throws {
+        let folder = try ExperimentFolder(output, identity: identity(), runs: runs)
+        func done() -> Int { chosen.count { folder.isDone($0) } }
+        var pending = chosen.filter { !folder.isDone($0) }
+        var clock = ExperimentClock(chosen, left: pending, settings: settings, data: data)
+        while true {
+            var others: [RunPlan] = [], hasTrained = false
+            while let claims = try claim(&pending, others: &others, folder, &clock) {
+                let group = claims.map(\.plan)
+                report(.begins(group))
+                guard let trained = try train(group, &clock, report, shouldStop) else {
+                    try writeReport(folder)
+                    throw ExperimentError.interrupted(done: done(), total: chosen.count)
+                }
+                for run in trained {
+                    report(.answers(run.plan))
+                    let (result, texts) = try test(run, together: trained.count > 1)
+                    try folder.write(result, texts: texts, method: run.method)
+                    clock.finish(run.plan)
+                    report(.ended(result, done: done(), total: chosen.count))
+                }
+                withExtendedLifetime(claims) { hasTrained = true }
             }
-            for run in trained {
-                report(.answers(run.plan))
-                let (result, texts) = try test(run, together: trained.count > 1)
-                try folder.write(result, texts: texts, method: run.method)
-                results[run.plan.identifier] = result
-                clock.finish(run.plan)
-                report(.ended(result, done: results.count, total: runs.count))
-            }
+            // One that had a run may have ended without doing it.
+            pending = others.filter { !folder.isDone($0) }
+            guard hasTrained, !pending.isEmpty else { break }
         }
-        try writeReport(results, folder)
+        if !pending.isEmpty { report(.leaves(pending)) }
+        try writeReport(folder)
     }
 
-    /// Runs that are trained in the same passes.
-    private func groups(of pending: [RunPlan]) throws -> [[RunPlan]] {
-        var groups: [[RunPlan]] = []
-        for plan in pending {
-            func joins(_ plan: RunPlan) throws -> Bool { plan.method.joins(on: try dataSet(plan).task) }
-            if let last = groups.last, last.count < jobs, try joins(last[0]), try joins(plan) {
-                groups[groups.count - 1].append(plan)
+    /// Takes the next runs for this process: one, or several that are trained in the same passes.
+    ///
+    /// - Parameters:
+    ///   - pending: Loses them, and those that others have or did.
+    ///   - others: Gets those that others have.
+    /// - Returns: Nil where none is left.
+    private func claim(
+        _ pending: inout [RunPlan], others: inout [RunPlan], _ folder: ExperimentFolder, _ clock: inout ExperimentClock
+    ) throws -> [(plan: RunPlan, lock: FolderLock)]? {
+        var claims: [(plan: RunPlan, lock: FolderLock)] = []
+        func joins(_ plan: RunPlan) throws -> Bool { plan.method.joins(on: try dataSet(plan).task) }
+        while let plan = pending.first, claims.count < jobs {
+            if let first = claims.first { guard try joins(first.plan), try joins(plan) else { break } }
+            pending.removeFirst()
+            let lock = try folder.claim(plan)
+            if let lock, !folder.isDone(plan) {
+                claims.append((plan, lock))
             } else {
-                groups.append([plan])
+                if lock == nil { others.append(plan) }
+                clock.skip(plan)
             }
         }
-        return groups
+        return claims.isEmpty ? nil : claims
     }
 
     /// Trains runs to their ends.
@@ -214,15 +237,31 @@ import Tensors
             })
     }
 
-    private func writeReport(_ results: [String: RunResult], _ folder: ExperimentFolder) throws {
-        let record = try ExperimentRecord(
-            origin: .init(
-                command: command, version: version, processor: Processor.name, threads: Compute.threads,
-                date: Date().formatted(.iso8601.year().month().day())),
-            planned: runs.count, data: data, runs: runs.compactMap { results[$0.identifier] }, settings: settings,
-            texts: { try folder.texts(of: $0) })
-        try folder.write(record)
-        try folder.write(ExperimentReport(study: study, identity: try identity(), record: record).page())
+    /// Writes the report of all that is done, by whomever: of what the folder's experiment is now.
+    private func writeReport(_ folder: ExperimentFolder) throws {
+        func asked() throws -> (ExperimentFolder.Identity, plans: [RunPlan], done: [RunPlan]) {
+            let identity = try folder.identity()
+            let plans = try identity.settings == settings ? runs : study.runs(identity.settings, data)
+            return (identity, plans, plans.filter { folder.isDone($0) })
+        }
+        // Who ends a run in the meantime writes a later report, and with others at work it may never be the last.
+        for _ in 0..<3 {
+            let (identity, plans, done) = try asked()
+            let record = try ExperimentRecord(
+                origin: .init(
+                    command: command, version: version, processor: Processor.name, threads: Compute.threads,
+                    date: Date().formatted(.iso8601.year().month().day())),
+                planned: plans.count, data: data, runs: done.compactMap { try folder.result(of: $0) },
+                settings: identity.settings, texts: { try folder.texts(of: $0) })
+            let page = try ExperimentReport(study: study, identity: identity, record: record).page()
+            let isWritten = try folder.locked {
+                let now = try asked()
+                guard now.0 == identity, now.done == done else { return false }
+                try folder.write(record, page)
+                return true
+            }
+            if isWritten { return }
+        }
     }
 
     /// Writes the report of an experiment's folder anew, from `experiment.json` and `results.json` alone.

@@ -10,12 +10,12 @@ struct ExperimentClock {
     private let start = ContinuousClock.now
 
     /// A clock that starts now.
-    init(_ runs: [RunPlan], done: Set<String>, settings: ExperimentSettings, data: [ExperimentDataSet]) {
+    init(_ runs: [RunPlan], left pending: [RunPlan], settings: ExperimentSettings, data: [ExperimentDataSet]) {
         let work = Dictionary(
             runs.map { plan in (plan.identifier, Self.work(plan, settings: settings, data: data)) },
             uniquingKeysWith: { first, _ in first })
         self.work = work
-        left = runs.filter { !done.contains($0.identifier) }.reduce(0) { $0 + (work[$1.identifier] ?? 0) }
+        left = pending.reduce(0) { $0 + (work[$1.identifier] ?? 0) }
     }
 
     /// Examples read in training, and sources answered (an answer takes about as long as three examples).
@@ -45,6 +45,9 @@ struct ExperimentClock {
         advance(max(0, (work[id] ?? 0) - (inRun[id] ?? 0)))
         inRun[id] = work[id]
     }
+
+    /// Another process has a run.
+    mutating func skip(_ plan: RunPlan) { left -= max(0, (work[plan.identifier] ?? 0) - (inRun[plan.identifier] ?? 0)) }
 
     private mutating func advance(_ amount: Double) {
         done += amount

@@ -15,6 +15,10 @@ public enum ExperimentError: Error, Equatable {
     case unknownRow(name: String, known: [String])
     /// The folder holds another experiment, or this one with other settings.
     case otherExperiment(folder: String, difference: String)
+    /// A run of the folder was done in another way than it is asked for.
+    case otherRun(file: String, difference: String)
+    /// No run has such a name.
+    case noSuchRun(pattern: String, known: [String])
     /// The result of a run cannot be read.
     case badResult(file: String)
     /// What a report is made from cannot be read.
@@ -50,6 +54,12 @@ extension ExperimentError: CustomStringConvertible, LocalizedError {
                 + "\"methods\" in a settings file"
         case .otherExperiment(let folder, let difference):
             "\(folder): an experiment is there already, and \(difference); choose another folder, or remove it"
+        case .otherRun(let file, let difference):
+            "\(file): the run was done in another way: its \(difference); give the row another name, or remove the run's "
+                + "folder to do it again"
+        case .noSuchRun(let pattern, let known):
+            "no run is called \(pattern); runs are called \(known.prefix(3).joined(separator: ", "))"
+                + (known.count > 3 ? ", … (\(known.count) in all, which a dry run lists)" : "")
         case .notOurFolder(let folder):
             "cannot write \(folder): it is not empty and no demonstration made it; choose another folder"
         case .badAssignment(let text): "\(text): it is not key=value"

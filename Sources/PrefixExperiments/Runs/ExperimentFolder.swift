@@ -4,7 +4,10 @@ import PrefixTuning
 import Reports
 import Tensors
 
-/// The folder of an experiment.
+/// The folder of an experiment: of one process, or of several that share its runs.
+///
+/// A run belongs to the process that has the lock of its folder; the lock of the whole is held only while `experiment.json` or
+/// the report is written.
 struct ExperimentFolder {
     /// What an experiment is: runs of two different ones do not go into one table.
     struct Identity: Codable, Equatable, Sendable {
@@ -30,45 +33,87 @@ struct ExperimentFolder {
     }
 
     private let url: URL
-    private let lock: FolderLock
+    private var file: URL { url.appendingPathComponent("experiment.json") }
 
-    /// Opens or makes a folder.
+    /// Opens or makes a folder, whose `experiment.json` is then what is asked now: it may have more runs than before, or
+    /// fewer. Nothing is removed, and results of runs that are not asked for stay where they are.
     ///
-    /// - Throws: ``ExperimentError/otherExperiment(folder:difference:)`` where another experiment is there.
-    init(_ url: URL, lock: FolderLock, identity: Identity) throws {
+    /// - Parameter runs: Those that are asked for.
+    /// - Throws: ``ExperimentError/otherExperiment(folder:difference:)`` where another experiment is there, or this one with a
+    ///   setting that decides what all runs mean; ``ExperimentError/otherRun(file:difference:)`` where a run was done in
+    ///   another way than it is asked for.
+    init(_ url: URL, identity: Identity, runs: [RunPlan]) throws {
         self.url = url
-        self.lock = lock
-        let file = url.appendingPathComponent("experiment.json")
-        if let data = try? Data(contentsOf: file) {
-            guard let found = try? JSONDecoder().decode(Identity.self, from: data) else {
-                throw ExperimentError.otherExperiment(
-                    folder: url.path, difference: "its experiment.json cannot be read by this version")
+        try locked {
+            if FileManager.default.fileExists(atPath: file.path) {
+                guard let found = try? self.identity() else {
+                    throw ExperimentError.otherExperiment(
+                        folder: url.path, difference: "its experiment.json cannot be read by this version")
+                }
+                if let difference = try Self.difference(found, identity) {
+                    throw ExperimentError.otherExperiment(folder: url.path, difference: difference)
+                }
+                for plan in runs { _ = try result(of: plan) }
+                if found == identity { return }
+            } else {
+                let content = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+                guard content.allSatisfy({ $0 == FolderLock.fileName }) else {
+                    throw ExperimentError.otherExperiment(
+                        folder: url.path, difference: "the folder is not empty and no experiment made it")
+                }
             }
-            if let difference = Self.difference(found, identity) {
-                throw ExperimentError.otherExperiment(folder: url.path, difference: difference)
-            }
-        } else {
-            let content = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-            guard content.allSatisfy({ $0 == FolderLock.fileName }) else {
-                throw ExperimentError.otherExperiment(
-                    folder: url.path, difference: "the folder is not empty and no experiment made it")
-            }
-            try ModelFolder.makeFolder(url)
+            try ModelFolder.makeFolder(url.appendingPathComponent("runs"))
             try AtomicFile.write(JSONText.document(identity).utf8, to: file)
         }
     }
 
-    private static func difference(_ found: Identity, _ asked: Identity) -> String? {
+    /// What the experiment is now: another process may have asked for more.
+    func identity() throws -> Identity { try JSONDecoder().decode(Identity.self, from: Data(contentsOf: file)) }
+
+    /// Does something while no other process writes to the folder itself.
+    ///
+    /// - Throws: `CheckpointError.inUse` where another process has it for half a minute: one that trains a single run, say.
+    func locked<Value>(_ body: () throws -> Value) throws -> Value {
+        let start = ContinuousClock.now
+        while true {
+            do {
+                let lock = try FolderLock(url)
+                return try withExtendedLifetime(lock) { try body() }
+            } catch let error as CheckpointError {
+                guard case .inUse = error, start.duration(to: .now) < .seconds(30) else { throw error }
+                usleep(20_000)
+            }
+        }
+    }
+
+    /// Takes a run for this process, until the lock is let go or the process ends.
+    ///
+    /// - Returns: Nil where another process has it.
+    func claim(_ plan: RunPlan) throws -> FolderLock? {
+        for isLast in [false, false, true] {
+            do { return try FolderLock(folder(of: plan)) } catch let error as CheckpointError {
+                if case .inUse = error { return nil }
+                // One that lets go takes its empty folder away, maybe while this one opens a file in it.
+                if isLast { throw error }
+            }
+        }
+        return nil
+    }
+
+    private static func difference(_ found: Identity, _ asked: Identity) throws -> String? {
         if found.experiment != asked.experiment { return "it is \(found.experiment), not \(asked.experiment)" }
         if found.model != asked.model { return "its model is \(found.model), not \(asked.model)" }
         if found.precision != asked.precision {
             return "its precision is \(found.precision.rawValue), not \(asked.precision.rawValue)"
         }
-        if found.data != asked.data { return "its data was another" }
         if found.modelParameters != asked.modelParameters { return "its model has other sizes" }
         if found.weights != asked.weights { return "its model has other weights" }
-        if found.settings != asked.settings { return "its settings were others (they stand in its experiment.json)" }
-        return nil
+        if let setting = try JSONDifference(found.settings, asked.settings, besides: ExperimentSettings.choosingRuns) {
+            return
+                "its \(setting.key) was \(setting.found), not \(setting.asked), which changes what all its runs mean (what "
+                + "only chooses runs may change: \(ExperimentSettings.choosingRuns.sorted().joined(separator: ", ")))"
+        }
+        return found.data == asked.data ? nil : "its data was another"
     }
 
     /// Reads a file of an experiment's folder.
@@ -86,16 +131,26 @@ struct ExperimentFolder {
         url.appendingPathComponent("runs").appendingPathComponent(plan.identifier)
     }
 
+    private func resultFile(of plan: RunPlan) -> URL { folder(of: plan).appendingPathComponent("result.json") }
+
+    /// Whether a run is done, by the presence of its result alone.
+    func isDone(_ plan: RunPlan) -> Bool { FileManager.default.fileExists(atPath: resultFile(of: plan).path) }
+
     /// The result of a run; nil where it is not done.
+    ///
+    /// - Throws: ``ExperimentError/badResult(file:)``; ``ExperimentError/otherRun(file:difference:)`` where it is the result
+    ///   of another plan of the same name. Doing the run again would lose it, so that is left to whoever asks.
     func result(of plan: RunPlan) throws -> RunResult? {
-        let file = folder(of: plan).appendingPathComponent("result.json")
+        let file = resultFile(of: plan)
         guard let data = try? Data(contentsOf: file) else { return nil }
-        // A result of another plan cannot be here: settings and data are the same.
-        do {
-            return try JSONDecoder().decode(RunResult.self, from: data)
-        } catch {
+        guard let result = try? JSONDecoder().decode(RunResult.self, from: data) else {
             throw ExperimentError.badResult(file: file.path)
         }
+        if let difference = try JSONDifference(result.plan, plan) {
+            throw ExperimentError.otherRun(
+                file: file.path, difference: "\(difference.key) was \(difference.found), not \(difference.asked)")
+        }
+        return result
     }
 
     /// Writes what came of a run; its result last, which makes it done.
@@ -120,13 +175,9 @@ struct ExperimentFolder {
             .map { try JSONDecoder().decode(Line.self, from: $0).text }
     }
 
-    /// Writes all results in one file.
-    func write(_ record: ExperimentRecord) throws {
+    /// Writes all results in one file, and the report.
+    func write(_ record: ExperimentRecord, _ page: ReportPage) throws {
         try AtomicFile.write(JSONText.document(record).utf8, to: url.appendingPathComponent("results.json"))
-    }
-
-    /// Writes the report.
-    func write(_ page: ReportPage) throws {
         try AtomicFile.write(page.html.utf8, to: url.appendingPathComponent("report.html"))
     }
 }

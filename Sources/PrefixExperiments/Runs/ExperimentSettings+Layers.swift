@@ -126,6 +126,13 @@ extension ExperimentSettings {
         "\(path.map(\.stringValue).joined(separator: ".")): \(text)"
     }
 
+    /// Keys whose values only choose runs or add to them, so that an experiment's folder may go on with others. What they put
+    /// into a run stands in its plan, which is compared run by run.
+    static let choosingRuns = Set(
+        [
+            CodingKeys.methods, .rows, .seeds, .lengths, .sizes, .subsets, .stepsBySize, .shares, .initializations,
+        ].map(\.stringValue))
+
     enum CodingKeys: String, CodingKey, CaseIterable {
         case methods, rows, data, seeds, beams, maxNewTokens = "max_new_tokens", maxSourceTokens = "max_source_tokens"
         case maxTargetTokens = "max_target_tokens", tooLong = "too_long", testsValidation = "tests_validation"

@@ -14,7 +14,8 @@ struct ExperimentCommand: ComputeCommand {
         discussion: """
             Without options, on the embedded model and tables. Settings are JSON; what is used stands in experiment.json of \
             the output folder, and any key of it can be changed by --settings FILE or --set KEY=VALUE. Runs that are done are \
-            not done again: after Ctrl-C or a crash the same command goes on.
+            not done again: after Ctrl-C or a crash the same command goes on, also with more rows, seeds, subsets or sizes. \
+            The same command in several processes, or on several machines with one folder, shares the runs among them.
 
             \(Experiment.all.map { "  " + $0.name.padding(toLength: 17, withPad: " ", startingAt: 0) + $0.title }
                 .joined(separator: "\n"))
@@ -38,6 +39,11 @@ struct ExperimentCommand: ComputeCommand {
         [URL] = []
     @Option(parsing: .upToNextOption, help: .text("Settings as KEY=VALUE: seeds=[1,2] methods.prefix.steps=400."))
     var set: [String] = []
+    @Option(
+        parsing: .upToNextOption,
+        help: .text("Only the runs of these names, which a dry run lists, or patterns of them: 'e2e-prefix-*'."))
+    var only: [String] = []
+    @Option(help: .text("Only every n-th run: 1/4 to 4/4 are four parts of an experiment.")) var shard: RunChoice.Shard?
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(help: "Runs of one frozen model that are trained in the same passes, or auto: as many as memory holds.")
     var jobs = Jobs.count(1)
@@ -65,14 +71,13 @@ struct ExperimentCommand: ComputeCommand {
     @Compute func compute() async throws {
         Interrupt.outliveReaders()
         let folder = output ?? URL(fileURLWithPath: "experiment-\(name)")
-        let lock = dryRun ? nil : try FolderLock(folder)
         let experiment = try await prepared(folder)
         if dryRun { return print(try DryRunTable(experiment.trial()).text) }
         var display = ProgressDisplay(quiet: common.quiet, unit: ProgressDisplay.percent)
         do {
             // Between the steps of a run nothing is lost but the report of what is done.
             try Interrupt.gracefully(deadline: 1.5) {
-                try experiment.run(lock: lock) {
+                try experiment.run {
                     show($0, on: &display)
                 } shouldStop: {
                     Interrupt.isRequested
@@ -104,6 +109,10 @@ struct ExperimentCommand: ComputeCommand {
             }
             display.note(
                 "\(done)/\(total) \(result.plan.identifier): \(result.failure ?? scores.joined(separator: ", "))")
+        case .leaves(let plans):
+            display.note(
+                "Other processes are at \(counted(plans.count, "run")) more (\(plans[0].identifier)\(plans.count > 1 ? ", …" : "")); the "
+                    + "last one writes the report of all")
         }
     }
 
@@ -118,9 +127,20 @@ struct ExperimentCommand: ComputeCommand {
             guard let dataFolder else { throw CommandError.dataFolderNeeded(dataSet: name) }
             return try ExperimentDataSet.read(name, in: dataFolder)
         }
+        var choice = RunChoice()
+        (choice.names, choice.shard) = (only, shard)
         return try Experiment(
-            name, base: base, data: sets, settings: chosen,
-            output: output, jobs: jobs.number, command: ShellWords.commandLine, version: Version.build)
+            name, base: base, data: sets, settings: chosen, output: output, choice: choice, jobs: jobs.number,
+            command: ShellWords.commandLine(without: ["--only", "--shard"]), version: Version.build)
+    }
+}
+
+extension RunChoice.Shard: ExpressibleByArgument {
+    /// `2/4`.
+    public init?(argument: String) {
+        let numbers = argument.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard numbers.count == 2, let index = numbers[0], let count = numbers[1] else { return nil }
+        self.init(index, of: count)
     }
 }
 
