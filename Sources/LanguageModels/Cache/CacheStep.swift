@@ -5,6 +5,8 @@ import Tensors
     /// The position of each new token.
     public let positions: [Int32]
     let ranges: [Range<Int>]
+    /// How long each sequence is with its new tokens, or with all of a prompt that is read in parts.
+    let lengths: [Int]
     private let wanted: [Range<Int>]
     private let lastLayer: Int
     private let past: [[KeyValues]]
@@ -20,12 +22,14 @@ import Tensors
     let trace: KeyValueTrace?
 
     init(
-        positions: [Int32], ranges: [Range<Int>], wanted: [Range<Int>], lastLayer: Int, past: [[KeyValues]],
-        sources: [[KeyValues]], newRows: [Int32], pool: KeyValuePool?, recomputation: Recomputation?,
+        positions: [Int32], ranges: [Range<Int>], lengths: [Int], wanted: [Range<Int>], lastLayer: Int,
+        past: [[KeyValues]], sources: [[KeyValues]], newRows: [Int32], pool: KeyValuePool?,
+        recomputation: Recomputation?,
         dropout: Dropout?, residualDropout: Dropout?, kind: AttentionKind, trace: KeyValueTrace?
     ) {
         self.positions = positions
         self.ranges = ranges
+        self.lengths = lengths
         self.wanted = wanted
         self.lastLayer = lastLayer
         self.past = past
@@ -61,7 +65,8 @@ import Tensors
         trace?.append((projected, keyColumn, valueColumn))
         pool?.store(projected, keyColumn: keyColumn, rows: newRows, layer: layer)
         let queries = wantedRanges(ofLayer: layer)
-        let sequences = ranges.indices.map { index in
+        // A part of a prompt of which nothing is wanted asks nothing in the last layer.
+        let sequences = ranges.indices.filter { !queries[$0].isEmpty }.map { index in
             var segments = past[index].map { $0.segment(layer) }
             if pool == nil {
                 segments.append(
@@ -85,8 +90,9 @@ import Tensors
     /// - Returns: [rows × heads·headWidth].
     public func attendToSource(_ queries: Tensor, layer: Int, geometry: AttentionGeometry) -> Tensor {
         var row = 0
-        let sequences = zip(wantedRanges(ofLayer: layer), sources).map { range, source in
+        let sequences = zip(wantedRanges(ofLayer: layer), sources).compactMap { range, source in
             defer { row += range.count }
+            if range.isEmpty { return AttendingSequence?.none }
             return AttendingSequence(queries: row..<row + range.count, segments: source.map { $0.segment(layer) })
         }
         return attention(

@@ -19,36 +19,48 @@ extension CausalModel {
         _ prompts: [[Int32]], about sources: [[Int32]] = [], after starts: [InitialKeyValues?],
         dropout: Dropout? = nil, recomputation: Recomputation? = nil, as type: CacheType = .float32
     ) -> [(sequence: KVCache.Sequence, read: Int)] {
+        begin(
+            prompts, about: sources, after: starts.map { [$0].compactMap(\.self) }, dropout: dropout,
+            recomputation: recomputation, as: type)
+    }
+
+    /// The same for sequences that start from several things in a row.
+    func begin(
+        _ prompts: [[Int32]], about sources: [[Int32]] = [], after starts: [[InitialKeyValues]],
+        dropout: Dropout? = nil, recomputation: Recomputation? = nil, as type: CacheType = .float32
+    ) -> [(sequence: KVCache.Sequence, read: Int)] {
         guard let model = self as? any EncoderDecoderModel else { return begin(prompts, after: starts, as: type) }
         if prompts.isEmpty { return [] }
         let encoded = model.encode(
-            TokenBatch(sources), after: starts.map { $0?.encoder }, dropout: dropout, recomputation: recomputation)
-        return zip(starts, KeyValues.held(encoded, as: type)).map { start, source in
-            let reading = [start?.cross, source].compactMap(\.self)
-            return (KVCache.Sequence(after: start?.decoder, reading: reading), 0)
+            TokenBatch(sources), afterAll: starts.map { $0.compactMap(\.encoder) }, dropout: dropout,
+            recomputation: recomputation)
+        return zip(starts, KeyValues.held(encoded, as: type)).map { starts, source in
+            (KVCache.Sequence(after: starts.compactMap(\.decoder), reading: starts.compactMap(\.cross) + [source]), 0)
         }
     }
 
     /// Of a decoder-only model: what stands behind a prompt reads it first.
     private func begin(
-        _ prompts: [[Int32]], after starts: [InitialKeyValues?], as type: CacheType
+        _ prompts: [[Int32]], after starts: [[InitialKeyValues]], as type: CacheType
     ) -> [(sequence: KVCache.Sequence, read: Int)] {
-        let split = prompts.indices.filter { starts[$0]?.afterPrompt != nil }
+        let endings = starts.map { VirtualTokens.joining($0.compactMap(\.afterPrompt)) }
+        let split = prompts.indices.filter { endings[$0] != nil }
         let histories = histories(
-            split.map { Array(prompts[$0].dropLast()) }, then: split.compactMap { starts[$0]?.afterPrompt },
-            after: split.map { starts[$0]?.decoder })
+            split.map { Array(prompts[$0].dropLast()) }, then: split.compactMap { endings[$0] },
+            after: split.map { starts[$0].compactMap(\.decoder) })
         let history = Dictionary(uniqueKeysWithValues: zip(split, KeyValues.held(histories, as: type)))
         return prompts.indices.map { index in
             let own = history[index]
             return (
-                KVCache.Sequence(after: starts[index]?.decoder, then: own), own == nil ? 0 : prompts[index].count - 1
+                KVCache.Sequence(after: starts[index].compactMap(\.decoder), then: own),
+                own == nil ? 0 : prompts[index].count - 1
             )
         }
     }
 
     /// Keys and values of texts and of the virtual tokens behind them, those of the latter moved.
     private func histories(
-        _ texts: [[Int32]], then endings: [VirtualTokens], after starts: [KeyValues?]
+        _ texts: [[Int32]], then endings: [VirtualTokens], after starts: [[KeyValues]]
     ) -> [KeyValues] {
         if texts.isEmpty { return [] }
         let batch = TokenBatch(texts, then: endings.map(\.embeddings)), trace = KeyValueTrace()

@@ -1,40 +1,54 @@
 import Tensors
 
-/// Rows of keys and values, one matrix [capacity × 2·keyWidth] per layer, handed out to the tokens of all sequences.
+/// Rows of keys and values, one matrix [capacity × 2·keyWidth] per layer, handed out in pages to the tokens of all sequences.
 ///
-/// Rows are used one after another; when none is left, those that no sequence remembers any more (of beams that were
-/// given up, of finished sequences) are used again, and only if that is not enough the pool grows.
+/// With a limit, all memory is asked for at once, and resident as it is first used; nothing is copied later, and whoever takes
+/// pages sees to it that there are enough (``LiveBatch`` reserves them). Without one the pool doubles when it is full: a call
+/// over a list of prompts cannot say beforehand how long their answers will be, and memory for the longest would be refused
+/// where the answers themselves have room.
 @Compute final class KeyValuePool {
     private(set) var layers: [KeyValues.Layer]
+    /// Rows that there are.
+    private(set) var capacity: Int
+    /// Called when no page is free: lets go one that is kept for later prompts only, and tells whether there was one.
+    var reclaim: (() -> Bool)?
+    private let isLimited: Bool
     private let keyWidth: Int
     private let type: CacheType
-    private var capacity: Int
-    private var next = 0
-    private var free: [Int32] = []
+    private let ledger = PageLedger()
 
-    init(stack: AttentionStack, as type: CacheType = .float32, capacity: Int = 256) {
+    /// A pool.
+    ///
+    /// - Parameters:
+    ///   - stack: The layers whose keys and values it holds.
+    ///   - type: How it holds them.
+    ///   - limit: Rows that it has, rounded up to pages; nil for one that grows.
+    init(stack: AttentionStack, as type: CacheType = .float32, limit: Int? = nil) {
+        let page = KeyValuePage.rowCount
         keyWidth = stack.keyWidth
         self.type = type
+        isLimited = limit != nil
+        let capacity = limit.map { max(1, ($0 + page - 1) / page) * page } ?? 256
         self.capacity = capacity
         layers = (0..<stack.layerCount).map { _ in
             (KeyValueRows(rows: capacity, width: 2 * stack.keyWidth, as: type), 0, stack.keyWidth)
         }
+        ledger.add(stride(from: 0, to: Int32(capacity), by: page))
     }
 
-    /// Finds rows for new tokens.
-    ///
-    /// - Parameters:
-    ///   - count: How many.
-    ///   - sequences: What must be kept.
-    func take(_ count: Int, keeping sequences: [KVCache.Sequence]) -> [Int32] {
-        if free.count < count, next + count > capacity { collect(sequences) }
-        if free.count >= count {
-            defer { free.removeLast(count) }
-            return free.suffix(count).reversed()
+    /// Pages that hold nothing that is remembered.
+    var freePages: Int { ledger.freeCount }
+    /// Pages that there are.
+    var pageCount: Int { capacity / KeyValuePage.rowCount }
+
+    /// A page that nobody has.
+    func page() -> KeyValuePage {
+        while true {
+            if let page = ledger.take() { return page }
+            if reclaim?() == true { continue }
+            precondition(!isLimited, "more rows of keys and values than were reserved")
+            grow()
         }
-        if next + count > capacity { grow(to: max(next + count, 2 * capacity)) }
-        defer { next += count }
-        return (next..<next + count).map(Int32.init)
     }
 
     /// Writes the keys and values of new tokens.
@@ -45,21 +59,14 @@ import Tensors
         }
     }
 
-    private func collect(_ sequences: [KVCache.Sequence]) {
-        var isUsed = [Bool](repeating: false, count: next)
-        for sequence in sequences {
-            for row in sequence.sharedRows ?? 0..<0 { isUsed[row] = true }
-            for row in sequence.poolRows { isUsed[Int(row)] = true }
-        }
-        free = (0..<next).reversed().filter { !isUsed[$0] }.map(Int32.init)
-    }
-
-    private func grow(to capacity: Int) {
+    private func grow() {
+        let larger = 2 * capacity
         layers = layers.map { layer in
-            let larger = KeyValueRows(rows: capacity, width: 2 * keyWidth, as: type)
-            larger.put(first: next, of: layer.source)
-            return (larger, layer.keyColumn, layer.valueColumn)
+            let rows = KeyValueRows(rows: larger, width: 2 * keyWidth, as: type)
+            rows.put(first: capacity, of: layer.source)
+            return (rows, layer.keyColumn, layer.valueColumn)
         }
-        self.capacity = capacity
+        ledger.add(stride(from: Int32(capacity), to: Int32(larger), by: KeyValuePage.rowCount))
+        capacity = larger
     }
 }

@@ -21,6 +21,13 @@ import Tensors
         self.shift = shift
     }
 
+    /// Several in a row; nil where there are none.
+    static func joining(_ parts: [VirtualTokens]) -> VirtualTokens? {
+        if parts.count <= 1 { return parts.first }
+        func joined(_ tensors: [Tensor]) -> Tensor { .joiningRows(tensors.map { ($0, 0..<$0.rows) }) }
+        return VirtualTokens(embeddings: joined(parts.map(\.embeddings)), shift: joined(parts.map(\.shift)))
+    }
+
     /// How many virtual tokens there are.
     public var count: Int { embeddings.rows }
 }

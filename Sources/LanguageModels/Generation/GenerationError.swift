@@ -20,6 +20,9 @@ public enum GenerationError: Error, Equatable, Sendable {
     case foreignPrefix(index: Int, kind: AttentionKind, model: ModelShape)
     /// Neither one prefix per prompt nor one for all.
     case prefixCount(prompts: Int, prefixes: Int)
+    /// A batch cannot hold a request now, or ever: the positions whose keys and values it may need, and those that are free; nil
+    /// where it is the rows of a step that are taken.
+    case noRoom(index: Int, rows: Int, free: Int?)
     /// The model's scores are not numbers.
     case notFinite(index: Int)
 }
@@ -52,6 +55,11 @@ extension GenerationError: CustomStringConvertible, LocalizedError {
                 + "; give one that was made for this model"
         case .prefixCount(let prompts, let prefixes):
             "\(prompts) prompts came with \(prefixes) prefixes; give one per prompt"
+        case .noRoom(let index, let rows, let free?):
+            "prompt \(index) may need memory for \(rows) positions, and \(free) are free; "
+                + "ask for fewer new tokens or answers, or wait until others are answered"
+        case .noRoom(let index, _, nil):
+            "prompt \(index) finds all rows of a step taken; wait until others are answered"
         case .notFinite(let index):
             "the model's scores for prompt \(index) are not numbers; "
                 + "the weights or the prefix are damaged or training diverged, so use another checkpoint"

@@ -1,12 +1,11 @@
 import Tensors
 import Tokenizers
 
-/// The steps of generating answers to many prompts over one model: in each, all rows of all live prompts go through
-/// the model as one batch.
+/// The steps of generating answers to many prompts over one model: a list of requests that join a ``LiveBatch`` in turn.
 ///
 /// Prompts join as long as there is room and leave when they are answered, so that a long answer does not keep others
 /// waiting. The beams of a prompt share the keys and values of its prefix and its tokens; to continue one beam rather
-/// than another copies row numbers only. The answers drawn for a prompt share them as well.
+/// than another copies row numbers only. The answers drawn for a prompt share them as well. Prompts are read whole.
 @Compute public final class GenerationRun {
     /// What one step brought.
     public struct Step: Sendable {
@@ -48,26 +47,11 @@ import Tokenizers
         }
     }
 
-    @Compute private struct Live {
-        let prompt: Int
-        let search: any PromptSearch
-        var rows = 1
-    }
-
-    let cache: KVCache
-    private let model: any CausalModel
-    private let prompts: [[Int32]]
-    private let prefixes: [InitialKeyValues?]
-    private let options: DecodingOptions
-    private let seeds: [UInt64]
+    var cache: KVCache { batch.cache }
+    private let batch: LiveBatch
+    private let requests: [GenerationRequest]
     private let limits: Limits
-    private let rules: TokenRules
-    private let tokenizer: Tokenizer?
-    private let cacheType: CacheType
-    private let tapes: [Tape]
-    private var live: [Live] = []
-    private var inputs: [[Int32]] = []  // the next tokens of each sequence of the cache
-    private var joined = 0  // prompts
+    private var joined = 0  // requests, each of which the batch calls by its place among them
 
     /// A run that has not begun.
     ///
@@ -87,27 +71,21 @@ import Tokenizers
         seeds: [UInt64]? = nil, limits: Limits = Limits(), tokenizer: Tokenizer? = nil, cacheType: CacheType = .float32
     ) throws(GenerationError) {
         precondition(seeds.map { $0.count == prompts.count } ?? true, "as many seeds as prompts")
-        let shape = model.shape
-        try options.validate()
-        if tokenizer == nil, !options.stopTexts.isEmpty { throw .stopTextsWithoutTokenizer(options.stopTexts) }
-        try options.validate(vocabularySize: shape.vocabularySize)
+        // Whether or not there is a prompt to be answered by them.
+        try GenerationRequest.validate(options, for: model, hasTokenizer: tokenizer != nil)
         guard prompts.count == prefixes.count else {
             throw .prefixCount(prompts: prompts.count, prefixes: prefixes.count)
         }
-        for (index, (prompt, prefix)) in zip(prompts, prefixes).enumerated() {
-            try Self.validate(prompt, index: index, after: prefix, options: options, model: model)
+        requests = prompts.indices.map { index in
+            var options = options
+            options.seed = seeds?[index] ?? options.continuing(afterPrompts: index).seed
+            return GenerationRequest(
+                prompts[index], after: [prefixes[index]].compactMap(\.self), options: options, number: index)
         }
-        self.seeds = seeds ?? prompts.indices.map { options.continuing(afterPrompts: $0).seed }
-        self.model = model
-        self.prompts = prompts
-        self.prefixes = prefixes
-        self.options = options
+        for request in requests { try request.validatePrompt(for: model) }
         self.limits = limits
-        self.tokenizer = tokenizer
-        self.cacheType = cacheType
-        rules = TokenRules(options, vocabularySize: shape.vocabularySize)
-        cache = KVCache(shape: shape, sequences: [], keepsTokens: true, as: cacheType)
-        tapes = Self.tapes(of: model, prefixes)
+        batch = LiveBatch(
+            model, limits: LiveBatch.Limits(rows: .max, promptTokens: nil), tokenizer: tokenizer, cacheType: cacheType)
     }
 
     /// Goes on by one token of every live prompt.
@@ -126,109 +104,31 @@ import Tokenizers
     /// - Returns: What it brought; nil where no prompt is left.
     public func advance() -> Step? {
         admit()
-        if live.isEmpty { return nil }
-        return choose(from: scores())
+        return batch.step().map(Step.init)
     }
 
     /// Lets further prompts in while there is room for all their beams.
     private func admit() {
-        var rows = live.count * options.width, tokens = 0, last = joined
-        while last < prompts.count {
-            rows += options.width
-            tokens += prompts[last].count
-            let isFirst = live.isEmpty && last == joined
-            guard rows <= limits.rows || isFirst, tokens <= limits.promptTokens || tokens == prompts[last].count
-            else { break }
-            last += 1
-        }
-        let starts = decoderStarts(joined..<last)
-        for (sequence, tokens) in starts {
-            live.append(Live(prompt: joined, search: search(tokens)))
-            cache.sequences.append(sequence)
-            inputs.append(tokens)
+        var tokens = 0
+        while joined < requests.count {
+            let request = requests[joined], length = request.prompt.count, width = request.options.width
+            tokens += length
+            // One alone may take more.
+            guard batch.isEmpty || (batch.count + 1) * width <= limits.rows,
+                tokens <= limits.promptTokens || tokens == length
+            else { return }
+            _ = batch.enter(request)
             joined += 1
         }
     }
-
-    /// What the decoder begins with for each of some prompts: the prompt itself, or the start token where the prompt is
-    /// a source that the encoder reads.
-    private func decoderStarts(_ indices: Range<Int>) -> [(KVCache.Sequence, [Int32])] {
-        let given = Array(prompts[indices]), start = model.startToken
-        let prompts = start.map { start in given.map { _ in [start] } } ?? given
-        let begun = withoutRecording {
-            model.begin(
-                prompts, about: start == nil ? [] : given, after: Array(prefixes[indices]), as: cacheType)
-        }
-        return zip(begun, prompts).map { ($0.sequence, Array($1[$0.read...])) }
-    }
-
-    private func search(_ prompt: [Int32]) -> any PromptSearch {
-        let size = model.shape.vocabularySize
-        var options = options
-        options.seed = seeds[joined]
-        return options.isBeamSearch
-            ? BeamSearch(
-                prompt, index: joined, options: options, rules: rules, vocabularySize: size, tokenizer: tokenizer)
-            : TokenSearch(
-                prompt, index: joined, options: options, rules: rules, vocabularySize: size, tokenizer: tokenizer)
-    }
-
-    /// [rows × vocabulary]: log-probabilities for beams, else logits, of the token after each sequence.
-    private func scores() -> Tensor {
-        withoutRecording {
-            let batch = TokenBatch(inputs, wanting: inputs.map { _ in 1 })
-            let last = model.hiddenStates(batch, cache: cache, dropout: nil)
-            return options.isBeamSearch ? logProbabilities(last, head: model.head) : model.head(last)
-        }
-    }
-
-    private func withoutRecording<Result>(_ body: () -> Result) -> Result {
-        let recording = tapes.map(\.isRecording)
-        for tape in tapes { tape.isRecording = false }
-        defer { for (tape, wasRecording) in zip(tapes, recording) { tape.isRecording = wasRecording } }
-        return body()
-    }
-
-    private func choose(from scores: Tensor) -> Step {
-        var step = Step(), remaining: [Live] = [], sequences: [KVCache.Sequence] = [], row = 0
-        inputs.removeAll(keepingCapacity: true)
-        scores.withMutableValues { buffer in
-            guard let base = buffer.baseAddress else { return }
-            for var entry in live {
-                let found: SearchStep
-                do throws(GenerationError) {
-                    found = try entry.search.advance(base + row * scores.width)
-                } catch {
-                    step.failed.append((entry.prompt, error))
-                    row += entry.rows
-                    continue
-                }
-                step.tokens += found.tokens.map { (entry.prompt, $0.answer, $0.token) }
-                step.logProbabilities += found.logProbabilities
-                step.finished += found.finished.map { (entry.prompt, $0.answer, $0.generation) }
-                for next in found.next {
-                    sequences.append(cache.sequences[row + next.row])
-                    inputs.append([next.token])
-                }
-                row += entry.rows
-                entry.rows = found.next.count
-                if entry.rows > 0 { remaining.append(entry) } else { step.answered.append(entry.prompt) }
-            }
-        }
-        cache.sequences = sequences
-        live = remaining
-        return step
-    }
 }
 
-extension GenerationRun {
-    /// The tapes of a model or a prefix in training: nothing of a generation is differentiated.
-    private static func tapes(of model: any CausalModel, _ prefixes: [InitialKeyValues?]) -> [Tape] {
-        let gradients =
-            model.parameters.compactMap(\.value.gradient)
-            + prefixes.compactMap(\.self).flatMap(\.gradients)
-        var found: [ObjectIdentifier: Tape] = [:]
-        for gradient in gradients { found[ObjectIdentifier(gradient.tape)] = gradient.tape }
-        return Array(found.values)
+extension GenerationRun.Step {
+    fileprivate init(_ step: LiveBatch.Step) {
+        tokens = step.tokens.map { ($0.request, $0.answer, $0.token) }
+        logProbabilities = step.tokens.compactMap(\.logProbability)
+        finished = step.finished.map { ($0.request, $0.answer, $0.generation) }
+        answered = step.answered
+        failed = step.failed.map { ($0.request, $0.error) }
     }
 }

@@ -36,9 +36,7 @@ public struct RotaryEmbedding: Equatable, Sendable {
             (counts, sets) = ([step.positions.count], [frequencies])
         } else {
             counts = step.ranges.map(\.count)
-            sets = step.ranges.map {
-                frequencies(ofLength: $0.isEmpty ? 0 : Int(step.positions[$0.upperBound - 1]) + 1)
-            }
+            sets = step.lengths.map(frequencies)
         }
         return projected.rotated(
             positions: step.positions, heads: geometry.heads + geometry.keyHeads, headWidth: geometry.headWidth,

@@ -22,7 +22,8 @@ import Tensors
     ///   - softPrompt: Embeddings [n × width] that each sequence begins with.
     ///   - endings: Embeddings [n × width] that each sequence ends with, its own each; none at all by default.
     ///   - wantedLengths: How many of each sequence's last rows a model is to return: its last layer does no work for the
-    ///     others but their keys and values. At least one each; all rows where nil.
+    ///     others but their keys and values. None of a part of a prompt that others follow, but one at least of the batch; all
+    ///     rows where nil.
     public init(
         _ sequences: some Sequence<[Int32]>, after softPrompt: Tensor? = nil, then endings: [Tensor] = [],
         wanting wantedLengths: [Int]? = nil
@@ -37,7 +38,8 @@ import Tensors
         precondition(endings.isEmpty || endings.count == lengths.count, "\(endings.count) endings of \(lengths.count)")
         self.wantedLengths = wantedLengths ?? lengths
         precondition(
-            self.wantedLengths.count == lengths.count && zip(self.wantedLengths, lengths).allSatisfy { 1...$1 ~= $0 },
+            self.wantedLengths.count == lengths.count && zip(self.wantedLengths, lengths).allSatisfy { 0...$1 ~= $0 }
+                && self.wantedLengths.contains { $0 > 0 } == !lengths.isEmpty,
             "\(self.wantedLengths) rows wanted of \(lengths)")
         self.endings = endings
         self.tokens = tokens

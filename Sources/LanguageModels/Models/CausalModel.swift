@@ -58,6 +58,14 @@ extension EncoderDecoderModel {
     public func encode(
         _ sources: TokenBatch, after starts: [KeyValues?], dropout: Dropout?, recomputation: Recomputation? = nil
     ) -> [KeyValues] {
+        encode(
+            sources, afterAll: starts.map { [$0].compactMap(\.self) }, dropout: dropout, recomputation: recomputation)
+    }
+
+    /// The same after several starts in a row.
+    func encode(
+        _ sources: TokenBatch, afterAll starts: [[KeyValues]], dropout: Dropout?, recomputation: Recomputation? = nil
+    ) -> [KeyValues] {
         guard let stack = shape.encoder else { preconditionFailure("an encoder–decoder model without an encoder") }
         let cache = KVCache(
             stack: stack, sequences: starts.map { .init(after: $0) }, keepsTokens: false,

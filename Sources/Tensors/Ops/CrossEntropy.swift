@@ -66,3 +66,9 @@
     backend.logSoftmax(logits.floats, rows: hidden.rows, vocabulary: head.outputWidth)
     return logits
 }
+
+/// Turns rows of logits [rows × vocabulary] into log-probabilities, in place; the other rows stay what they are.
+@Compute public func normalizeLogits(_ logits: Tensor, rows: Range<Int>) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= logits.rows, "rows \(rows) of \(logits.shape)")
+    backend.logSoftmax(logits.floats + rows.lowerBound * logits.width, rows: rows.count, vocabulary: logits.width)
+}

@@ -112,19 +112,20 @@ import Testing
     @Test("a pool keeps its rows when it grows", arguments: CacheType.allCases)
     func growth(type: CacheType) throws {
         let stack = AttentionStack(layerCount: 2, keyHeadCount: 2, headWidth: 8)
-        let pool = KeyValuePool(stack: stack, as: type, capacity: 4), projected = Self.random(30, 50)
-        var rows: [Int32] = []
-        for first in stride(from: 0, to: 30, by: 3) {
+        let pool = KeyValuePool(stack: stack, as: type), filler = PageFiller(), count = 300
+        let projected = Self.random(count, 50)
+        var rows: [Int32] = [], pages: [KeyValuePage] = []
+        for first in stride(from: 0, to: count, by: 3) {
             let part = Tensor(Array(projected.values[first * 50..<(first + 3) * 50]), shape: [3, 50])
-            var sequence = KVCache.Sequence()
-            sequence.poolRows = rows
-            let taken = pool.take(3, keeping: [sequence])
+            let (taken, held) = filler.take(3, from: pool)
             rows += taken
+            pages += held
             for layer in 0..<2 { pool.store(part, keyColumn: 10 + layer, rows: taken, layer: layer) }
         }
         let expected = type == .float32 ? projected : Self.rounded(projected)
         let found = KeyValues(layers: pool.layers, rows: .list(rows), positions: 0).matrix(keyWidth: 16)
-        for row in 0..<30 {
+        #expect(pool.capacity == 512 && Set(rows).count == count && pages.count >= 19)
+        for row in 0..<count {
             for layer in 0..<2 {
                 let first = row * 64 + layer * 32, from = row * 50 + 10 + layer
                 #expect(Array(found.values[first..<first + 32]) == Array(expected.values[from..<from + 32]))
