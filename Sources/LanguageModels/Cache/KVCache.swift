@@ -150,7 +150,8 @@ extension KVCache.Sequence {
     /// As a range as long as the rows of a prompt follow each other, else one by one.
     private mutating func remember(_ rows: [Int32]) {
         guard let first = rows.first, let last = rows.last else { return }
-        if poolRows.isEmpty, rows.count > 1, Int(last - first) == rows.count - 1,
+        // Pages that were free need not follow each other.
+        if poolRows.isEmpty, rows.count > 1, zip(rows, rows.dropFirst()).allSatisfy({ $1 == $0 + 1 }),
             sharedRows.map({ $0.upperBound == Int(first) }) ?? true
         {
             sharedRows = (sharedRows?.lowerBound ?? Int(first))..<Int(last) + 1
