@@ -1,6 +1,6 @@
 import Tokenizers
 
-/// The text of an answer, token by token: it ends before an end token or a stop text, and what may be the beginning of a
+/// The text of an answer, token by token: it ends before an end token, a stop token or a stop text, and what may be the beginning of a
 /// stop text is held back until it is known not to be one.
 ///
 /// Stop texts are found in the text, wherever the borders of its tokens are; a stop text that is the spelling of a special
@@ -12,7 +12,7 @@ public struct AnswerText: Sendable {
     private var decoder: Tokenizer.StreamingDecoder
     private var held: [UInt8] = []
 
-    /// Whether the answer is over: it has an end token or contains a stop text.
+    /// Whether the answer is over: it has an end token or a stop token, or contains a stop text.
     public private(set) var isEnded = false
     /// Whether it contains a stop text.
     public private(set) var isStopped = false
@@ -21,7 +21,7 @@ public struct AnswerText: Sendable {
     ///
     /// - Parameter options: What ends answers.
     public init(_ tokenizer: Tokenizer, options: DecodingOptions) {
-        endTokens = options.endTokens
+        endTokens = options.endingTokens
         stops = options.stopTexts.map { Array($0.utf8) }
         stopTokens = options.stopTexts.compactMap(tokenizer.id).filter(tokenizer.isSpecial)
         decoder = tokenizer.streamingDecoder(skippingSpecialTokens: true)

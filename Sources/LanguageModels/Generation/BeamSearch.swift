@@ -59,7 +59,7 @@ final class BeamSearch: PromptSearch {
 
     /// The best continuations of all beams: enough that `width` are left when each beam can also end.
     private func candidates(_ scores: UnsafeMutablePointer<Float>) -> [Beam] {
-        var top = TopCandidates(capacity: max(2, 1 + options.endTokens.count) * width)
+        var top = TopCandidates(capacity: max(2, 1 + options.endingTokens.count) * width)
         var distributions: [Distribution?] = []
         for (index, beam) in running.enumerated() {
             let row = scores + beam.row * vocabularySize

@@ -30,6 +30,9 @@ extension DecodingOptions {
         for (name, value) in [("presencePenalty", presencePenalty), ("frequencyPenalty", frequencyPenalty)] {
             try require((-2...2).contains(value), name, value, "between -2 and 2 (0 is off)")
         }
+        for (token, bias) in logitBias.sorted(by: { $0.key < $1.key }) {
+            try require(bias.isFinite, "logitBias of token \(token)", bias, "a number")
+        }
         try require(
             forbiddenSequences.allSatisfy { !$0.isEmpty }, "forbiddenSequences", forbiddenSequences,
             "without an empty sequence")
@@ -47,7 +50,8 @@ extension DecodingOptions {
     /// Checks that every token that the options name is one of the model's.
     func validate(vocabularySize: Int) throws(GenerationError) {
         let named = [
-            ("endTokens", endTokens), ("forbiddenTokens", forbiddenTokens),
+            ("endTokens", endTokens), ("stopTokens", stopTokens), ("forbiddenTokens", forbiddenTokens),
+            ("logitBias", logitBias.keys.sorted().map { Int32(clamping: $0) }),
             ("forcedFirstToken", Array(forcedFirstToken.map { [$0] } ?? [])),
             ("forcedLastToken", Array(forcedLastToken.map { [$0] } ?? [])),
             ("forbiddenSequences", Array(forbiddenSequences.joined())),

@@ -31,10 +31,15 @@ public struct DecodingOptions: Equatable, Sendable {
     public var answerCount = 1
     /// The largest number of tokens of an answer, its end token included.
     public var maxNewTokens: Int
-    /// No end token is chosen before the answer has this many tokens.
+    /// Neither an end token nor a stop token is chosen before the answer has this many tokens.
     public var minNewTokens = 0
     /// Tokens that end an answer, and belong to it.
     public var endTokens: [Int32]
+    /// Whether an answer goes on after end tokens, which are then tokens like others (`ignore_eos` of vLLM and llama.cpp).
+    public var ignoresEndTokens = false
+    /// Further tokens that end an answer and belong to it, apart from what the model's makers prescribe (`stop_token_ids` of
+    /// vLLM): they end it whether or not end tokens are ignored, and the answer tells that it was one of these.
+    public var stopTokens: [Int32] = []
     /// Texts that end an answer as soon as it contains one (`stop_strings`), wherever the borders of its tokens are.
     ///
     /// The tokens up to there belong to the answer, as in `transformers`; its text ends before the stop text
@@ -51,6 +56,9 @@ public struct DecodingOptions: Equatable, Sendable {
     /// Beam search: when to stop looking for better answers.
     public var earlyStopping = EarlyStopping.no
 
+    /// Added to the scores of single tokens, before everything else that changes scores (`sequence_bias` of `transformers`, for
+    /// sequences of one token; `logit_bias` of OpenAI and vLLM): a token's id, and what is added.
+    public var logitBias: [Int: Double] = [:]
     /// No run of this many tokens occurs twice; 0 allows all.
     public var noRepeatNGramSize = 0
     /// Divides positive scores, and multiplies negative ones, of tokens that occurred; 1 changes nothing.
@@ -129,6 +137,9 @@ public struct DecodingOptions: Equatable, Sendable {
     /// Whether answers are compared as wholes, side by side; else the tokens of an answer are certain one by one.
     public var isBeamSearch: Bool { if case .beam(let width) = strategy { width > 1 } else { false } }
 
+    /// What ends an answer: end tokens, unless they are ignored, and stop tokens.
+    var endingTokens: [Int32] { (ignoresEndTokens ? [] : endTokens) + stopTokens }
+
     /// Rows of a step per prompt: beams, or answers.
     public var width: Int { if case .beam(let width) = strategy { width } else { answerCount } }
 }
@@ -136,7 +147,8 @@ public struct DecodingOptions: Equatable, Sendable {
 // Reading is in a file of its own; writing is the compiler's.
 extension DecodingOptions: Codable {
     enum CodingKeys: String, CodingKey {
-        case strategy, answerCount, maxNewTokens, minNewTokens, endTokens, stopTexts, forcedFirstToken, forcedLastToken
+        case strategy, answerCount, maxNewTokens, minNewTokens, endTokens, ignoresEndTokens, stopTokens, stopTexts
+        case forcedFirstToken, forcedLastToken, logitBias
         case lengthPenalty, earlyStopping, noRepeatNGramSize, repetitionPenalty, presencePenalty, frequencyPenalty
         case forbiddenTokens, forbiddenSequences, temperature, topK, topP, minP, seed, logProbabilities
     }

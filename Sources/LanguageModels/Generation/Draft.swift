@@ -26,7 +26,8 @@ struct Draft {
     /// What the last token ends the answer by, if it does.
     var end: Generation.FinishReason? {
         guard count > 0, let last = tokens.last else { return nil }
-        if options.endTokens.contains(last) { return .endToken }
+        if !options.ignoresEndTokens, options.endTokens.contains(last) { return .endToken }
+        if options.stopTokens.contains(last) { return .stopToken }
         if text?.isStopped == true { return .stopText }
         return count == options.maxNewTokens ? .length : nil
     }

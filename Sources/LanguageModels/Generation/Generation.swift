@@ -4,6 +4,8 @@ public struct Generation: Equatable, Sendable, Codable {
     public enum FinishReason: String, Equatable, Sendable, Codable {
         /// Its last token is an end token.
         case endToken
+        /// Its last token is one of ``DecodingOptions/stopTokens``.
+        case stopToken
         /// Its text contains a stop text.
         case stopText
         /// It has the maximum length asked for.

@@ -1,10 +1,11 @@
-/// The options that change the scores of single tokens, whatever the strategy: penalties, n-grams that must not repeat,
+/// The options that change the scores of single tokens, whatever the strategy: biases, penalties, n-grams that must not repeat,
 /// forbidden tokens and sequences, the minimum length, forced tokens.
 ///
 /// They are applied in the order of `transformers`: to logits in greedy search and sampling, to log-probabilities
 /// (which are not normalised again) in beam search.
 struct TokenRules {
     private let vocabularySize: Int
+    private let biases: [(token: Int, bias: Float)]
     private let penalty: Float
     private let presencePenalty: Float
     private let frequencyPenalty: Float
@@ -19,6 +20,7 @@ struct TokenRules {
 
     init(_ options: DecodingOptions, vocabularySize: Int) {
         self.vocabularySize = vocabularySize
+        biases = options.logitBias.sorted { $0.key < $1.key }.map { ($0.key, Float($0.value)) }
         penalty = Float(options.repetitionPenalty)
         presencePenalty = Float(options.presencePenalty)
         frequencyPenalty = Float(options.frequencyPenalty)
@@ -27,7 +29,7 @@ struct TokenRules {
         maxNewTokens = options.maxNewTokens
         forcedFirstToken = options.forcedFirstToken
         forcedLastToken = options.forcedLastToken
-        endTokens = options.endTokens
+        endTokens = options.endingTokens
         let single = options.forbiddenSequences.filter { $0.count == 1 && !options.endTokens.contains($0[0]) }
         forbiddenTokens = options.forbiddenTokens + single.joined()
         forbiddenSequences = options.forbiddenSequences.filter { $0.count > 1 }
@@ -35,6 +37,7 @@ struct TokenRules {
 
     /// Changes the scores [vocabulary] of the token that follows `tokens`, the last `newTokens` of which are generated.
     func apply(to scores: UnsafeMutablePointer<Float>, after tokens: [Int32], newTokens: Int) {
+        for (token, bias) in biases { scores[token] += bias }
         tokens.withUnsafeBufferPointer { tokens in
             if penalty != 1 { penalize(scores, tokens) }
             if presencePenalty != 0 || frequencyPenalty != 0 { penalizeUse(scores, tokens.suffix(newTokens)) }
