@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import Tokenizers
 
 /// Beam search as `transformers` 5 does it: the `width` best unfinished answers go on side by side, the `width` best
@@ -42,6 +43,16 @@ final class BeamSearch: PromptSearch {
         running = (0..<width).map { Beam(row: 0, draft: draft, score: $0 == 0 ? 0 : Self.hopeless) }
     }
 
+    /// None: whole answers are compared, not tokens.
+    func choices(_ scores: UnsafeMutablePointer<Float>, _ distributions: [TokenDistribution]) -> [TokenChoice] { [] }
+
+    func advance(
+        _ scores: UnsafeMutablePointer<Float>, chosen: ArraySlice<Int32?>
+    ) throws(GenerationError) -> SearchStep {
+        try advance(scores)
+    }
+
+    /// Chooses what follows from the log-probabilities of its rows.
     func advance(_ scores: UnsafeMutablePointer<Float>) throws(GenerationError) -> SearchStep {
         let length = running[0].draft.count + 1  // of the answers after this step
         let candidates = candidates(scores)

@@ -231,11 +231,12 @@ import Tokenizers
         }
         scores.withMutableValues { buffer in
             guard let base = buffer.baseAddress else { return }
+            let chosen = chosenTokens(base, vocabulary: scores.width)
             for request in answering {
                 let row = request.scores.lowerBound
                 let found: SearchStep
                 do throws(GenerationError) {
-                    found = try request.search.advance(base + row * scores.width)
+                    found = try request.search.advance(base + row * scores.width, chosen: chosen[request.choices])
                 } catch {
                     step.failed.append((request.id, error))
                     release(request)
@@ -260,6 +261,29 @@ import Tokenizers
         }
         cache.sequences = sequences
         answering = remaining
+    }
+
+    /// The tokens that all searches ask for, chosen at once.
+    private func chosenTokens(_ scores: UnsafeMutablePointer<Float>, vocabulary: Int) -> [Int32?] {
+        // Beams look at log-probabilities as they are, each for itself.
+        let told = answering.filter { !$0.request.options.isBeamSearch && $0.request.options.logProbabilities != nil }
+        let rows = told.flatMap { request in
+            request.scores.map {
+                (UnsafePointer(scores + $0 * vocabulary), request.request.options.logProbabilities ?? 0)
+            }
+        }
+        var described = TokenSelection.describe(rows, vocabulary: vocabulary)[...]
+        var choices: [TokenChoice] = []
+        for request in answering {
+            let options = request.request.options
+            let own =
+                !options.isBeamSearch && options.logProbabilities != nil ? described.prefix(request.scores.count) : []
+            described = described.dropFirst(own.count)
+            let asked = request.search.choices(scores + request.scores.lowerBound * vocabulary, Array(own))
+            request.choices = choices.count..<choices.count + asked.count
+            choices += asked
+        }
+        return TokenSelection.choose(choices, vocabulary: vocabulary)
     }
 
     /// Nothing of a generation is differentiated, be it of a model or of a prefix in training.

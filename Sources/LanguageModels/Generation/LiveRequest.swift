@@ -15,8 +15,8 @@ import Tensors
     private var sequence: KVCache.Sequence?
     /// The next token of each of its rows.
     var next: [Int32] = []
-    /// While a step chooses: the rows of its scores.
-    var scores = 0..<0
+    /// While a step chooses: the rows of its scores, and its places among the tokens that are chosen.
+    var scores = 0..<0, choices = 0..<0
 
     init(_ id: LiveBatch.RequestID, _ request: GenerationRequest, reservedPages: Int, in batch: LiveBatch) {
         self.id = id

@@ -1,4 +1,4 @@
-import Foundation
+import Tensors
 
 /// How probable the model found a token of an answer, and what it found most probable there.
 public struct TokenLogProbability: Equatable, Sendable, Codable {
@@ -41,15 +41,22 @@ struct Distribution {
 
     /// - Parameters:
     ///   - scores: Logits or log-probabilities [vocabulary].
+    ///   - known: What is known of them.
+    init(_ scores: UnsafePointer<Float>, vocabularySize: Int, _ known: TokenDistribution) {
+        self.scores = Array(UnsafeBufferPointer(start: scores, count: vocabularySize))
+        logTotal = known.logSum
+        best = known.best.map {
+            .init(token: $0, logProbability: Float(Double(scores[Int($0)]) - known.logSum))
+        }
+    }
+
+    /// - Parameters:
+    ///   - scores: Logits or log-probabilities [vocabulary].
     ///   - count: How many of the most probable tokens are wanted.
     init(_ scores: UnsafePointer<Float>, vocabularySize: Int, best count: Int) {
-        self.scores = Array(UnsafeBufferPointer(start: scores, count: vocabularySize))
-        let greatest = Double(self.scores.max() ?? 0)
-        let total = greatest + log(self.scores.reduce(0) { $0 + exp(Double($1) - greatest) })
-        logTotal = total
-        var top = TopCandidates(capacity: count)
-        if count > 0 { top.offer(scores, count: vocabularySize, plus: 0, row: 0) }
-        best = top.best.map { .init(token: $0.token, logProbability: Float(Double($0.score) - total)) }
+        self.init(
+            scores, vocabularySize: vocabularySize,
+            TokenSelection.describe(scores, best: count, vocabulary: vocabularySize))
     }
 
     /// What is told of `token`, chosen here.

@@ -1,12 +1,26 @@
+import Tensors
+
 /// The search for the answers to one prompt, apart from the model: it is given scores and says what to read next.
 ///
-/// A search occupies rows of the model's batch, one in its first step (the prompt), later one per candidate answer.
+/// A search occupies rows of the model's batch, one in its first step (the prompt), later one per candidate answer. A step has two
+/// parts, so that the tokens of all searches are chosen at once, over all threads.
 protocol PromptSearch: AnyObject {
+    /// Applies the options to scores, and says which tokens are to be chosen from them.
+    ///
+    /// - Parameters:
+    ///   - scores: For each of its rows, the scores [vocabulary] of the next token; overwritten.
+    ///   - distributions: What the scores say before; none where it is not told.
+    func choices(_ scores: UnsafeMutablePointer<Float>, _ distributions: [TokenDistribution]) -> [TokenChoice]
+
     /// Chooses what follows.
     ///
-    /// - Parameter scores: For each of its rows, the scores [vocabulary] of the next token; overwritten.
+    /// - Parameters:
+    ///   - scores: The same.
+    ///   - chosen: The tokens that it asked for; nil where none can be chosen.
     /// - Returns: How it goes on.
-    func advance(_ scores: UnsafeMutablePointer<Float>) throws(GenerationError) -> SearchStep
+    func advance(
+        _ scores: UnsafeMutablePointer<Float>, chosen: ArraySlice<Int32?>
+    ) throws(GenerationError) -> SearchStep
 }
 
 /// What a search decided in one step.

@@ -1,3 +1,4 @@
+import Tensors
 import Tokenizers
 
 /// Greedy search and sampling: answers that grow token by token, each by itself.
@@ -15,6 +16,7 @@ final class TokenSearch: PromptSearch {
     private let index: Int
     private let vocabularySize: Int
     private var branches: [Branch]
+    private var distributions: [Distribution] = []  // of the rows of this step
 
     /// A search from `prompt`, the `index`-th of its call.
     ///
@@ -37,26 +39,34 @@ final class TokenSearch: PromptSearch {
         }
     }
 
-    func advance(_ scores: UnsafeMutablePointer<Float>) throws(GenerationError) -> SearchStep {
-        var step = SearchStep(), remaining: [Branch] = [], distribution: Distribution?, last: Int?
-        for var branch in branches {
-            let row = scores + branch.row * vocabularySize
+    func choices(_ scores: UnsafeMutablePointer<Float>, _ distributions: [TokenDistribution]) -> [TokenChoice] {
+        var last: Int?
+        self.distributions = []
+        return branches.indices.map { index in
+            let row = branches[index].row, scores = scores + row * vocabularySize
             // In the first step all read the one row of the prompt.
-            if branch.row != last {
-                distribution = options.logProbabilities.map {
-                    Distribution(row, vocabularySize: vocabularySize, best: $0)
+            if row != last {
+                if let known = distributions.isEmpty ? nil : distributions[row] {
+                    self.distributions.append(Distribution(scores, vocabularySize: vocabularySize, known))
                 }
-                rules.apply(to: row, after: branch.draft.tokens, newTokens: branch.draft.count)
-                last = branch.row
+                rules.apply(to: scores, after: branches[index].draft.tokens, newTokens: branches[index].draft.count)
+                last = row
             }
-            let chosen =
-                branch.sampler == nil ? mostProbable(row) : branch.sampler?.draw(row, count: vocabularySize)
-            guard let token = chosen else {
-                if rules.containsNaN(row) { throw .notFinite(index: index) }
+            return TokenChoice(scores, draw: branches[index].sampler?.next())
+        }
+    }
+
+    func advance(
+        _ scores: UnsafeMutablePointer<Float>, chosen: ArraySlice<Int32?>
+    ) throws(GenerationError) -> SearchStep {
+        var step = SearchStep(), remaining: [Branch] = []
+        for (var branch, token) in zip(branches, chosen) {
+            guard let token else {
+                if rules.containsNaN(scores + branch.row * vocabularySize) { throw .notFinite(index: index) }
                 step.finished.append((branch.answer, branch.draft.generation(.noTokenAllowed)))
                 continue
             }
-            branch.draft.append(token, of: distribution)
+            branch.draft.append(token, of: distributions.isEmpty ? nil : distributions[branch.row])
             step.tokens.append((branch.answer, token))
             if let known = branch.draft.lastLogProbability { step.logProbabilities.append(known) }
             if let reason = branch.draft.end {
@@ -69,15 +79,5 @@ final class TokenSearch: PromptSearch {
         }
         branches = remaining
         return step
-    }
-
-    /// The first of the largest scores, unless all are −∞.
-    private func mostProbable(_ scores: UnsafeMutablePointer<Float>) -> Int32? {
-        var greatest = -Float.infinity, token: Int32?
-        for candidate in 0..<vocabularySize where scores[candidate] > greatest {
-            greatest = scores[candidate]
-            token = Int32(candidate)
-        }
-        return token
     }
 }
