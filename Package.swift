@@ -54,7 +54,12 @@ let package = Package(
             dependencies: [.target(name: "COpenSSL", condition: .when(platforms: [.linux]))], swiftSettings: strict),
         // One self-contained HTML page.
         .target(name: "Reports", swiftSettings: strict),
-        .target(name: "LanguageModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: strict),
+        // SHA-256 as Hub has it.
+        .target(
+            name: "LanguageModels",
+            dependencies: [
+                "Tensors", "Tokenizers", .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
+            ], swiftSettings: strict),
         .target(
             name: "PrefixTuning",
             dependencies: ["LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports", "CZlib"],

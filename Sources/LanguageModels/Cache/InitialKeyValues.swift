@@ -3,7 +3,7 @@ import Tensors
 /// What sequences start from: the first content of the cache of every kind of attention, before or behind the prompt.
 @Compute public struct InitialKeyValues {
     /// Before the tokens of the decoder.
-    public var decoder: KeyValues?
+    public var decoder: KeyValues? { didSet { computed = ComputedDigest() } }
     /// Before the tokens of the encoder.
     public var encoder: KeyValues?
     /// Before what the decoder reads of the source.
@@ -11,6 +11,16 @@ import Tensors
     /// Behind the prompt of a decoder-only model, before its last token, from which the answer is predicted: the mark that
     /// separates prompt and answer, as a rule.
     public var afterPrompt: VirtualTokens?
+
+    /// SHA-256, as hexadecimal digits, of what all of this follows from, where that is known: of the file that a prefix was read
+    /// from, say, together with how its keys and values are held. Where it is nil and something is kept of prompts that come
+    /// after it (``GenerationRequest/salt``), the keys and values themselves are hashed, once.
+    public var contentDigest: String?
+    private var computed = ComputedDigest()
+
+    private final class ComputedDigest {
+        var value: String?
+    }
 
     /// What is given; the other attentions start from nothing.
     public init(
@@ -29,6 +39,16 @@ import Tensors
     public var byteCount: Int {
         [decoder, encoder, cross].reduce(0) { $0 + ($1?.byteCount ?? 0) }
             + (afterPrompt.map { $0.embeddings.byteCount + $0.shift.byteCount } ?? 0)
+    }
+
+    /// SHA-256 of what a decoder-only model reads before a text.
+    var digest: String {
+        if let known = contentDigest ?? computed.value { return known }
+        let hasher = ContentHasher()
+        decoder?.add(to: hasher)
+        let digest = hasher.finish()
+        computed.value = digest
+        return digest
     }
 
     /// The first attention whose part is not of a model's sizes; nil where all parts are.

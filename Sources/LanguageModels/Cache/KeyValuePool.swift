@@ -22,13 +22,13 @@ import Tensors
     /// - Parameters:
     ///   - stack: The layers whose keys and values it holds.
     ///   - type: How it holds them.
-    ///   - limit: Rows that it has, rounded up to pages; nil for one that grows.
+    ///   - limit: Rows that it has, rounded down to pages; nil for one that grows.
     init(stack: AttentionStack, as type: CacheType = .float32, limit: Int? = nil) {
         let page = KeyValuePage.rowCount
         keyWidth = stack.keyWidth
         self.type = type
         isLimited = limit != nil
-        let capacity = limit.map { max(1, ($0 + page - 1) / page) * page } ?? 256
+        let capacity = limit.map { max(1, $0 / page) * page } ?? 256
         self.capacity = capacity
         layers = (0..<stack.layerCount).map { _ in
             (KeyValueRows(rows: capacity, width: 2 * stack.keyWidth, as: type), 0, stack.keyWidth)

@@ -14,7 +14,7 @@ import Tokenizers
 ///
 /// Requests may differ in everything: what they come after, how they are answered, what is told of their tokens. One that is
 /// cancelled, or whose scores are no numbers, leaves alone. Where the model's products do not depend on how many rows they have
-/// (``CausalModel/isBatchInvariant()``), a request has the same tokens and log-probabilities, bit by bit, whatever it is answered
+/// (``CausalModel/isBatchInvariant(as:)``), a request has the same tokens and log-probabilities, bit by bit, whatever it is answered
 /// beside and however its prompt is cut: parts of prompts have no fewer than 4 tokens, as fewer go through another kernel,
 /// and what is kept of prompts was computed in reading prompts.
 ///
@@ -33,6 +33,7 @@ import Tokenizers
     var answering: [LiveRequest] = []  // their rows are the sequences of the cache, in this order
     private var nextID = 0
     private var reservedPages = 0
+    private let prompts: PromptCache?
     private let tapes: [Tape]
 
     /// An empty batch.
@@ -42,9 +43,10 @@ import Tokenizers
     ///   - limits: How much it holds, and goes through the model at once.
     ///   - tokenizer: The model's; needed by requests with ``DecodingOptions/stopTexts``.
     ///   - cacheType: How keys and values of what is read and written are held; those of prefixes are as they are given.
+    ///   - identity: What is kept of prompts is kept for a model of this name: of its weights, how they are held, its adapters.
     public init(
         _ model: any CausalModel, limits: Limits = Limits(), tokenizer: Tokenizer? = nil,
-        cacheType: CacheType = .float32
+        cacheType: CacheType = .float32, identity: String = ""
     ) {
         self.model = model
         self.limits = limits
@@ -53,6 +55,19 @@ import Tokenizers
         cache = KVCache(
             shape: model.shape, sequences: [], keepsTokens: true, as: cacheType, limit: limits.keyValueRows)
         tapes = Tape.all(of: model.parameters.compactMap(\.value.gradient))
+        // The keys of a prompt must be those of any longer one that begins with it.
+        let isKeeping = limits.keepsPrompts && model.startToken == nil && !model.dependsOnLength && tapes.isEmpty
+        let prompts = isKeeping ? PromptCache(identity: "\(identity) \(cacheType.rawValue)") : nil
+        self.prompts = prompts
+        cache.pool?.reclaim = prompts.map { prompts in { prompts.reclaim() } }
+    }
+
+    /// An empty batch of a model with its tokenizer.
+    public convenience init(_ model: LanguageModel, limits: Limits = Limits()) {
+        let weights = model.digest?.description ?? model.name
+        self.init(
+            model.network, limits: limits, tokenizer: model.tokenizer, cacheType: model.cacheType,
+            identity: "\(weights) \(model.precision.rawValue)")
     }
 
     /// Whether no request is in the batch.
@@ -74,7 +89,7 @@ import Tokenizers
         let used = (pool?.pageCount ?? 0) - (pool?.freePages ?? 0)
         return Memory(
             limit: limits.keyValueRows == nil ? nil : pool?.capacity, reserved: reservedPages * page,
-            used: used * page, kept: 0)
+            used: used * page, kept: (prompts?.count ?? 0) * page)
     }
 
     /// Whether a request fits: rows of a step, and memory for the longest answers that it asks for.
@@ -102,10 +117,11 @@ import Tokenizers
         case .now: return enter(request)
         case .never(let error): throw error
         case .later:
-            let free = ((cache.pool?.pageCount ?? 0) - reservedPages) * KeyValuePage.rowCount
+            let pages = request.pages(for: model), free = (cache.pool?.pageCount ?? 0) - reservedPages
+            let isShort = limits.keyValueRows != nil && pages > free
             throw .noRoom(
-                index: request.number, rows: request.pages(for: model) * KeyValuePage.rowCount,
-                free: limits.keyValueRows == nil ? nil : free)
+                index: request.number, rows: pages * KeyValuePage.rowCount,
+                free: isShort ? free * KeyValuePage.rowCount : nil)
         }
     }
 
@@ -131,6 +147,9 @@ import Tokenizers
         release(left)
     }
 
+    /// Forgets what is kept of prompts.
+    public func forgetPrompts() { prompts?.clear() }
+
     private func release(_ request: LiveRequest) { reservedPages -= request.reservedPages }
 
     /// Goes on by one token of every answer, and by some tokens of prompts.
@@ -152,19 +171,28 @@ import Tokenizers
         }
     }
 
-    /// Turns requests that have joined into sequences: encodes sources, reads what stands before virtual tokens.
+    /// Turns requests that have joined into sequences: encodes sources, reads what stands before virtual tokens. Of such tokens
+    /// there are no more in a step than of prompts, or those of one request.
     private func begin(_ step: inout Step) {
         if waiting.isEmpty { return }
         let start = model.startToken
-        let sources = start == nil ? [] : waiting.map(\.request.prompt)
-        let begun = model.begin(
-            waiting.map { Array($0.unread) }, about: sources, after: waiting.map(\.request.starts), as: cacheType)
-        for (request, (sequence, read)) in zip(waiting, begun) {
-            request.begin(sequence, read: read)
-            step.begun.append((request.id, 0))
+        var left = limits.promptTokens ?? .max, count = 0
+        for request in waiting {
+            let isReadAtOnce = start != nil || request.request.starts.contains { $0.afterPrompt != nil }
+            left -= isReadAtOnce ? request.request.prompt.count : 0
+            if left < 0, count > 0 { break }
+            count += 1
         }
-        reading += waiting
-        waiting = []
+        let now = waiting.prefix(count)
+        let begun = model.begin(
+            now.map { Array($0.unread) }, about: start == nil ? [] : now.map(\.request.prompt),
+            after: now.map(\.request.starts), as: cacheType)
+        for (request, (sequence, read)) in zip(now, begun) {
+            request.begin(sequence, read: read, keptBy: prompts)
+            step.begun.append((request.id, request.keptTokens))
+        }
+        reading += now
+        waiting.removeFirst(count)
     }
 
     /// How many tokens of each prompt are read in this step, the first to join first.
@@ -242,6 +270,8 @@ import Tokenizers
                     release(request)
                     continue
                 }
+                // Its scores are numbers: what they follow from is worth keeping.
+                if request.isFresh { prompts?.keep(cache.sequences[row].pages, under: request.takeKeys()) }
                 for (index, (answer, token)) in found.tokens.enumerated() {
                     step.tokens.append(
                         Step.Token(

@@ -15,6 +15,9 @@ import Tensors
     private var sequence: KVCache.Sequence?
     /// The next token of each of its rows.
     var next: [Int32] = []
+    /// How many tokens of the prompt need not be read.
+    private(set) var keptTokens = 0
+    private var keys: [String] = []  // of the pages of the prompt
     /// While a step chooses: the rows of its scores, and its places among the tokens that are chosen.
     var scores = 0..<0, choices = 0..<0
 
@@ -42,11 +45,30 @@ import Tensors
     /// Rows that it has.
     var rows: Int { next.count }
 
-    /// Stands at the beginning, or behind so many tokens.
-    func begin(_ sequence: KVCache.Sequence, read: Int) {
+    /// Stands at the beginning, or behind so many tokens, or behind what is kept of the prompt.
+    func begin(_ sequence: KVCache.Sequence, read: Int, keptBy prompts: PromptCache?) {
+        var sequence = sequence
+        sequence.promptEnd = sequence.nextPosition + unread.count - read
         unread = unread.dropFirst(read)
+        // What is read once for all, in front of virtual tokens, or trained, is not kept.
+        if let prompts, let salt = request.salt, read == 0, tapes.isEmpty {
+            keys = prompts.keys(
+                request.prompt, after: request.starts, at: sequence.nextPosition, salt: salt)
+            let pages = prompts.pages(keys, ofPrompt: request.prompt.count)
+            sequence.begin(with: pages)
+            keptTokens = pages.count * KeyValuePage.rowCount
+            unread = unread.dropFirst(keptTokens)
+        }
         self.sequence = sequence
-        self.sequence?.promptEnd = sequence.nextPosition + unread.count
+    }
+
+    /// Whether nothing of its prompt was kept yet.
+    var isFresh: Bool { !keys.isEmpty }
+
+    /// What its pages are to be kept under, once.
+    func takeKeys() -> [String] {
+        defer { keys = [] }
+        return keys
     }
 
     /// Its sequence, which is then the cache's alone: two of them would copy its row numbers with every token.

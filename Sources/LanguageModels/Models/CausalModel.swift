@@ -13,6 +13,8 @@ import Tensors
     var startToken: Int32? { get }
     /// Its parameters under the names of its checkpoint, where it is trained; else none.
     var parameters: [(name: String, value: Tensor)] { get }
+    /// Whether what is computed for the first tokens of a text depends on how long the text is (``RotaryEmbedding/Lengthening``).
+    var dependsOnLength: Bool { get }
 
     /// The input embeddings of some tokens, as embeddings that are given in their place are taken (``TokenBatch``): scaled where
     /// the model scales those of its table, and without positions.
@@ -33,6 +35,8 @@ import Tensors
 extension CausalModel {
     /// Nil: the model goes on from its prompt.
     public var startToken: Int32? { nil }
+    /// False: a token knows those before it.
+    public var dependsOnLength: Bool { false }
 }
 
 /// A model whose decoder reads what an encoder made of a source text: p(next token | source, tokens so far).

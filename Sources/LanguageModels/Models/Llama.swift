@@ -35,6 +35,8 @@ import Tensors
 
     /// Sizes that caches and prefixes have.
     public var shape: ModelShape { configuration.shape }
+    /// Whether long texts are turned by other angles.
+    public var dependsOnLength: Bool { configuration.rotary.lengthening != .none }
     /// Rows of the token table.
     public func embeddings(of tokens: [Int32]) -> Tensor { tokenTable.rows(at: tokens) }
 
