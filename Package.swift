@@ -38,7 +38,7 @@ let package = Package(
         .systemLibrary(
             name: "COniguruma", path: "Sources/COniguruma", pkgConfig: "oniguruma",
             providers: [.apt(["libonig-dev"]), .brew(["oniguruma"])]),
-        // OpenSSL, for the checksums of downloads where there is no CryptoKit.
+        // OpenSSL, for checksums where there is no CryptoKit.
         .systemLibrary(
             name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         // The one door to sentencepiece, which is C++; lets no exception out.
