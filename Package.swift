@@ -17,7 +17,10 @@ let package = Package(
     products: [
         .library(
             name: "PrefixTuning",
-            targets: ["PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Hub", "Reports"]),
+            targets: [
+                "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Hub", "Reports",
+                "ChatTemplates",
+            ]),
         // The paper's experiments, the embedded model and tables (6.4 MB), pretraining.
         .library(name: "PrefixExperiments", targets: ["PrefixExperiments"]),
         .executable(name: "prefixtune", targets: ["prefixtune"]),
@@ -52,6 +55,8 @@ let package = Package(
         .target(
             name: "Hub",
             dependencies: [.target(name: "COpenSSL", condition: .when(platforms: [.linux]))], swiftSettings: strict),
+        // The part of Jinja that chat templates use: no library of Swift's has it.
+        .target(name: "ChatTemplates", swiftSettings: strict),
         // One self-contained HTML page.
         .target(name: "Reports", swiftSettings: strict),
         // SHA-256 as Hub has it.
@@ -90,6 +95,7 @@ let package = Package(
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "TextMetricsTests", dependencies: ["TextMetrics", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "HubTests", dependencies: ["Hub", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: strict),
         .testTarget(
             name: "LanguageModelsTests",
@@ -104,7 +110,8 @@ let package = Package(
         .testTarget(
             name: "PrefixExperimentsTests",
             dependencies: [
-                "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports",
+                "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics",
+                "Reports",
                 "TestSupport",
             ],
             swiftSettings: strict),

@@ -13,7 +13,7 @@ seconds=${1:-60}
 shift || true
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(
-    pytorch pickle safetensors gguf cache mlx json tokenizer sentencepiece config state metrics adapter data gzip hub)
+    pytorch pickle safetensors gguf cache mlx json tokenizer sentencepiece config state metrics adapter data gzip hub chat)
 
 flags=(-c release -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing --scratch-path .build --product Fuzz)
 swift build "${flags[@]}"
@@ -43,6 +43,7 @@ seed mlx $goldens/deployment/*.mlx.safetensors
 seed json $goldens/*/*.json $goldens/*/*/*.json
 seed tokenizer $goldens/tokenizers/*/tokenizer.json $goldens/tokenizers/*/*/tokenizer.json
 seed sentencepiece $goldens/sentencepiece/*/*.model
+seed chat $goldens/chat-templates/families/*.jinja
 seed config $goldens/*/*/config.json
 # The runtime of Swift keeps what it allocates once: no leaks are looked for.
 export ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16
@@ -57,7 +58,9 @@ for target in "${targets[@]}"; do
     pytorch | pickle | sentencepiece | gguf) longest=1048576 ;;
     *) longest=65536 ;;
     esac
-    "$binary" "$target" ".corpora/$target" "corpus/$target" \
+    words=()
+    [ ! -f "$target.dict" ] || words=("-dict=$target.dict")
+    "$binary" "$target" ".corpora/$target" "corpus/$target" ${words[@]+"${words[@]}"} \
         -max_len="$longest" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -malloc_limit_mb=1024 -print_final_stats=1 \
         -artifact_prefix=".findings/$target/" || failed+=("$target")
 done

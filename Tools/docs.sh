@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 output=$1
 # Those that others use first: their archives resolve the links of the later ones.
-modules=(Tensors Tokenizers TextMetrics Hub Reports LanguageModels PrefixTuning PrefixExperiments)
+modules=(Tensors Tokenizers TextMetrics Hub Reports ChatTemplates LanguageModels PrefixTuning PrefixExperiments)
 
 for tool in docc swift-symbolgraph-extract; do
     [ -x "$(dirname "$(command -v swift)")/$tool" ] || command -v $tool >/dev/null || {

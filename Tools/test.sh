@@ -11,7 +11,7 @@ build=$1
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-10000}
 options=(-c release -Xswiftc -enable-testing --scratch-path "$build")
 # Tier 1: the leaves and the tensor operations, under a minute. Tier 2: models, training, the command line.
-fast='^(TensorsTests|TokenizersTests|TextMetricsTests|ReportsTests|HubTests)\.'
+fast='^(TensorsTests|TokenizersTests|TextMetricsTests|ReportsTests|HubTests|ChatTemplatesTests)\.'
 started=$SECONDS
 
 mkdir -p "$build"

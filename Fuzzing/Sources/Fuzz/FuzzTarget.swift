@@ -32,6 +32,8 @@ enum FuzzTarget: String, CaseIterable {
     case data
     /// A data file that is compressed.
     case gzip
+    /// A chat template and, behind a zero byte, what it is given (see `renderChat`).
+    case chat
     /// What a hub replies: status, headers, an empty line, body.
     case hub
 
@@ -57,6 +59,7 @@ enum FuzzTarget: String, CaseIterable {
             case .adapter: try readAdapter(bytes)
             case .data: try readData(bytes)
             case .gzip: try readGzip(bytes)
+            case .chat: try renderChat(bytes)
             case .hub: try readReply(bytes)
             }
         } catch {
