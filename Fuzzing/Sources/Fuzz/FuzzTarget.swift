@@ -34,6 +34,8 @@ enum FuzzTarget: String, CaseIterable {
     case gzip
     /// A chat template and, behind a zero byte, what it is given (see `renderChat`).
     case chat
+    /// Stop texts and a text (see `scanForStops`).
+    case stop
     /// What a hub replies: status, headers, an empty line, body.
     case hub
 
@@ -60,6 +62,7 @@ enum FuzzTarget: String, CaseIterable {
             case .data: try readData(bytes)
             case .gzip: try readGzip(bytes)
             case .chat: try renderChat(bytes)
+            case .stop: scanForStops(bytes)
             case .hub: try readReply(bytes)
             }
         } catch {

@@ -3,28 +3,35 @@ import Tokenizers
 /// The text of an answer, token by token: it ends before an end token, a stop token or a stop text, and what may be the beginning of a
 /// stop text is held back until it is known not to be one.
 ///
-/// Stop texts are found in the text, wherever the borders of its tokens are; a stop text that is the spelling of a special
-/// token is met by that token.
+/// Stop texts are found in the text, wherever the borders of its tokens are (``StopScanner``); a stop text that is the spelling of
+/// a special token is met by that token.
 public struct AnswerText: Sendable {
     private let endTokens: [Int32]
-    private let stops: [[UInt8]]
-    private let stopTokens: [Int32]
+    private let stopTokens: [Int32: String]
+    private let includesStop: Bool
     private var decoder: Tokenizer.StreamingDecoder
-    private var held: [UInt8] = []
+    private var scanner: StopScanner
 
     /// Whether the answer is over: it has an end token or a stop token, or contains a stop text.
     public private(set) var isEnded = false
+    /// The stop text that it contains.
+    public private(set) var stop: String?
     /// Whether it contains a stop text.
-    public private(set) var isStopped = false
+    public var isStopped: Bool { stop != nil }
 
     /// The text of an answer without tokens.
     ///
-    /// - Parameter options: What ends answers.
-    public init(_ tokenizer: Tokenizer, options: DecodingOptions) {
+    /// - Parameters:
+    ///   - options: What ends answers.
+    ///   - includesStop: Whether the stop text that ends the answer belongs to its text.
+    public init(_ tokenizer: Tokenizer, options: DecodingOptions, includesStop: Bool = false) {
         endTokens = options.endingTokens
-        stops = options.stopTexts.map { Array($0.utf8) }
-        stopTokens = options.stopTexts.compactMap(tokenizer.id).filter(tokenizer.isSpecial)
+        self.includesStop = includesStop
+        stopTokens = options.stopTexts.reduce(into: [:]) { stops, text in
+            if let token = tokenizer.id(of: text), tokenizer.isSpecial(token) { stops[token] = text }
+        }
         decoder = tokenizer.streamingDecoder(skippingSpecialTokens: true)
+        scanner = StopScanner(options.stopTexts, includesStop: includesStop)
     }
 
     /// The text of a whole answer.
@@ -42,42 +49,29 @@ public struct AnswerText: Sendable {
             isEnded = true
             return ""
         }
-        if stopTokens.contains(token) {
-            (isEnded, isStopped) = (true, true)
-            return release(held.count)
+        if let text = stopTokens[token] {
+            (isEnded, stop) = (true, text)
+            let rest = scanner.append(decoder.finish().utf8) + scanner.finish()
+            return String(decoding: rest, as: UTF8.self) + (includesStop ? text : "")
         }
-        held += decoder.append(token).utf8
-        if stops.isEmpty { return release(held.count) }
-        // What the decoder holds back belongs to the text if this token is the last one.
-        var ending = decoder
-        let text = held + ending.finish().utf8
-        guard let start = Self.firstStop(stops, in: text) else { return release(held.count - uncertain) }
-        (isEnded, isStopped) = (true, true)
-        held = text
-        return release(start)
+        var text = scanner.append(decoder.append(token).utf8)
+        if scanner.stop == nil {
+            // What the decoder holds back belongs to the text if this token is the last one.
+            var ending = decoder, scanned = scanner
+            let rest = scanned.append(ending.finish().utf8)
+            if scanned.stop != nil {
+                scanner = scanned
+                text += rest
+            }
+        }
+        stop = scanner.stop
+        isEnded = isStopped
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// What is still held back, once no token follows.
     public mutating func finish() -> String {
         if isStopped { return "" }
-        held += decoder.finish().utf8
-        return release(held.count)
-    }
-
-    private mutating func release(_ count: Int) -> String {
-        defer { held.removeFirst(count) }
-        return String(decoding: held.prefix(count), as: UTF8.self)
-    }
-
-    /// How many of the last bytes held may begin a stop text.
-    private var uncertain: Int {
-        let longest = stops.reduce(0) { max($0, $1.count - 1) }
-        return stride(from: min(longest, held.count), to: 0, by: -1).first { count in
-            stops.contains { $0.starts(with: held.suffix(count)) }
-        } ?? 0
-    }
-
-    private static func firstStop(_ stops: [[UInt8]], in text: [UInt8]) -> Int? {
-        text.indices.first { start in stops.contains { text[start...].starts(with: $0) } }
+        return String(decoding: scanner.append(decoder.finish().utf8) + scanner.finish(), as: UTF8.self)
     }
 }
