@@ -63,11 +63,14 @@ let package = Package(
         .target(
             name: "LanguageModels",
             dependencies: [
-                "Tensors", "Tokenizers", .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
+                "Tensors", "Tokenizers", "ChatTemplates",
+                .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
             ], swiftSettings: strict),
         .target(
             name: "PrefixTuning",
-            dependencies: ["LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports", "CZlib"],
+            dependencies: [
+                "LanguageModels", "Tensors", "Tokenizers", "ChatTemplates", "TextMetrics", "Reports", "CZlib",
+            ],
             swiftSettings: strict),
         .target(
             name: "PrefixExperiments",
@@ -77,7 +80,7 @@ let package = Package(
             name: "prefixtune",
             dependencies: [
                 "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics",
-                "Reports", "Hub", "CVersion",
+                "Reports", "Hub", "ChatTemplates", "CVersion",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -99,12 +102,13 @@ let package = Package(
         .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: strict),
         .testTarget(
             name: "LanguageModelsTests",
-            dependencies: ["LanguageModels", "Tensors", "Tokenizers", "TestSupport"],
+            dependencies: ["LanguageModels", "Tensors", "Tokenizers", "ChatTemplates", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "PrefixTuningTests",
             dependencies: [
-                "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports", "TestSupport",
+                "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports", "ChatTemplates",
+                "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -119,7 +123,7 @@ let package = Package(
             name: "CommandLineTests",
             dependencies: [
                 "prefixtune", "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers",
-                "TestSupport",
+                "ChatTemplates", "TestSupport",
             ],
             swiftSettings: strict),
     ],

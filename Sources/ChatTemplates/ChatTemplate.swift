@@ -52,8 +52,9 @@ public struct ChatTemplate: Sendable {
     /// Writes a conversation as text.
     ///
     /// - Parameters:
-    ///   - messages: Objects with `role` and `content`, and whatever else the template knows. What a model thought is found by the template
-    ///     under `reasoning_content` and `thinking`, whichever of those names, or `reasoning`, it was given by.
+    ///   - messages: Objects with `role` and `content`, and whatever else the template knows; what is null in them is left out. What a
+    ///     model thought is found by the template under `reasoning_content` and `thinking`, whichever of those names, or `reasoning`,
+    ///     it was given by.
     ///   - tools: Descriptions of tools as JSON schemas; none where nil.
     ///   - documents: Documents with `title` and `text`; none where nil.
     ///   - ending: How the text ends.
@@ -65,7 +66,7 @@ public struct ChatTemplate: Sendable {
         messages: [ChatValue], tools: [ChatValue]? = nil, documents: [ChatValue]? = nil, ending: Ending = .message,
         tokens: [String: String] = [:], variables: [String: ChatValue] = [:], clock: ChatClock = .system
     ) throws -> Rendered {
-        var messages = messages.map(Self.withReasoning)
+        var messages = messages.map { Self.withReasoning(Self.withoutNulls($0)) }
         var last: String?
         if ending == .continuation { last = try mark(&messages) }
         let renderer = Renderer(template: name, clock: clock)
@@ -97,6 +98,12 @@ public struct ChatTemplate: Sendable {
             case .text, .print, .set, .leave, .next: false
             }
         }
+    }
+
+    /// A message without members that are null, which many templates would write as "None", or fail at; `transformers` does the same.
+    private static func withoutNulls(_ message: ChatValue) -> ChatValue {
+        guard case .object(let members) = message else { return message }
+        return .object(members.filter { $0.value != .null })
     }
 
     private static let reasoningNames = ["reasoning_content", "thinking", "reasoning"]

@@ -86,6 +86,12 @@ public struct Tokenizer: Sendable {
     /// The id that stands for text that has no token (`unk_token`); nil where none is configured.
     public var unknown: Int32? { id(ofRole: .unknown) }
 
+    /// The texts of special tokens by the names of their roles, as `tokenizer_config.json` has them, such as "bos_token" and
+    /// "eos_token": what chat templates are told.
+    public var specialTokenTexts: [String: String] {
+        codec.roles.named.reduce(into: [:]) { $0[$1.key.rawValue] = String(decoding: $1.value.content, as: UTF8.self) }
+    }
+
     private func id(ofRole role: TokenRoles.Role) -> Int32? {
         codec.roles.named[role].flatMap { codec.identifier(of: $0.content) }
     }

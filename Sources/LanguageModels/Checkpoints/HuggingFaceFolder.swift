@@ -52,18 +52,25 @@ public struct HuggingFaceFolder: ModelFiles {
     /// - Throws: `TokenizerError`, naming the file.
     public var tokenizer: Tokenizer { get throws { try Tokenizer(folder: url) } }
 
-    /// What `chat_template.jinja`, else `tokenizer_config.json` says; of several the one called "default".
+    /// What `chat_template.jinja`, else `tokenizer_config.json` says, and the files of `additional_chat_templates`.
     ///
     /// - Throws: ``CheckpointError``, naming the file.
-    public var chatTemplate: String? {
+    public var chatTemplates: [String: String] {
         get throws {
-            let name = "chat_template.jinja"
-            if has(name) {
-                let mapping = try MappedFile(file(name))
-                return String(decoding: mapping.bytes, as: UTF8.self)
+            let name = "chat_template.jinja", others = "additional_chat_templates"
+            var templates =
+                try has(name) ? ["default": text(name)] : tokenizerSettings?.namedTexts("chat_template") ?? [:]
+            for file in (try? FileManager.default.contentsOfDirectory(atPath: file(others).path)) ?? []
+            where file.hasSuffix(".jinja") {
+                templates[String(file.dropLast(6))] = try text("\(others)/\(file)")
             }
-            return try tokenizerSettings?.namedText("chat_template")
+            return templates
         }
+    }
+
+    private func text(_ name: String) throws -> String {
+        let mapping = try MappedFile(file(name))
+        return String(decoding: mapping.bytes, as: UTF8.self)
     }
 
     /// What `tokenizer_config.json` says; nil where there is none.

@@ -32,10 +32,11 @@ public protocol ModelFiles: Sendable {
     /// Whether matrices are stored as integers that ``WeightPrecision/stored`` keeps and 32 bits widen.
     var holdsIntegers: Bool { get }
 
-    /// The Jinja template that a conversation is written with; nil where the model has none.
+    /// The Jinja templates that a conversation is written with, by name: "default" is for all, "tool_use" for those with tools. Empty
+    /// where the model has none.
     ///
     /// - Throws: ``CheckpointError``, naming the file.
-    var chatTemplate: String? { get throws }
+    var chatTemplates: [String: String] { get throws }
 
     /// The weights, by the names, in the shapes and in the order of elements that `transformers` gives them (see
     /// ``ModelParts``): a form that has others translates.
@@ -53,7 +54,11 @@ extension ModelFiles {
     /// None.
     public var title: String? { nil }
     /// None.
-    public var chatTemplate: String? { nil }
+    public var chatTemplates: [String: String] { [:] }
+    /// The template called "default", which is for all conversations; nil where there is none.
+    ///
+    /// - Throws: ``CheckpointError``, naming the file.
+    public var chatTemplate: String? { get throws { try chatTemplates["default"] } }
     /// No: folders that are quantised stay as they are at every precision.
     public var holdsIntegers: Bool { false }
 }

@@ -185,11 +185,16 @@ package struct ConfigurationReader {
         return string
     }
 
-    /// A text, or that called "default" of a list of named ones: `[{"name": "default", "template": "…"}]`.
-    func namedText(_ key: String) throws -> String? {
-        guard let (_, value) = find([key]) else { return nil }
-        guard let list = value.array else { return try optionalString(key) }
-        return list.first { $0["name"]?.string == "default" }?["template"]?.string
+    /// A text, which is then called "default", or a list of named ones: `[{"name": "default", "template": "…"}]`.
+    func namedTexts(_ key: String) throws -> [String: String] {
+        guard let (_, value) = find([key]) else { return [:] }
+        guard let list = value.array else { return try optionalString(key).map { ["default": $0] } ?? [:] }
+        return try list.reduce(into: [:]) { texts, element in
+            guard let name = element["name"]?.string, let text = element["template"]?.string else {
+                throw invalid(key, element, needs: "a text, or a list of texts with \"name\" and \"template\",")
+            }
+            texts[name] = texts[name] ?? text
+        }
     }
 
     /// A list of texts.

@@ -42,8 +42,10 @@ utilities.datetime = FixedTime
 
 def render(source, conversation):
     variables = TOKENS | conversation.get("extra", {})
+    # As apply_chat_template does.
+    messages = [{key: value for key, value in each.items() if value is not None} for each in conversation["messages"]]
     inputs = dict(
-        conversations=[conversation["messages"]], chat_template=source, tools=conversation.get("tools"),
+        conversations=[messages], chat_template=source, tools=conversation.get("tools"),
         documents=conversation.get("documents"), add_generation_prompt=conversation.get("prompt", False), **variables)
     try:
         if conversation.get("continue", False):

@@ -10,6 +10,9 @@ enum RealModels {
         "\(what) is not here: run Tools/real-models.sh DIR and set PREFIXTUNE_MODELS to DIR"
     }
 
+    /// A folder as the hub has it, which only some keep beside those files.
+    static func folder(_ name: String) -> URL? { file(name) }
+
     private static func file(_ name: String) -> URL? {
         guard let folder = ProcessInfo.processInfo.environment["PREFIXTUNE_MODELS"] else { return nil }
         let file = URL(fileURLWithPath: folder).appendingPathComponent(name)

@@ -165,8 +165,20 @@ public struct GGUFFile: ModelFiles {
     /// The tokenizer of the metadata.
     public var tokenizer: Tokenizer { get throws { try Tokenizer(gguf: vocabulary, file: url.path) } }
 
-    /// What a conversation is written with (`tokenizer.chat_template`).
-    public var chatTemplate: String? { get throws { try metadata.text("tokenizer.chat_template") } }
+    /// What a conversation is written with (`tokenizer.chat_template`; others by name, `tokenizer.chat_template.NAME`, of those that
+    /// `tokenizer.chat_templates` lists).
+    public var chatTemplates: [String: String] {
+        get throws {
+            let key = "tokenizer.chat_template"
+            var templates = [String: String]()
+            templates["default"] = try metadata.text(key)
+            for name in try metadata.texts("\(key)s") ?? [] {
+                let name = String(decoding: name, as: UTF8.self)
+                if templates[name] == nil { templates[name] = try metadata.text("\(key).\(name)") }
+            }
+            return templates
+        }
+    }
 
     /// The weights.
     public var tensors: any TensorSource {
