@@ -43,6 +43,8 @@ extension CommandError {
                 DataError.headingNeeded + "; other columns are named with --prompt-field and --completion-field"
             )
         case DataError.tooFewToHoldOut: ("validation data of its own", "files with --validation")
+        case ChatError.noTemplate, DataError.badConversation:
+            (ChatError.templateAdvice, "give one with --chat-template FILE")
         case is TaskRecordError: (TaskRecordError.advice, "give --task")
         case TrainingError.diverged:
             (

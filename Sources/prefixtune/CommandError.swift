@@ -43,6 +43,10 @@ enum CommandError: Error, Equatable {
     case adapterMissing(path: String)
     /// A data set's files are needed, and no folder was given.
     case dataFolderNeeded(dataSet: String)
+    /// A file of a chat template cannot be read.
+    case templateUnreadable(file: String, reason: String)
+    /// The model answers texts, and does not go on with conversations.
+    case noConversation(architecture: String)
     /// A page of training runs was to have an experiment in it.
     case experimentAmongRuns(path: String)
 }
@@ -53,6 +57,10 @@ extension CommandError: CustomStringConvertible {
         switch self {
         case .dataFolderNeeded(let dataSet):
             "the data set \(dataSet) lies in files; give their folder with --data-folder, or take --data embedded"
+        case .templateUnreadable(let file, let reason):
+            "cannot read the template \(file): \(reason); give a file of Jinja with --chat-template"
+        case .noConversation(let architecture):
+            "\(architecture) reads a text with its encoder and has no form for conversations; give texts with --prompt or --input"
         case .notInCache(let name, let folder, let nearest):
             "\(name) is not in \(folder); "
                 + (nearest.map { "did you mean \($0)?" } ?? "prefixtune list shows what is")

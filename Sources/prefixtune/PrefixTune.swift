@@ -18,7 +18,7 @@ struct PrefixTune: AsyncParsableCommand {
             --threads.
             """,
         version: Version.text,
-        subcommands: [DemoCommand.self, Train.self, Generate.self, Evaluate.self, Score.self],
+        subcommands: [DemoCommand.self, Train.self, Generate.self, Chat.self, Evaluate.self, Score.self],
         groupedSubcommands: [
             CommandGroup(
                 name: "Prefixes",

@@ -48,8 +48,27 @@ public struct Answer: Equatable, Sendable {
         _ examples: [Example], by model: AdaptedModel, format: TaskFormat? = nil, options: AnswerOptions,
         batchSize: Int? = nil, isFitting: Bool = false
     ) throws {
-        let tokenizer = model.tokenizer(format ?? options.task.format), positions = model.positions
-        let prompts = try examples.map { try tokenizer.prompt($0) }
+        let tokenizer = model.tokenizer(format ?? options.task.format)
+        try self.init(
+            examples, prompts: try examples.map { try tokenizer.prompt($0) }, by: model, options: options,
+            batchSize: batchSize, isFitting: isFitting)
+    }
+
+    /// A run over prompts that are tokens already, such as those of conversations.
+    ///
+    /// - Parameters:
+    ///   - examples: Where the prompts come from, and how they read.
+    ///   - prompts: What the model is given, one for each example.
+    ///   - model: Answers them.
+    ///   - options: How answers are chosen.
+    ///   - batchSize: Prompts that are answered at a time; nil for as many as go well together.
+    ///   - isFitting: Whether a task's own length may be lowered to what the model has positions for.
+    /// - Throws: ``AnsweringError``, naming the file and line of a prompt that does not fit.
+    public init(
+        _ examples: [Example], prompts: [[Int32]], by model: AdaptedModel, options: AnswerOptions,
+        batchSize: Int? = nil, isFitting: Bool = false
+    ) throws {
+        let positions = model.positions
         // The decoder of an encoder–decoder model begins with one token, whatever the prompt.
         let hasEncoder = model.model.network.startToken != nil
         func length(_ prompt: [Int32]) -> Int { hasEncoder ? 1 : prompt.count }

@@ -54,7 +54,7 @@ import Tensors
                 let own = losses.prefix(example.targetCount).map { -$0 }
                 losses.removeFirst(own.count)
                 guard own.allSatisfy(\.isFinite) else { throw ScoringError.notFinite(example: number) }
-                try receive(Score(token_ids: Array(example.tokens[example.targetStart...]), logprobs: own))
+                try receive(Score(token_ids: example.targets, logprobs: own))
             }
         }
     }

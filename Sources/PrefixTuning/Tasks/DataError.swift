@@ -51,6 +51,8 @@ public enum DataError: Error, Equatable, Sendable {
     case tooLong(DataLocation, tokens: Int, limit: Int)
     /// Once cut to the model's positions, nothing of the text to learn is left.
     case nothingToLearn(DataLocation, promptTokens: Int, limit: Int)
+    /// A conversation has a message that is none, or that the chat template refuses, or nothing to answer.
+    case badConversation(DataLocation, reason: String)
     /// The prompt has no tokens, so that nothing could predict the first token of the completion.
     case emptyPrompt(DataLocation)
 }
@@ -90,6 +92,8 @@ extension DataError: CustomStringConvertible, LocalizedError {
         case .nothingToLearn(let location, let promptTokens, let limit):
             "\(location): the prompt alone has \(promptTokens) tokens and \(limit) fit (the model's positions less "
                 + "the prefix), so that nothing of the text to learn is left; shorten or remove the example"
+        case .badConversation(let location, let reason):
+            "\(location): \(reason)"
         case .emptyPrompt(let location):
             "\(location): the prompt is empty, and the model names no token that begins a text (bos_token_id); give at least "
                 + "one character, because the first token of the completion is predicted from the token before it"

@@ -1,3 +1,5 @@
+import ChatTemplates
+
 /// One item of a data set: a source text and what should be said about it.
 public struct Example: Equatable, Sendable {
     /// The source as it stands in the data or as linearised from it, without the spaces and marks of a ``TaskFormat``.
@@ -17,6 +19,9 @@ public struct Example: Equatable, Sendable {
 
     /// Whether the topic occurs in the training data, where the data says.
     public var isSeen: Bool?
+
+    /// All of the conversation that ``prompt`` and ``completion`` are the end of; nil for other data.
+    public var conversation: ChatExample?
 
     /// An example; see the properties.
     public init(
@@ -49,6 +54,9 @@ extension [Example] {
                 var single = example
                 single.completion = text
                 single.references = [text]
+                if let asked = single.conversation?.messages, asked.last?["role"] != "assistant" {
+                    single.conversation?.messages.append(.message(role: "assistant", content: text))
+                }
                 return single
             }
         }

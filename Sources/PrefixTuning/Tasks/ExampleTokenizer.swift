@@ -28,6 +28,7 @@ import Tokenizers
     /// - Returns: The source of an encoder–decoder model; else the prompt.
     /// - Throws: ``DataError/emptyPrompt(_:)``, or ``DataError/tooLong(_:tokens:limit:)`` for a source that does not fit.
     public func prompt(_ example: Example) throws -> [Int32] {
+        if let conversation = example.conversation { return try form(example).prompt(conversation).tokens }
         var tokens: [Int32]
         if model.network.startToken != nil {
             tokens = try surrounded(example.prompt, limit: format.sourceLimit, in: example, skipping: false) ?? []
@@ -44,6 +45,9 @@ import Tokenizers
     /// - Returns: The tokens, or nil where the example is to be skipped.
     /// - Throws: ``DataError`` with file and line.
     public func example(_ example: Example) throws -> TokenizedExample? {
+        if let conversation = example.conversation {
+            return try form(example).tokens(of: conversation, limit: positions, overflow: format.overflow)
+        }
         guard let start = model.network.startToken else {
             return try format.tokens(
                 for: example, endOfText: model.endOfText, limit: positions, beginning: model.beginning
@@ -57,6 +61,14 @@ import Tokenizers
         guard !target.isEmpty else { throw DataError.missingCompletion(example.location) }
         // The start token takes the position that the last token does not need.
         return TokenizedExample(source: source, tokens: [start] + target, targetStart: 1)
+    }
+
+    private func form(_ example: Example) throws -> ChatForm {
+        guard let form = format.chat, model.network.startToken == nil else {
+            throw DataError.badConversation(
+                example.location, reason: "\(ChatError.noTemplate(model: model.name))")
+        }
+        return form
     }
 
     /// A text with the tokenizer's special tokens around it, its end cut off where a limit, special tokens included, says

@@ -6,16 +6,27 @@ public struct TokenizedExample: Equatable, Sendable {
     public var tokens: [Int32]
     /// Index of the first token that the loss counts; at least 1, because a token is predicted from the one before.
     public var targetStart: Int
+    /// Of each token from ``targetStart`` on, whether the loss counts it, such as those of a conversation that an assistant says; nil
+    /// where it counts all of them.
+    public var isCounted: [Bool]?
 
     /// A tokenized example; see the properties.
-    public init(source: [Int32] = [], tokens: [Int32], targetStart: Int) {
+    public init(source: [Int32] = [], tokens: [Int32], targetStart: Int, isCounted: [Bool]? = nil) {
         self.source = source
         self.tokens = tokens
         self.targetStart = targetStart
+        self.isCounted = isCounted
     }
 
     /// Number of tokens that the loss counts.
-    public var targetCount: Int { tokens.count - targetStart }
+    public var targetCount: Int { isCounted?.count { $0 } ?? tokens.count - targetStart }
+
+    /// The tokens that the loss counts.
+    public var targets: [Int32] {
+        let all = tokens[targetStart...]
+        guard let isCounted else { return Array(all) }
+        return zip(all, isCounted).filter(\.1).map(\.0)
+    }
 
     /// Number of all tokens.
     public var length: Int { source.count + tokens.count }

@@ -36,6 +36,8 @@ public struct TaskFormat: Equatable, Sendable {
     public var sourceLimit: Int?
     /// The same for a target, its end mark included.
     public var targetLimit: Int?
+    /// How conversations are written: of data that is such. It does not go by the pieces and limits above.
+    public var chat: ChatForm?
 
     /// A format; see the properties.
     public init(

@@ -73,7 +73,7 @@ public struct TuningTask: Sendable {
     }
 
     /// The tasks that have names on the command line.
-    public static let all: [TuningTask] = [e2e, webnlg, dart, xsum, jsonl]
+    public static let all: [TuningTask] = [e2e, webnlg, dart, xsum, jsonl, chat]
 }
 
 extension TuningTask {

@@ -5,7 +5,7 @@ import Tensors
 @Compute enum TargetLoss {
     /// A sequence of a pass.
     struct Row {
-        /// The tokens from `targetStart` on are targets. An example of an encoder–decoder model has a source.
+        /// The tokens from `targetStart` on are targets, but for those that do not count. An example of an encoder–decoder model has a source.
         let example: TokenizedExample
         /// What it attends to first: a prefix, which any number of rows may share.
         let start: InitialKeyValues?
@@ -38,15 +38,31 @@ import Tensors
         // The last token is predicted, never read.
         let batch = TokenBatch(
             zip(rows, begun).map { Array($0.example.tokens[$1.read...].dropLast()) },
-            wanting: rows.map(\.example.targetCount))
+            wanting: rows.map { $0.example.tokens.count - $0.example.targetStart })
         let cache = KVCache(
             shape: model.shape, sequences: begun.map(\.sequence), keepsTokens: false, recomputation: recomputation,
             dropout: dropout)
         let hidden = model.hiddenStates(batch, cache: cache, dropout: dropout)
         let (loss, perRow) = crossEntropy(
             hidden, head: model.head, targets: rows.flatMap { $0.example.tokens[$0.example.targetStart...] },
-            weights: rows.flatMap { Array(repeating: $0.weight, count: $0.example.targetCount) })
-        return (loss, perRow)
+            weights: rows.flatMap { row in
+                let count = row.example.tokens.count - row.example.targetStart
+                guard let isCounted = row.example.isCounted else { return Array(repeating: row.weight, count: count) }
+                return isCounted.map { $0 ? row.weight : 0 }
+            })
+        return (loss, counted(perRow, of: rows))
+    }
+
+    /// The losses of the tokens that count.
+    private static func counted(_ losses: [Float], of rows: [Row]) -> [Float] {
+        guard rows.contains(where: { $0.example.isCounted != nil }) else { return losses }
+        var counted: [Float] = [], rest = losses[...]
+        for row in rows {
+            let own = rest.prefix(row.example.tokens.count - row.example.targetStart)
+            rest = rest.dropFirst(own.count)
+            counted += row.example.isCounted.map { zip(own, $0).filter(\.1).map(\.0) } ?? Array(own)
+        }
+        return counted
     }
 
     /// Parts of a batch of at most so many tokens each, virtual ones included, or one example.

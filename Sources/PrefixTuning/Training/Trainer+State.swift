@@ -176,6 +176,8 @@ extension Sequence<TokenizedExample> {
             digester.add(example.targetStart)
             digester.add(example.tokens)
             digester.add(example.source)
+            // What has none is what it was before there were any.
+            if let isCounted = example.isCounted { digester.add(isCounted.map { $0 ? 1 : 0 as Int32 }) }
         }
         return digester.digest
     }

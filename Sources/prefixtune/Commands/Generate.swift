@@ -1,4 +1,5 @@
 import ArgumentParser
+import ChatTemplates
 import Foundation
 import LanguageModels
 import PrefixTuning
@@ -24,6 +25,10 @@ struct Generate: ComputeCommand {
             cleans the text as the paper's authors do. With --task xsum it summarises documents (6 beams): a .source file, or \
             JSON lines with "document".
 
+            With --chat, prompts are conversations, written with the model's chat template: --prompt is a message of a user, and --input \
+            takes JSON lines with "messages", as OpenAI has them, or with "prompt", or a .txt file with a message on each line. "prompt" of \
+            what is written is then the text that the template made.
+
             EXAMPLES
               prefixtune generate --model gpt2 --prompt "Once upon a time" --sample
               prefixtune generate --prefix e2e-prefix --prompt "name : Zizzi | Type : pub"
@@ -32,6 +37,8 @@ struct Generate: ComputeCommand {
 
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup var source: PromptSource
+    @Flag(help: "Put prompts to the model as conversations, with its chat template.") var chat = false
+    @OptionGroup(title: "Conversation") var conversation: ChatOptions
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @OptionGroup(title: "Decoding") var decoding: DecodingFlags
     @Option(help: ArgumentHelp("Answers to each prompt: drawn with --sample, or the best beams.", valueName: "n"))
@@ -58,6 +65,23 @@ struct Generate: ComputeCommand {
         if resume, source.input == nil || output == nil {
             throw ValidationError("--resume goes on in a file; give --input FILE and --output FILE.")
         }
+        // Without --task, an adapter may tell that it was trained on conversations.
+        let mayChat = chat || (source.task.task.map { $0.name == TuningTask.chat.name } ?? model.hasAdapter)
+        if !mayChat, let option = conversation.given {
+            throw ValidationError("\(option) has no meaning without --chat; add it or leave it out.")
+        }
+        if chat {
+            let others = [
+                ("--task", source.task.task.map { $0.name != TuningTask.chat.name } ?? false),
+                ("--raw-prompt", source.rawPrompt),
+                ("--prompt-field and --prompt-template", source.task.fields.given != nil),
+                ("--max-source-tokens", limits.maxSourceTokens != nil),
+            ]
+            if let (name, _) = others.first(where: \.1) {
+                throw ValidationError("--chat writes prompts with the chat template; leave out \(name).")
+            }
+            return try DecodingFlags.validate(changes, for: .jsonl)
+        }
         let adapters = [model.prefix, model.lora, model.adapter]
         if let task = source.task.known(beside: adapters, of: model.model) {
             try DecodingFlags.validate(changes, for: task)
@@ -75,18 +99,13 @@ struct Generate: ComputeCommand {
     @Compute func compute() async throws {
         try ResultOutput.check(
             ["--output": output], against: ["--input": [source.input?.url], "the model": model.inputs.map(\.value)])
-        let files = try await model.files(common), task = try source.resolved(try files.taskRecord)
-        try DecodingFlags.validate(changes, for: task)
-        let examples = try source.promptsToAnswer(task, common), loaded = try model.load(files, common)
-        try decoding.check(fits: loaded.model)
-        let run = try AnswerRun(
-            examples, by: loaded, format: limits.format(of: task),
-            options: AnswerOptions(task, for: loaded.model, changes: changes), batchSize: batchSize,
-            isFitting: source.input == nil)
+        let files = try await model.files(common)
+        let task = chat ? .chat : try source.resolved(try files.taskRecord)
+        let run = try task.name == TuningTask.chat.name ? conversationRun(files) : promptRun(task, files)
         if let note = run.note { common.note(note) }
         let newTokens = run.options.decoding.maxNewTokens
         common.warn(
-            loaded.prefixReach, of: run.prompts.map { $0.count + newTokens },
+            run.model.prefixReach, of: run.prompts.map { $0.count + newTokens },
             ("prompt with an answer of \(newTokens) tokens", "prompts with answers of \(newTokens) tokens"))
         if source.input == nil { return try answerPrompt(run) }
         guard let output, !AtomicFile.isDevice(output) else {
@@ -113,6 +132,34 @@ struct Generate: ComputeCommand {
             throw error
         }
         try lines.finish()
+    }
+
+    /// A run over prompts as their task has them.
+    @Compute private func promptRun(_ task: TuningTask, _ files: AdaptedModel.Files) throws -> AnswerRun {
+        try DecodingFlags.validate(changes, for: task)
+        let examples = try source.promptsToAnswer(task, common), loaded = try model.load(files, common)
+        try decoding.check(fits: loaded.model)
+        return try AnswerRun(
+            examples, by: loaded, format: limits.format(of: task),
+            options: AnswerOptions(task, for: loaded.model, changes: changes), batchSize: batchSize,
+            isFitting: source.input == nil)
+    }
+
+    /// A run over conversations.
+    @Compute private func conversationRun(_ files: AdaptedModel.Files) throws -> AnswerRun {
+        let templates = try conversation.templates(modelFiles(at: files.model))
+        let conversations = try source.conversations(), loaded = try model.load(files, common)
+        try decoding.check(fits: loaded.model)
+        guard loaded.model.network.startToken == nil else {
+            throw CommandError.noConversation(architecture: loaded.model.configuration.architecture)
+        }
+        let form = conversation.form(templates, tokenizer: loaded.model.tokenizer)
+        let prompts = try conversations.map { try form.prompt($0) }
+        let examples = zip(conversations, prompts).map { Example(prompt: $1.text, location: $0.location) }
+        return try AnswerRun(
+            examples, prompts: prompts.map(\.tokens), by: loaded,
+            options: AnswerOptions(.chat, for: loaded.model, changes: changes), batchSize: batchSize,
+            isFitting: source.input == nil)
     }
 
     /// The text of one answer, piece by piece where someone can watch and nothing is changed afterwards.

@@ -22,6 +22,7 @@ struct Score: ComputeCommand {
     @Option(help: .file("Examples with completions, plain or gzip-compressed; - for standard input.")) var data:
         InputFile
     @OptionGroup var source: TaskOptions
+    @OptionGroup(title: "Conversations") var chat: ChatOptions
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @Option(help: .file("The file to write the lines to; standard output by default.")) var output: URL?
     @OptionGroup(title: "General") var common: CommonOptions
@@ -29,9 +30,14 @@ struct Score: ComputeCommand {
     @Compute func compute() async throws {
         try ResultOutput.check(
             ["--output": output], against: ["--data": [data.url], "the model": model.inputs.map(\.value)])
-        let files = try await model.files(common), task = try source.resolved(try files.taskRecord)
+        let files = try await model.files(common)
+        var task = try source.resolved(try files.taskRecord)
         let examples = task.remarkingEndings(try task.readForTraining([data.url]), of: data.url, common)
         let loaded = try model.load(files, common)
+        if task.name == TuningTask.chat.name {
+            let templates = try chat.templates(modelFiles(at: files.model))
+            task.format.chat = chat.form(templates, tokenizer: loaded.model.tokenizer)
+        }
         let tokenizer = loaded.tokenizer(limits.format(of: task))
         let tokenized = try examples.compactMap { try tokenizer.example($0) }
         common.warn(loaded.prefixReach, of: tokenized.map(\.length), ("example", "examples"))

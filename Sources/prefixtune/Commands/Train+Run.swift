@@ -25,7 +25,12 @@ extension Train {
         let model = try ModelName.chosen(self.model, adapters: [], common)
         let folder = try await model.located(quiet: common.quiet)
         let method = settings(startingFrom: try await prefix.initialization?.located(quiet: common.quiet))
-        let task = try fields.applied(to: task)
+        var task = try fields.applied(to: task)
+        if task.name == TuningTask.chat.name {
+            let files = try modelFiles(at: folder)
+            task.format.chat = chat.form(
+                try chat.templates(files), tokenizer: try files.tokenizer, loss: lossOn ?? .assistant)
+        }
         common.noteWidening(of: folder, precision)
         return Material(
             base: try BaseModel(folder: folder, name: model.description, precision: precision), method: method,
@@ -111,6 +116,7 @@ extension Train {
         if !validation.isEmpty { options.values["validation"] = validation.absolute }
         options.values["init"] = prefix.initialization.map { [$0.absolute] }
         options.values["test"] = test.map { [$0.absolute] }
+        options.values["chat-template"] = chat.chatTemplate.map { [$0.path] }
         options.values["threads"] = ["\(Compute.threads)"]
         if let seed {
             options.values["seeds"] = nil

@@ -46,7 +46,7 @@ extension Train {
         for example in material.examples.prefix(100) {
             guard let tokens = try training.tokenize([example], format: format, for: method).first else { continue }
             let source = tokens.source.isEmpty ? tokens.tokens[..<tokens.targetStart] : tokens.source[...]
-            return (tokenizer.decode(source), tokenizer.decode(tokens.tokens[tokens.targetStart...]))
+            return (tokenizer.decode(source), tokenizer.decode(tokens.targets))
         }
         return ("", "")
     }

@@ -57,6 +57,9 @@ struct Train: ComputeCommand {
     @OptionGroup(title: Self.fieldsTitle) var fields: FieldOptions
     @OptionGroup(title: Self.prefixTitle) var prefix: PrefixOptions
     @OptionGroup(title: Self.othersTitle) var others: MethodOptions
+    @OptionGroup(title: Self.chatTitle) var chat: ChatOptions
+    @Option(help: "With --task chat: which tokens are learnt, those of the assistant's answers (by default) or all.")
+    var lossOn: ChatForm.Loss?
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Lengths") var limits: TaskLimits
     @Flag(
@@ -84,6 +87,7 @@ struct Train: ComputeCommand {
     static let fieldsTitle = "Fields of JSON and tables"
     static let prefixTitle = "Prefix"
     static let othersTitle = "Other methods"
+    static let chatTitle = "Conversations"
 
     func validate() throws {
         try ModelName.validate(model, orAdapter: false)
@@ -93,6 +97,9 @@ struct Train: ComputeCommand {
         if case .value(.file(let text))? = prefix.initialization { inputs.append(InputFile(argument: text.path)) }
         try InputFile.validate(inputs)
         for value in validation { try value.validate() }
+        if task.name != TuningTask.chat.name, let option = chat.given ?? lossOn.map({ _ in "--loss-on" }) {
+            throw ValidationError("\(option) has no meaning without --task chat; add it or leave it out.")
+        }
         if training.patience != nil, validation.isEmpty {
             throw ValidationError("--patience counts validations; give --validation, too.")
         }

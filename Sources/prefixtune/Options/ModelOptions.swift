@@ -29,6 +29,9 @@ struct ModelOptions: ParsableArguments {
         }
     }
 
+    /// Whether the model is adapted by anything.
+    var hasAdapter: Bool { prefix != nil || lora != nil || adapter != nil }
+
     /// Where all of them lie, fetched where they are not here yet.
     func files(_ common: CommonOptions) async throws -> AdaptedModel.Files {
         let prefix = try await prefix?.located(quiet: common.quiet), lora = try await lora?.located(quiet: common.quiet)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ChatTemplates
 import Foundation
 import PrefixTuning
 
@@ -58,6 +59,19 @@ struct PromptSource: ParsableArguments {
     func examples(completion: String?, _ task: TuningTask, _ common: CommonOptions) throws -> [Example] {
         guard let url = input?.url(.test) else { return [try promptExample(completion, task, common)] }
         return task.remarkingEndings(try task.read(url), of: url, common)
+    }
+
+    /// The conversations to be answered: the prompt as a message of the user, or those of the file.
+    ///
+    /// - Throws: `DataError`, ``CommandError/promptNotUTF8``.
+    func conversations() throws -> [ChatExample] {
+        if let url = input?.url { return try ChatExample.read(url) }
+        let text = try PromptText.read(prompt ?? "")
+        let message = prompt == "-" ? PromptText.withoutLineEnd(text) : text
+        return [
+            ChatExample(
+                messages: [.message(role: "user", content: message)], location: DataLocation(file: "--prompt", line: 1))
+        ]
     }
 
     private func promptExample(

@@ -28,6 +28,10 @@ import Testing
             #"[{"tripleset":[["a","B","c"]],"annotations":[{"text":"x"}]},{"tripleset":[["d","E","f"]],"annotations":[]}]"#
         ),
         (.xsum, "{\"document\":\"a b\",\"summary\":\"a\"}\n{\"document\":\"c d\",\"summary\":\"c\"}\n"),
+        (
+            .chat,
+            "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}\n{\"messages\":[{\"role\":\"user\",\"content\":\"b\"}]}\n"
+        ),
         (.jsonl, "{\"prompt\":\"a\",\"completion\":\"b\"}\n{\"prompt\":\"c\",\"references\":[\"d\",\"\u{e9}\"]}\n"),
         (.jsonl, "prompt,completion\n\"a, or so it was\",b\nc,d\n"),
     ]
