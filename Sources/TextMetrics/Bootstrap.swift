@@ -38,16 +38,41 @@ public struct Bootstrap: Sendable, Equatable {
     ///   - baseline: Of another, on the same instances in the same order.
     /// - Returns: From 1 / (samples + 1) to 1.
     public func pValue(_ system: CorpusStatistics, against baseline: CorpusStatistics) -> Double {
-        precondition(system.instances.count == baseline.instances.count, "systems with different instances")
-        let actual = abs(system.score - baseline.score)
-        var generator = Generator(state: seed)
-        let differences = (0..<samples).map { _ in
-            let sample = generator.sample(system.instances.count)
-            return abs(system.score(of: sample) - baseline.score(of: sample))
+        comparison([(system, baseline)]).pValue
+    }
+
+    /// What resampling says of the mean difference of two systems over several runs of each, all on the same instances.
+    package struct Comparison: Sendable, Equatable {
+        /// The mean over the runs of the system's score less the baseline's.
+        package var difference: Double
+        /// The interval that the middle of the resampled differences lies in.
+        package var interval: [Double]
+        /// See ``Bootstrap/pValue(_:against:)``.
+        package var pValue: Double
+    }
+
+    /// Compares two systems by several runs of each: a sample of instances is one sample for all runs, so that what instances
+    /// have in common stays together.
+    ///
+    /// - Parameter runs: A run of the system and one of the baseline, in pairs; at least one.
+    package func comparison(_ runs: [(system: CorpusStatistics, baseline: CorpusStatistics)]) -> Comparison {
+        let count = runs.first?.system.instances.count ?? 0
+        precondition(
+            runs.allSatisfy { $0.system.instances.count == count && $0.baseline.instances.count == count }
+                && !runs.isEmpty,
+            "systems with different instances")
+        func difference(_ sample: some Collection<Int>) -> Double {
+            runs.reduce(0) { $0 + $1.system.score(of: sample) - $1.baseline.score(of: sample) } / Double(runs.count)
         }
-        let mean = differences.reduce(0, +) / Double(samples)
-        let asGreat = differences.count { $0 - mean >= actual }
-        return Double(asGreat + 1) / Double(samples + 1)
+        let actual = difference(0..<count)
+        var generator = Generator(state: seed)
+        let differences = (0..<samples).map { _ in difference(generator.sample(count)) }
+        let mean = differences.reduce(0) { $0 + abs($1) } / Double(samples)
+        let asGreat = differences.count { abs($0) - mean >= abs(actual) }
+        let sorted = differences.sorted(), outside = Int(Double(samples) * (1 - confidence) / 2)
+        return Comparison(
+            difference: actual, interval: [sorted[outside], sorted[samples - 1 - outside]],
+            pValue: Double(asGreat + 1) / Double(samples + 1))
     }
 
     /// SplitMix64 (Steele et al. 2014).

@@ -63,6 +63,37 @@ import Testing
         #expect(decoded == report)
     }
 
+    @Test("the main score's statistics by themselves are the report's", arguments: EvaluationSuite.allCases)
+    func main(suite: EvaluationSuite) throws {
+        let corpus = try MetricGoldens.read("synthetic.json", as: MetricGoldens.Corpus.self)
+        let bootstrap = Bootstrap(samples: 50), baseline = corpus.references.map { String($0[0].dropLast(9)) }
+        let report = try EvaluationReport.evaluate(
+            predictions: corpus.predictions, references: corpus.references, suite: suite, bootstrap: bootstrap,
+            baseline: baseline)
+        func statistics(_ texts: [String]) throws -> CorpusStatistics {
+            try EvaluationReport.mainStatistics(predictions: texts, references: corpus.references, suite: suite)
+        }
+        let found = try statistics(corpus.predictions), other = try statistics(baseline)
+        let expected = try #require(report.scores.first { $0.name == suite.mainScore })
+        #expect(abs(found.score - expected.value) < 1e-9)
+        #expect(bootstrap.pValue(found, against: other) == expected.pValue)
+    }
+
+    @Test("several runs of two systems: the mean difference, on the same instances for all")
+    func runs() {
+        // Two runs, each of which is right where the other is wrong: together they do not depend on the instances at all.
+        let even = CorpusStatistics(meanOf: (0..<200).map { $0 % 2 == 0 ? 1 : 0 })
+        let odd = CorpusStatistics(meanOf: (0..<200).map { $0 % 2 == 0 ? 0 : 1 })
+        let none = CorpusStatistics(meanOf: [Double](repeating: 0, count: 200))
+        let bootstrap = Bootstrap(samples: 500)
+        let both = bootstrap.comparison([(even, none), (odd, none)])
+        #expect(abs(both.difference - 0.5) < 1e-12 && both.interval.allSatisfy { abs($0 - 0.5) < 1e-12 })
+        let one = bootstrap.comparison([(even, none)])
+        #expect(one.difference == 0.5 && one.interval[0] < 0.45 && one.interval[1] > 0.55)
+        #expect(one.pValue < 0.01 && bootstrap.comparison([(even, odd), (odd, even)]).pValue == 1)
+        #expect(bootstrap.comparison([(none, even)]).interval.map { -$0 }.reversed() == one.interval)
+    }
+
     @Test("intervals of BLEU, chrF and TER are as wide as sacrebleu's")
     func widths() throws {
         struct Golden: Decodable { var halfWidths: [String: Double] }

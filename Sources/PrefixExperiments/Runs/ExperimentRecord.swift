@@ -49,14 +49,20 @@ struct ExperimentRecord: Codable, Sendable {
         var split: String
         var row: String
         var other: String
+        /// What varies within the rows, where something does.
+        var point: Double?
         var score: String
-        /// The row's score less the other's.
+        /// The row's score less the other's: the mean over runs of the same subset and seed.
         var difference: Double
+        /// 95% interval of the difference over test sources.
+        var interval: [Double]?
+        /// How many runs of each; nil for one, in older files.
+        var runs: Int?
         /// The probability of a difference as great if both were equal.
         var probability: Double
 
         private enum CodingKeys: String, CodingKey {
-            case dataSet = "data_set", split, row, other, score, difference, probability
+            case dataSet = "data_set", split, row, other, point, score, difference, interval, runs, probability
         }
     }
 
@@ -108,28 +114,40 @@ extension ExperimentRecord {
         }
     }
 
-    /// The prefix against each other row: the first run of both.
+    /// The prefix against each other row, at each value of what varies: all runs that both have of a subset and seed.
     private static func pairs(
         of data: ExperimentDataSet, _ runs: [RunResult], _ bootstrap: Bootstrap, _ texts: (RunPlan) throws -> [String]
     ) throws -> [Pair] {
         let runs = runs.filter { $0.plan.dataSet == data.name && $0.failure == nil && !$0.tests.isEmpty }
-        guard let prefix = runs.first(where: { $0.plan.row.hasPrefix("prefix") }) else { return [] }
-        let mine = try texts(prefix.plan)
-        var pairs: [Pair] = [], compared: Set = [prefix.plan.row]
-        for run in runs where compared.insert(run.plan.row).inserted {
-            let others = try texts(run.plan)
-            for split in data.splits {
-                let report = try EvaluationReport.evaluate(
-                    predictions: split.indices.map { mine[$0] },
-                    references: split.indices.map { data.test[$0].references }, suite: data.task.suite,
-                    bootstrap: bootstrap, baseline: split.indices.map { others[$0] })
-                guard let found = report.scores.first(where: { $0.name == data.task.suite.mainScore }),
-                    let probability = found.pValue, let other = found.baseline
-                else { continue }
+        guard let row = runs.first(where: { $0.plan.row.hasPrefix("prefix") })?.plan.row else { return [] }
+        var statistics: [String: [CorpusStatistics]] = [:]
+        func found(_ run: RunResult) throws -> [CorpusStatistics] {
+            if let known = statistics[run.plan.identifier] { return known }
+            let texts = try texts(run.plan)
+            let new = try data.splits.map { split in
+                try EvaluationReport.mainStatistics(
+                    predictions: split.indices.map { texts[$0] },
+                    references: split.indices.map { data.test[$0].references }, suite: data.task.suite)
+            }
+            statistics[run.plan.identifier] = new
+            return new
+        }
+        var pairs: [Pair] = [], compared: [RunPlan] = []
+        for other in runs.map(\.plan) where other.row != row {
+            guard !compared.contains(where: { $0.row == other.row && $0.point == other.point }) else { continue }
+            compared.append(other)
+            func those(_ row: String) -> [RunResult] {
+                runs.filter { $0.plan.row == row && $0.plan.point == other.point }
+            }
+            let both = try StudyResults.pairs(those(row), those(other.row)).map { (try found($0), try found($1)) }
+            guard !both.isEmpty else { continue }
+            for (index, split) in data.splits.enumerated() {
+                let comparison = bootstrap.comparison(both.map { ($0[index], $1[index]) })
                 pairs.append(
                     Pair(
-                        dataSet: data.name, split: split.name, row: prefix.plan.row, other: run.plan.row,
-                        score: found.name, difference: found.value - other, probability: probability))
+                        dataSet: data.name, split: split.name, row: row, other: other.row, point: other.point,
+                        score: data.task.suite.mainScore, difference: comparison.difference,
+                        interval: comparison.interval, runs: both.count, probability: comparison.pValue))
             }
         }
         return pairs

@@ -8,7 +8,7 @@ struct ExperimentReport {
     let study: any Study
     let identity: ExperimentFolder.Identity
     let record: ExperimentRecord
-    private let results: StudyResults
+    let results: StudyResults
 
     init(study: any Study, identity: ExperimentFolder.Identity, record: ExperimentRecord) {
         self.study = study
@@ -78,16 +78,27 @@ struct ExperimentReport {
     /// The prefix against each other row, on the same resampled test sources.
     private var pairedTests: [ReportPage.Block] {
         guard !record.pairs.isEmpty else { return [] }
+        func place(_ pair: ExperimentRecord.Pair) -> String {
+            "\(results.title(pair.dataSet)), \(StudyResults.title(split: pair.split))"
+                + (pair.point.map { ", \(ReportNumber.short($0))" } ?? "")
+        }
         let table = ReportPage.Table(
             caption:
-                "Differences to the other rows, first run of each, and the probability of one as great if both were equal "
-                + "(paired bootstrap over test sources; it knows nothing of other seeds).",
-            columns: [.init("difference"), .init("value"), .init("p"), .init("score"), .init("test")],
+                "Differences to the other rows: the mean over runs of the same subset and seed, its 95% interval over test sources, "
+                + "and the probability of one as great if both were equal (paired bootstrap, the same resampled sources for all runs; "
+                + "it knows nothing of other seeds and subsets).",
+            columns: [
+                .init("difference"), .init("value"), .init("interval"), .init("p"), .init("runs"), .init("score"),
+                .init("test"),
+            ],
             rows: record.pairs.map { pair in
-                .init([
+                let interval = pair.interval.map { ends in
+                    "[\(ends.map { ReportNumber.fixed($0, decimals: 1) }.joined(separator: ", "))]"
+                }
+                return .init([
                     .text("\(pair.row) − \(pair.other)"), .number(pair.difference, decimals: 1),
-                    .number(pair.probability, decimals: 3), .text(pair.score),
-                    .text("\(results.title(pair.dataSet)), \(StudyResults.title(split: pair.split))"),
+                    interval.map { .text($0) } ?? .missing, .number(pair.probability, decimals: 3),
+                    .number(Double(pair.runs ?? 1)), .text(pair.score), .text(place(pair)),
                 ])
             })
         return [.details(summary: "Paired tests", blocks: [.table(table)])]

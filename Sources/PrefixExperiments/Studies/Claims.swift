@@ -85,8 +85,12 @@ struct Comparison {
 
     static let rule = """
         A claim holds, or does not, where the difference is greater than what chance makes of it, and the scores are not too \
-        low. Several runs of both rows, with the same seeds and subsets: chance is the half width of the 95% interval of the mean \
-        of their differences, by Student's t. One run of each: it is the root of the summed squares of the half widths of the two \
+        low. Several runs of both rows: they are compared in pairs of the same subset and seed, and runs without a partner are left \
+        out. Runs on one subset are not independent, so the differences of a subset are one mean first; chance is the half width \
+        of the 95% interval of the mean of these means, by Student's t with one degree of freedom less than there are subsets. Where \
+        all runs read the same examples, it is that of the mean over seeds, which knows nothing of other examples. What all runs \
+        share is in neither: the test sources, and what a seed gives to all subsets alike. One run of each: chance is the root of \
+        the summed squares of the half widths of the two \
         95% intervals over test sources, which knows nothing of other seeds; the \
         paired tests further down are sharper, and know no more of seeds. One run of each without intervals: nothing can be \
         told. Times and memory, measured once: a tenth of the greater value. Too low is a score of both rows of less than 10 BLEU, or \
@@ -113,45 +117,44 @@ struct Comparison {
     init(
         _ runs: [RunResult], _ name: String, against others: [RunResult], _ other: String, score: String, split: String
     ) {
-        guard let a = StudyResults.mean(runs, score, split: split),
-            let b = StudyResults.mean(others, score, split: split)
+        func scored(_ runs: [RunResult]) -> [RunResult] { runs.filter { $0.score(score, split: split) != nil } }
+        let (runs, others) = (scored(runs), scored(others)), pairs = StudyResults.pairs(runs, others)
+        // Runs of other subsets or seeds would compare those, too; where none have a partner, nothing better is there.
+        let (mine, theirs) = pairs.isEmpty ? (runs, others) : (pairs.map(\.0), pairs.map(\.1))
+        guard let a = StudyResults.estimate(mine, score, split: split),
+            let b = StudyResults.estimate(theirs, score, split: split)
         else {
             evidence = ""
             return
         }
-        difference = a.value - b.value
         isLow = Self.floors[score].map { a.value < $0 && b.value < $0 } ?? false
-        noise = Self.noise(runs, others, score, split: split)
-        func text(_ mean: SampleMean) -> String {
-            let spread = StudyResults.spread(mean, decimals: 1)
-            return ReportNumber.fixed(mean.value, decimals: 1) + (spread.isEmpty ? "" : " \(spread)")
-        }
-        evidence = "\(score): \(name) \(text(a)), \(other) \(text(b))"
-        if let noise { evidence += "; chance up to \(ReportNumber.fixed(noise, decimals: 1))" }
-    }
-
-    private static func noise(_ runs: [RunResult], _ others: [RunResult], _ score: String, split: String) -> Double? {
-        if runs.count == 1, others.count == 1 {
-            let halves = [runs[0], others[0]].compactMap { $0.score(score, split: split)?.interval }
-                .map { ($0[1] - $0[0]) / 2 }
-            return halves.count == 2 ? (halves[0] * halves[0] + halves[1] * halves[1]).squareRoot() : nil
-        }
-        let differences = runs.compactMap { run in
-            others.first { $0.plan.seed == run.plan.seed && $0.plan.subset?.index == run.plan.subset?.index }
-                .flatMap { other in
-                    run.score(score, split: split).flatMap { mine in
-                        other.score(score, split: split).map { mine.value - $0.value }
-                    }
+        let paired = RunEstimate(
+            pairs.compactMap { mine, other in
+                mine.score(score, split: split).flatMap { one in
+                    other.score(score, split: split).map { (mine.plan.subset?.index, one.value - $0.value) }
                 }
+            })
+        difference = paired?.value ?? a.value - b.value
+        func fixed(_ value: Double) -> String { ReportNumber.fixed(value, decimals: 1) }
+        func text(_ mean: RunEstimate, _ run: RunResult) -> String {
+            if let half = mean.halfWidth { return "\(fixed(mean.value)) ± \(fixed(half))" }
+            let interval = mean.runs == 1 ? run.score(score, split: split)?.interval : nil
+            return fixed(mean.value) + (interval.map { " [\(fixed($0[0])), \(fixed($0[1]))]" } ?? "")
         }
-        guard let mean = SampleMean(differences), let deviation = mean.deviation else { return nil }
-        return quantile(freedom: mean.count - 1) * deviation / Double(mean.count).squareRoot()
+        evidence = "\(score): \(name) \(text(a, mine[0])), \(other) \(text(b, theirs[0]))"
+        if let paired, let half = paired.halfWidth {
+            noise = half
+            evidence += "; difference \(fixed(paired.value)) ± \(fixed(half)) (\(paired.design))"
+        } else if pairs.count == 1 {
+            noise = Self.noise(mine[0], theirs[0], score, split: split)
+            if let noise { evidence += "; chance up to \(fixed(noise))" }
+        }
     }
 
-    /// The 97.5% quantile of Student's t; above ten degrees of freedom that of eleven, which is on the safe side.
-    private static func quantile(freedom: Int) -> Double {
-        let values = [12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23]
-        return values.indices.contains(freedom - 1) ? values[freedom - 1] : 2.2
+    /// Of one run each, over test sources.
+    private static func noise(_ run: RunResult, _ other: RunResult, _ score: String, split: String) -> Double? {
+        let halves = [run, other].compactMap { $0.score(score, split: split)?.interval }.map { ($0[1] - $0[0]) / 2 }
+        return halves.count == 2 ? (halves[0] * halves[0] + halves[1] * halves[1]).squareRoot() : nil
     }
 }
 

@@ -145,6 +145,31 @@ public struct EvaluationReport: Sendable, Codable, Equatable {
         }
     }
 
+    /// What resampling needs of a suite's main score alone; see ``EvaluationSuite/mainScore``.
+    ///
+    /// - Throws: ``MetricError`` if the lists do not match or an instance has no reference.
+    package static func mainStatistics(
+        predictions: [String], references: [[String]], suite: EvaluationSuite
+    ) throws(MetricError) -> CorpusStatistics {
+        try Corpus.check(predictions: predictions, references: references)
+        let used = references.map { Array($0.prefix(suite.referenceLimit ?? .max)) }
+        switch suite {
+        case .e2e:
+            let tokens = try MTEvalCorpus(predictions: predictions, references: used, order: E2ENIST.order)
+            return E2EBLEU().statistics(tokens).scaled(by: 100)
+        case .webnlg:
+            let normalizer = WebNLGNormalizer()
+            return try MultiBLEU(lowercased: true).statistics(
+                predictions: predictions.map(normalizer.prediction),
+                references: padded(used.map { $0.map(normalizer.reference) }))
+        case .dart, .plain:
+            return try MultiBLEU(lowercased: false).statistics(predictions: predictions, references: padded(used))
+        case .xsum:
+            let scores = try ROUGE().scores(predictions: predictions, references: used)
+            return CorpusStatistics(meanOf: scores.map(\.rouge2)).scaled(by: 100)
+        }
+    }
+
     private static func multiBLEU(
         _ predictions: [String], _ references: [[String]], cased: Bool, name: String = "BLEU"
     ) throws(MetricError) -> Measured {
