@@ -135,7 +135,7 @@ import Testing
 
     @Test("keys have one case; names of methods stay as they are")
     func oneCase() throws {
-        let settings = try Self.settings("low-data", "methods.prefix.steps=3", "too_long=skip")
+        let settings = try Self.settings("low-data", "methods.prefix.steps=3", "too_long=skip", #"rates={"prefix": [0.1]}"#)
         let object = try JSONSerialization.jsonObject(with: Data(JSONText.line(settings).utf8)) as? [String: Any]
         let keys = try #require(object).keys.sorted()
         #expect(keys == ExperimentSettings.CodingKeys.allCases.map(\.stringValue).sorted())

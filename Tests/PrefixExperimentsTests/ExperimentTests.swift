@@ -258,6 +258,51 @@ import Testing
         }
     }
 
+    @Test("rates: as many for each row, on validation data; the best are settings for other experiments")
+    func rates() throws {
+        try withTrainingFolder { folder in
+            let rates = #"rates={"prefix": [0.00001, 0.02], "fine-tune": [0.001, 0.00002]}"#
+            let own = [
+                "sizes=[6]", "subsets=1", "bootstrap=20", "methods.prefix.steps=6", "methods.fine-tune.steps=6",
+                "steps_by_size={}",
+            ]
+            try Self.experiment("rates", in: folder, assignments: own + [rates]).run()
+            let found = try results(folder)
+            #expect(
+                found.map(\.plan.identifier) == [
+                    "embedded-prefix-1e-05-subset0-seed1", "embedded-prefix-0.02-subset0-seed1",
+                    "embedded-fine-tune-0.001-subset0-seed1", "embedded-fine-tune-2e-05-subset0-seed1",
+                ])
+            #expect(found.map(\.learningRate) == [1e-5, 0.02, 0.001, 2e-5])
+            #expect(
+                found.allSatisfy { $0.tests.map(\.split) == ["test"] }, "the validation tables have no unseen topics")
+            let chosen = try ExperimentSettings.settings(
+                for: "table1", suitsEmbeddedModel: true, files: [folder.appendingPathComponent("settings.json")])
+            for row in ["prefix", "fine-tune"] {
+                let trials = RatesStudy().trials(
+                    StudyResults(
+                        settings: chosen,
+                        dataSets: try ExperimentFolder.read(ExperimentRecord.self, "results.json", in: folder).data,
+                        runs: found, modelParameters: 1), "embedded", row: row)
+                let best = try #require(trials.min { $0.loss ?? 9 < $1.loss ?? 9 })
+                #expect(trials.count == 2 && chosen.methods[row]?.learningRate == best.rate)
+            }
+            let page = try String(contentsOf: folder.appendingPathComponent("report.html"), encoding: .utf8)
+            #expect(page.contains("least loss, at an end of what was tried"))
+            for (change, sentence) in [
+                (#"rates={"prefix": [0.001], "fine-tune": [0.1, 0.2]}"#, "here are 1 for prefix, 2 for fine-tune"),
+                ("rows=[\"prefix\",\"p-tuning\"]", "no rates are given for the row p-tuning; add rates.p-tuning"),
+                ("tests_validation=false", "rates are chosen on validation data"),
+                (#"rates={"prefix": [0.1, 0.1]}"#, "rates.prefix: a list of different numbers above 0 is needed"),
+            ] {
+                let error = failure(ExperimentError.self) {
+                    _ = try Self.experiment("rates", in: folder, assignments: own + [change])
+                }
+                #expect(error?.description.contains(sentence) == true, "\(error?.description ?? "nothing")")
+            }
+        }
+    }
+
     @Test("runs trained together come to what they come to one by one")
     func together() throws {
         try withTrainingFolder { alone in

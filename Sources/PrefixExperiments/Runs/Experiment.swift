@@ -253,11 +253,12 @@ import Tensors
                     date: Date().formatted(.iso8601.year().month().day())),
                 planned: plans.count, data: data, runs: done.compactMap { try folder.result(of: $0) },
                 settings: identity.settings, texts: { try folder.texts(of: $0) })
-            let page = try ExperimentReport(study: study, identity: identity, record: record).page()
+            let report = ExperimentReport(study: study, identity: identity, record: record)
+            let page = try report.page(), chosen = study.settings(report.results)
             let isWritten = try folder.locked {
                 let now = try asked()
                 guard now.0 == identity, now.done == done else { return false }
-                try folder.write(record, page)
+                try folder.write(record, page, settings: chosen)
                 return true
             }
             if isWritten { return }

@@ -19,6 +19,8 @@ public enum ExperimentError: Error, Equatable {
     case otherRun(file: String, difference: String)
     /// No run has such a name.
     case noSuchRun(pattern: String, known: [String])
+    /// An experiment has no scores that a picture could show.
+    case nothingToDraw(folder: String)
     /// The result of a run cannot be read.
     case badResult(file: String)
     /// What a report is made from cannot be read.
@@ -60,6 +62,7 @@ extension ExperimentError: CustomStringConvertible, LocalizedError {
         case .noSuchRun(let pattern, let known):
             "no run is called \(pattern); runs are called \(known.prefix(3).joined(separator: ", "))"
                 + (known.count > 3 ? ", … (\(known.count) in all, which a dry run lists)" : "")
+        case .nothingToDraw(let folder): "\(folder): no run of it has scores yet, so there is nothing to draw"
         case .notOurFolder(let folder):
             "cannot write \(folder): it is not empty and no demonstration made it; choose another folder"
         case .badAssignment(let text): "\(text): it is not key=value"

@@ -175,8 +175,9 @@ struct ExperimentFolder {
             .map { try JSONDecoder().decode(Line.self, from: $0).text }
     }
 
-    /// Writes all results in one file, and the report.
-    func write(_ record: ExperimentRecord, _ page: ReportPage) throws {
+    /// Writes all results in one file, the report, and settings that the runs chose.
+    func write(_ record: ExperimentRecord, _ page: ReportPage, settings: String?) throws {
+        if let settings { try AtomicFile.write(settings.utf8, to: url.appendingPathComponent("settings.json")) }
         try AtomicFile.write(JSONText.document(record).utf8, to: url.appendingPathComponent("results.json"))
         try AtomicFile.write(page.html.utf8, to: url.appendingPathComponent("report.html"))
     }

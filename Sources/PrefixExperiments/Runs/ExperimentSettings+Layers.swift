@@ -131,6 +131,7 @@ extension ExperimentSettings {
     static let choosingRuns = Set(
         [
             CodingKeys.methods, .rows, .seeds, .lengths, .sizes, .subsets, .stepsBySize, .shares, .initializations,
+            .rates,
         ].map(\.stringValue))
 
     enum CodingKeys: String, CodingKey, CaseIterable {
@@ -139,6 +140,6 @@ extension ExperimentSettings {
         case testSources = "test_sources", trainExamples = "train_examples"
         case validationExamples = "validation_examples", validations, keepsBest = "keeps_best", bootstrap
         case tokensPerPass = "tokens_per_pass", lengths, sizes, subsets, validationShare = "validation_share"
-        case stepsBySize = "steps_by_size", shares, initializations
+        case stepsBySize = "steps_by_size", shares, initializations, rates
     }
 }

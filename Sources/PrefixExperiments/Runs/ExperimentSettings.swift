@@ -55,6 +55,8 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
     public var shares: [Double]
     /// Words that prefixes start from, where they vary; "random" for random values.
     public var initializations: [String]
+    /// Learning rates by row, where they vary; rates.
+    public var rates: [String: [Double]]?
 
     /// The rows with their methods.
     ///
@@ -110,6 +112,11 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
         try check(shares.allSatisfy { $0 > 0 && $0 <= 1 }, "shares", "a list of numbers above 0, up to 1")
         for (name, steps) in stepsBySize {
             try check(steps.count == sizes.count, "steps_by_size.\(name)", "one number of steps for each of sizes")
+        }
+        for (name, rates) in rates ?? [:] {
+            try check(
+                rates.allSatisfy { $0 > 0 && $0.isFinite } && Set(rates).count == rates.count, "rates.\(name)",
+                "a list of different numbers above 0")
         }
         _ = try rowsWithMethods()
     }

@@ -34,7 +34,8 @@ public struct RunPlan: Codable, Equatable, Sendable {
     /// Its folder's name: different for all runs of an experiment.
     public var identifier: String {
         var parts = [dataSet, row]
-        if let point { parts.append(ReportNumber.short(point, digits: 6)) }
+        // A small rate as 1e-05, which is the same in all file systems.
+        if let point { parts.append(point < 1e-3 ? "\(point)" : ReportNumber.short(point, digits: 6)) }
         if let subset { parts.append("subset\(subset.index)") }
         parts.append("seed\(seed)")
         return Self.fileName(parts.joined(separator: "-"))

@@ -12,6 +12,9 @@ protocol Study: Sendable {
     /// Whether memory is measured: runs then train one at a time, with a model of their own, and answer nothing.
     var measuresMemory: Bool { get }
 
+    /// What varies within a row, ``RunPlan/point``; nil where nothing does.
+    var pointName: String? { get }
+
     /// The runs, in the order in which they are done.
     ///
     /// - Throws: ``ExperimentError`` where settings or data do not fit.
@@ -22,10 +25,15 @@ protocol Study: Sendable {
 
     /// Adds what the runs show to a page, after the claims.
     func report(_ results: StudyResults, to page: inout ReportPage)
+
+    /// Settings that the runs chose, as JSON, for other experiments; nil where they choose none.
+    func settings(_ results: StudyResults) -> String?
 }
 
 extension Study {
     var measuresMemory: Bool { false }
+    var pointName: String? { nil }
+    func settings(_ results: StudyResults) -> String? { nil }
 
     /// A run per data set, row, value of what varies, and seed.
     ///
@@ -57,7 +65,7 @@ extension Study {
 enum Studies {
     static let all: [any Study] = [
         TableToTextStudy(), SummarizationStudy(), ExtrapolationStudy(), LowDataStudy(), PrefixLengthStudy(),
-        InitializationStudy(), AblationStudy(), DataEfficiencyStudy(), SpeedStudy(),
+        InitializationStudy(), AblationStudy(), DataEfficiencyStudy(), SpeedStudy(), RatesStudy(),
     ]
 
     /// The study of a name.

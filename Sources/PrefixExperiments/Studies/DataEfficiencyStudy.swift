@@ -5,6 +5,7 @@ import Reports
 struct DataEfficiencyStudy: Study {
     let name = "data-efficiency"
     let title = "Parts of the training data"
+    let pointName: String? = "% of the training data"
     let claim =
         "From a fifth of the E2E data on, prefix-tuning is better than fine-tuning; with less, it needs a start from real words "
         + "(appendix)."

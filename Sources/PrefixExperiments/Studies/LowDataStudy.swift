@@ -8,6 +8,7 @@ import Reports
 struct LowDataStudy: Study {
     let name = "low-data"
     let title = "Low-data settings"
+    let pointName: String? = "training examples"
     let claim =
         "With 50 to 500 examples prefix-tuning is better than fine-tuning, by 2.9 BLEU on average, and the gap shrinks with more "
         + "data (section 6.2, figure 3)."

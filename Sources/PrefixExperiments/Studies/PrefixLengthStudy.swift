@@ -5,6 +5,7 @@ import Reports
 struct PrefixLengthStudy: Study {
     let name = "length"
     let title = "Length of the prefix"
+    let pointName: String? = "positions"
     let claim =
         "Scores rise with the length of the prefix up to a threshold (10 for DART, 200 for XSUM) and fall a little beyond it "
         + "(section 7.1, figure 4)."
