@@ -49,6 +49,8 @@ enum CommandError: Error, Equatable {
     case noConversation(architecture: String)
     /// A page of training runs was to have an experiment in it.
     case experimentAmongRuns(path: String)
+    /// A picture of experiments was to have something else in it.
+    case noExperiment(path: String)
 }
 
 extension CommandError: CustomStringConvertible {
@@ -88,6 +90,8 @@ extension CommandError: CustomStringConvertible {
             "there is no \(path); name the folder or file of a trained prefix or adapter, or org/name on the hub"
         case .experimentAmongRuns(let path):
             "\(path) holds an experiment, whose report stands by itself; name folders of training runs, or this folder alone"
+        case .noExperiment(let path):
+            "\(path) holds no experiment, which --svg and --markdown need; name folders that experiment wrote to"
         case .interrupted:
             "interrupted before the results were complete; run the command again"
         case .interruptedAnswers(let done, let count, let partial):

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What a run leaves to look at, and what other programs can read while it goes on.
@@ -66,6 +67,24 @@ import Testing
             alone.errors
                 == "Error: \(workspace["table"].path) holds an experiment, whose report stands by itself; name folders "
                 + "of training runs, or this folder alone\n")
+    }
+
+    @Test func aPictureAndTablesOfExperiments() async throws {
+        let workspace = try Workspace()
+        let results = Fixtures.goldens.deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("Experiments/results/low-data").path
+        let run = try await Tool.run(
+            ["report", results, "--svg", "pictures/few.svg", "--markdown", "few.md"], in: workspace)
+        #expect(run.code == 0, "\(run.errors)")
+        #expect(run.output == "Written: \(workspace["pictures/few.svg"].path)\nWritten: \(workspace["few.md"].path)\n")
+        #expect(try workspace.text("pictures/few.svg").hasPrefix("<?xml") && workspace.text("few.md").hasPrefix("| "))
+        let other = try await Tool.run(["report", "model", "--svg", "x.svg"], in: workspace)
+        #expect(
+            other.code == 1
+                && other.errors
+                    == "Error: \(workspace["model"].path) holds no experiment, which --svg and --markdown need; name folders "
+                    + "that experiment wrote to\n"
+        )
     }
 
     @Test func aLogInJSONHasALineForEachEvent() async throws {
