@@ -133,9 +133,18 @@ import Testing
         }
     }
 
+    @Test("sizes may change without the steps of rows that are not run")
+    func unusedSteps() throws {
+        let change = ["sizes=[20]", #"rows=["top-2"]"#, "steps_by_size.top-2=[3]"]
+        let settings = try ExperimentSettings.settings(
+            for: "low-data", suitsEmbeddedModel: false, assignments: change)
+        #expect(settings.sizes == [20] && settings.stepsBySize["prefix"]?.count == 4)
+    }
+
     @Test("keys have one case; names of methods stay as they are")
     func oneCase() throws {
-        let settings = try Self.settings("low-data", "methods.prefix.steps=3", "too_long=skip", #"rates={"prefix": [0.1]}"#)
+        let settings = try Self.settings(
+            "low-data", "methods.prefix.steps=3", "too_long=skip", #"rates={"prefix": [0.1]}"#)
         let object = try JSONSerialization.jsonObject(with: Data(JSONText.line(settings).utf8)) as? [String: Any]
         let keys = try #require(object).keys.sorted()
         #expect(keys == ExperimentSettings.CodingKeys.allCases.map(\.stringValue).sorted())

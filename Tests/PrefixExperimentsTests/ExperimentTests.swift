@@ -224,6 +224,31 @@ import Testing
         }
     }
 
+    @Test("parts in folders of their own become one by copying their runs")
+    func merging() throws {
+        try withTrainingFolder { one in
+            try withTrainingFolder { other in
+                var choice = RunChoice()
+                for (index, folder) in [one, other].enumerated() {
+                    choice.shard = .init(index + 1, of: 2)
+                    try Self.experiment("length", in: folder, choice: choice).run()
+                    #expect(try results(folder).count == 1)
+                }
+                for run in try FileManager.default.contentsOfDirectory(
+                    at: other.appendingPathComponent("runs"), includingPropertiesForKeys: nil)
+                {
+                    try FileManager.default.copyItem(
+                        at: run, to: one.appendingPathComponent("runs/\(run.lastPathComponent)"))
+                }
+                var begun = 0
+                try Self.experiment("length", in: one).run { if case .begins = $0 { begun += 1 } }
+                #expect(begun == 0)
+                #expect(
+                    try results(one).map(\.plan.identifier) == ["embedded-prefix-1-seed1", "embedded-prefix-2-seed1"])
+            }
+        }
+    }
+
     @Test("a run that another process has is left to it, and done where that one ends without doing it")
     func claims() throws {
         try withTrainingFolder { folder in

@@ -110,7 +110,7 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
         try check(sizes.allSatisfy { $0 >= 2 } && subsets >= 1, "sizes and subsets", "a list of numbers from 2 on")
         try check((0..<1).contains(validationShare), "validation_share", "a number from 0 to below 1")
         try check(shares.allSatisfy { $0 > 0 && $0 <= 1 }, "shares", "a list of numbers above 0, up to 1")
-        for (name, steps) in stepsBySize {
+        for (name, steps) in stepsBySize where rows.contains(name) {
             try check(steps.count == sizes.count, "steps_by_size.\(name)", "one number of steps for each of sizes")
         }
         for (name, rates) in rates ?? [:] {

@@ -43,7 +43,13 @@ struct ExperimentCommand: ComputeCommand {
         parsing: .upToNextOption,
         help: .text("Only the runs of these names, which a dry run lists, or patterns of them: 'e2e-prefix-*'."))
     var only: [String] = []
-    @Option(help: .text("Only every n-th run: 1/4 to 4/4 are four parts of an experiment.")) var shard: RunChoice.Shard?
+    @Option(
+        help: .text(
+            """
+            Only every n-th run: 1/4 to 4/4 are four parts of an experiment. Parts in folders of their own become one when their \
+            runs/ are copied into one folder and the command is repeated there.
+            """))
+    var shard: RunChoice.Shard?
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(help: "Runs of one frozen model that are trained in the same passes, or auto: as many as memory holds.")
     var jobs = Jobs.count(1)
