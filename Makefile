@@ -20,7 +20,9 @@ endif
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: build  ## train a prefix on embedded data, compare it with fine-tuning, write prefixtune-demo/report.html
+# Without the packages of the HTTP server, unless the tool was built with them before.
+demo: dependencies  ## train a prefix on embedded data, compare it with fine-tuning, write prefixtune-demo/report.html
+	swift build -c release --product prefixtune $(if $(wildcard .build/checkouts/hummingbird),,--disable-default-traits)
 	.build/release/prefixtune demo
 
 test: dependencies  ## build and run all tests, the fast ones first

@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 let strict: [SwiftSetting] = [
@@ -10,6 +10,8 @@ let strict: [SwiftSetting] = [
 // anew. SwiftPM's own Context.gitInformation is remembered as long as this file stays the same, and would name an old commit.
 let commit: [CSetting] =
     Context.environment["PREFIXTUNE_COMMIT"].map { [.define("PREFIXTUNE_COMMIT", to: "\"\($0)\"")] } ?? []
+
+let serving: TargetDependencyCondition? = .when(traits: ["Serving"])
 
 let package = Package(
     name: "prefixtune",
@@ -25,9 +27,21 @@ let package = Package(
         .library(name: "PrefixExperiments", targets: ["PrefixExperiments"]),
         .executable(name: "prefixtune", targets: ["prefixtune"]),
     ],
+    traits: [
+        // The command serve. Without it (--disable-default-traits) the server's packages are neither fetched nor built.
+        .trait(name: "Serving", description: "The command serve and the HTTP server's packages."),
+        .default(enabledTraits: ["Serving"]),
+    ],
     dependencies: [
         // Exact: Package.resolved is not committed. `prefixtune --version` prints it (Sources/prefixtune/Version.swift).
-        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        // Only for Serving. Without hummingbird's traits it needs neither swift-configuration nor all of Foundation.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
     ],
     targets: [
         // C: vector loops with run-time dispatch (vector loops written in Swift were measured 50 times slower).
@@ -76,9 +90,28 @@ let package = Package(
             name: "PrefixExperiments",
             dependencies: ["PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics", "Reports"],
             resources: [.copy("Resources")], swiftSettings: strict),
+        // The HTTP server: engine, store, OpenAI's forms. Built only with the trait Serving.
+        .target(
+            name: "Serving",
+            dependencies: [
+                "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "Hub", "ChatTemplates",
+                .product(name: "Hummingbird", package: "hummingbird", condition: serving),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: serving),
+                .product(name: "HummingbirdTLS", package: "hummingbird", condition: serving),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: serving),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: serving),
+                .product(name: "Logging", package: "swift-log", condition: serving),
+                .product(name: "NIOCore", package: "swift-nio", condition: serving),
+                .product(name: "NIOPosix", package: "swift-nio", condition: serving),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: serving),
+                .product(name: "HTTPTypes", package: "swift-http-types", condition: serving),
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "prefixtune",
             dependencies: [
+                .target(name: "Serving", condition: serving),
+                .product(name: "Logging", package: "swift-log", condition: serving),
                 "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics",
                 "Reports", "Hub", "ChatTemplates", "CVersion",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -117,6 +150,19 @@ let package = Package(
                 "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers", "TextMetrics",
                 "Reports",
                 "TestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ServingTests",
+            dependencies: [
+                "Serving", "PrefixExperiments", "PrefixTuning", "LanguageModels", "Tensors", "Tokenizers",
+                "ChatTemplates",
+                "TestSupport",
+                .product(name: "HummingbirdTesting", package: "hummingbird", condition: serving),
+                .product(name: "Hummingbird", package: "hummingbird", condition: serving),
+                .product(name: "NIOCore", package: "swift-nio", condition: serving),
+                .product(name: "HTTPTypes", package: "swift-http-types", condition: serving),
+                .product(name: "Logging", package: "swift-log", condition: serving),
             ],
             swiftSettings: strict),
         .testTarget(

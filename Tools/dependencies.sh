@@ -8,7 +8,7 @@ fail() {
     exit 1
 }
 
-needed=6.1
+needed=6.2
 if ! command -v swift >/dev/null; then
     if [ -n "${SUDO_USER:-}" ]; then
         fail "no Swift toolchain on root's PATH, which is not yours. Run: make build && sudo env \"PATH=\$PATH\" make install" \

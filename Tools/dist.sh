@@ -34,7 +34,12 @@ documents=$tree/share/doc/prefixtune
 mkdir -p "$documents/licences"
 cp Tools/dist/copyright LICENSE CHANGELOG.md README.md "$documents/"
 cp Tools/dist/ICU-LICENSE "$documents/licences/icu"
-cp "$out/build/checkouts/swift-argument-parser/LICENSE.txt" "$documents/licences/swift-argument-parser"
+for folder in "$out"/build/checkouts/*/; do
+    for file in "$folder"LICENSE.txt "$folder"LICENSE; do
+        [ -e "$file" ] && cp "$file" "$documents/licences/$(basename "$folder")" && break
+    done
+    for file in "$folder"NOTICE.txt; do [ ! -e "$file" ] || cp "$file" "$documents/licences/$(basename "$folder")-notice"; done
+done
 cp "$(dirname "$(readlink -f "$(command -v swift)")")/../share/swift/LICENSE.txt" "$documents/licences/swift"
 chmod -R u=rwX,go=rX "$tree"
 

@@ -36,5 +36,9 @@ first=$((SECONDS - started - built))
 echo "== Tier 2: models, training, command line"
 "${run[@]}" --skip "$fast"
 
+second=$((SECONDS - started - built - first))
+echo "== The server, from outside"
+bash Tests/Serving/run.sh "$PREFIXTUNE_BINARY"
+
 total=$((SECONDS - started))
-echo "== All tests passed in $total s: build $built s, tier 1 $first s, tier 2 $((total - built - first)) s"
+echo "== All tests passed in $total s: build $built s, tier 1 $first s, tier 2 $second s, the server from outside $((total - built - first - second)) s"

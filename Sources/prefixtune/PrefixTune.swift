@@ -18,7 +18,7 @@ struct PrefixTune: AsyncParsableCommand {
             --threads.
             """,
         version: Version.text,
-        subcommands: [DemoCommand.self, Train.self, Generate.self, Chat.self, Evaluate.self, Score.self],
+        subcommands: [DemoCommand.self, Train.self, Generate.self, Chat.self, Evaluate.self, Score.self] + serving,
         groupedSubcommands: [
             CommandGroup(
                 name: "Prefixes",
@@ -31,6 +31,17 @@ struct PrefixTune: AsyncParsableCommand {
                 name: "Experiment",
                 subcommands: [ExperimentCommand.self, Benchmark.self, Pretrain.self, Synthesize.self]),
         ])
+}
+
+extension PrefixTune {
+    /// Serve, where the program was built with it.
+    private static var serving: [any ParsableCommand.Type] {
+        #if Serving
+            [Serve.self]
+        #else
+            []
+        #endif
+    }
 }
 
 /// Exit codes: 0 for success, 1 for a failure of the work, 2 for a command line that cannot be understood; 128 + n where

@@ -10,6 +10,8 @@ enum Version {
     static let number = "0.2.0"
     /// As Package.swift asks for: the package itself says no version at run time.
     static let argumentParser = "1.8.2"
+    /// The same.
+    static let hummingbird = "2.28.1"
 
     /// The version with the commit that the program was built from: "0.2.0 (4789c2a)", "0.2.0 (4789c2a-dirty)" where files differed
     /// from the commit, "0.2.0" where the build was not told, as by a plain `swift build`.
@@ -19,7 +21,11 @@ enum Version {
 
     /// The program's version and commit on the first line, then each library that was found when the program was started.
     static var text: String {
-        var libraries = [("swift-argument-parser", argumentParser), ("oneDNN", Compute.libraryVersion)]
+        var libraries = [("swift-argument-parser", argumentParser)]
+        #if Serving
+            libraries.append(("hummingbird", hummingbird))
+        #endif
+        libraries += [("oneDNN", Compute.libraryVersion)]
         libraries += [("zlib", Compression.libraryVersion)] + Tokenizer.libraryVersions
         if let version = Hub.libraryVersion { libraries.append(("OpenSSL", version)) }
         return ([build] + libraries.map { "\($0) \($1)" }).joined(separator: "\n")

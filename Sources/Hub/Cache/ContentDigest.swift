@@ -30,7 +30,7 @@ struct Checksum: Sendable, Equatable {
 }
 
 /// The checksums that were promised of a file, computed as bytes come in.
-struct ContentDigest {
+package struct ContentDigest {
     private let digests: [(promised: Checksum, digest: MessageDigest)]
 
     /// - Parameter size: Of the whole file: git's checksum begins with it.
@@ -51,7 +51,7 @@ struct ContentDigest {
     }
 
     /// The checksum of a file in large-file storage.
-    static func sha256(_ data: some DataProtocol) -> String {
+    package static func sha256(_ data: some DataProtocol) -> String {
         let digest = MessageDigest(.sha256)
         digest.update(data)
         return hex(digest.finalize())

@@ -2,7 +2,7 @@ import Foundation
 
 /// What tells the contents of some files from what stood there before: a file that is replaced, written to, added or
 /// removed makes another version.
-struct FileVersion: Hashable, Sendable {
+package struct FileVersion: Hashable, Sendable {
     private struct Stamp: Hashable, Sendable {
         var device, inode, size: Int64
         /// Seconds and nanoseconds of the last writing, and of the last change of any kind: the first can be set at will.
@@ -28,7 +28,20 @@ struct FileVersion: Hashable, Sendable {
     private let stamps: [String: Stamp]
 
     /// The version of these files, of which any may be missing.
-    init(_ files: [URL]) {
+    package init(_ files: [URL]) {
         stamps = files.reduce(into: [:]) { $0[$1.lastPathComponent] = Stamp($1) }
+    }
+
+    /// Bytes of all of them.
+    package var byteCount: Int { stamps.values.reduce(0) { $0 + Int($1.size) } }
+
+    /// When the last of them was written, in seconds since 1970; 0 where there is none.
+    package var written: Int { stamps.values.map { $0.written[0] }.max() ?? 0 }
+
+    /// The version as text: equal for equal versions, and to be kept in a file.
+    package var text: String {
+        stamps.sorted { $0.key < $1.key }.map { name, stamp in
+            "\(name):\(stamp.size):\(stamp.inode):\(stamp.written[0]).\(stamp.written[1])"
+        }.joined(separator: ";")
     }
 }

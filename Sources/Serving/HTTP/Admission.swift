@@ -1,0 +1,46 @@
+import HTTPTypes
+import Hummingbird
+
+/// Lets in who may come: the host must be this server's, the key known.
+struct Admission: RouterMiddleware {
+    typealias Context = ServingContext
+
+    let keys: KeyRing
+    let routes: RouteTable
+    /// Names of this server beside those of the loopback; nil for any.
+    let hosts: Set<String>?
+    let origin: String?
+
+    func handle(
+        _ request: Request, context: ServingContext, next: (Request, ServingContext) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        try checkHost(request)
+        if request.method == .options, let origin { return preflight(origin) }
+        if !routes.isOpen(request.uri.path, request.method) {
+            context.identity = try keys.identity(authorization: request.headers[.authorization])
+            context.facts.note("key", context.identity.name)
+        }
+        var response = try await next(request, context)
+        if let origin { response.headers[.accessControlAllowOrigin] = origin }
+        return response
+    }
+
+    /// A page of another site that a browser was tricked into sending here (DNS rebinding) has that site's name.
+    private func checkHost(_ request: Request) throws(ServingError) {
+        guard let hosts, let authority = request.head.authority else { return }
+        var host = authority.lowercased()
+        if let end = host.lastIndex(of: ":"), !host.hasSuffix("]") { host = String(host[..<end]) }
+        let loopback: Set = ["localhost", "127.0.0.1", "[::1]", "::1"]
+        guard loopback.contains(host) || hosts.contains(host) else { throw .foreignHost(String(host.prefix(64))) }
+    }
+
+    private func preflight(_ origin: String) -> Response {
+        Response(
+            status: .noContent,
+            headers: [
+                .accessControlAllowOrigin: origin, .accessControlAllowMethods: "GET, POST, DELETE",
+                .accessControlAllowHeaders: "authorization, content-type", .accessControlMaxAge: "600",
+            ])
+    }
+}

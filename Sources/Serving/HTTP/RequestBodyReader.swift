@@ -1,0 +1,72 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// Reads bodies, of bounded size and in bounded time.
+struct RequestBodyReader: Sendable {
+    /// Bytes of a body.
+    var limit = 4 << 20
+    /// Seconds for a body, and bytes that a second more is given for.
+    var seconds = 30.0
+    var bytesPerSecond = 65536.0
+
+    /// A body that must be JSON.
+    ///
+    /// - Throws: ``ServingError``: too large, too slow, or of another type.
+    func json(_ request: Request, _ context: ServingContext) async throws -> Data {
+        let type = request.headers[.contentType] ?? ""
+        let bare = type.split(separator: ";").first.map { $0.trimmingCharacters(in: .whitespaces).lowercased() } ?? ""
+        guard bare.isEmpty || bare == "application/json" || bare.hasSuffix("+json") else {
+            throw ServingError.mediaType(found: bare, expected: "application/json")
+        }
+        return try await data(request, context)
+    }
+
+    /// Any body.
+    func data(_ request: Request, _ context: ServingContext) async throws -> Data {
+        if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
+            throw ServingError.mediaType(
+                found: "encoded as \(encoding.prefix(32))", expected: "sent without an encoding")
+        }
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
+            closeSoon(context)
+            throw ServingError.bodyTooLarge(limit: limit)
+        }
+        let length = request.headers[.contentLength].flatMap { Double($0) } ?? Double(limit)
+        let deadline = seconds + length / bytesPerSecond, limit = limit, body = request.body
+        do {
+            return try await withThrowingTaskGroup(of: Data?.self) { group in
+                group.addTask {
+                    var data = Data()
+                    for try await part in body {
+                        data.append(contentsOf: part.readableBytesView)
+                        if data.count > limit { throw ServingError.bodyTooLarge(limit: limit) }
+                    }
+                    return data
+                }
+                group.addTask {
+                    try await Task.sleep(for: .seconds(deadline))
+                    return nil
+                }
+                defer { group.cancelAll() }
+                guard let first = try await group.next(), let data = first else {
+                    throw ServingError.bodyTooSlow(seconds: Int(deadline))
+                }
+                return data
+            }
+        } catch let error as ServingError {
+            closeSoon(context)
+            throw error
+        } catch {
+            throw ServingError.clientGone
+        }
+    }
+
+    /// Ends the connection once the refusal has been sent: what is still to come is not read.
+    private func closeSoon(_ context: ServingContext) {
+        let channel = context.channel
+        context.facts.header("connection", "close")
+        channel.eventLoop.scheduleTask(in: .milliseconds(500)) { channel.close(promise: nil) }
+    }
+}

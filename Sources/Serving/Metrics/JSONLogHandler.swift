@@ -1,0 +1,45 @@
+import Foundation
+import Logging
+import Synchronization
+
+/// Log messages as lines of JSON: `time`, `level`, `message`, and the metadata.
+///
+/// Nobody's texts are ever among them: what is logged of a request are its id, key, model, numbers of tokens, status.
+package struct JSONLogHandler: LogHandler {
+    private static let output = Mutex(FileHandle.standardError)
+
+    /// What every message tells.
+    package var metadata: Logger.Metadata = [:]
+    /// What is less important is not written.
+    package var logLevel = Logger.Level.info
+    private let write: @Sendable (String) -> Void
+
+    /// A handler that writes to standard error, or elsewhere.
+    package init(level: Logger.Level = .info, write: (@Sendable (String) -> Void)? = nil) {
+        logLevel = level
+        self.write =
+            write ?? { line in
+                Self.output.withLock { try? $0.write(contentsOf: Data(line.utf8)) }
+            }
+    }
+
+    package subscript(metadataKey key: String) -> Logger.MetadataValue? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        var fields = metadata.merging(event.metadata ?? [:]) { $1 }.mapValues { "\($0)" }
+        fields["time"] = Self.time(Date())
+        fields["level"] = "\(event.level)"
+        fields["message"] = "\(event.message)"
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(fields) else { return }
+        write(String(decoding: data, as: UTF8.self) + "\n")
+    }
+
+    private static func time(_ date: Date) -> String {
+        date.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+    }
+}

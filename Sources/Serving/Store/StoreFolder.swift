@@ -1,0 +1,100 @@
+import Foundation
+import Hub
+import LanguageModels
+
+/// Changes of a store's folder that are complete or did not happen, whenever the process ends.
+enum StoreFolder {
+    private static let incomingName = ".incoming", oldName = ".replaced"
+
+    /// A new folder for a prefix that is being written.
+    static func incoming(in folder: URL) throws -> URL {
+        let place = folder.appendingPathComponent(incomingName).appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+        return place
+    }
+
+    /// Puts what was written in its place; what was there goes.
+    static func move(_ incoming: URL, to place: URL, in folder: URL, id: String) throws {
+        let files = FileManager.default
+        for name in try files.contentsOfDirectory(atPath: incoming.path) {
+            try synchronize(incoming.appendingPathComponent(name))
+        }
+        try synchronize(incoming)
+        try files.createDirectory(at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
+        var old: URL?
+        if files.fileExists(atPath: place.path) {
+            // Between the two renames the prefix is in neither place; recover(_:) puts it back.
+            let trash = folder.appendingPathComponent(oldName)
+            try files.createDirectory(at: trash, withIntermediateDirectories: true)
+            let aside = trash.appendingPathComponent(
+                id.replacing("/", with: "+") + "=" + UUID().uuidString)
+            try files.moveItem(at: place, to: aside)
+            old = aside
+        }
+        do {
+            try files.moveItem(at: incoming, to: place)
+        } catch {
+            if let old { try? files.moveItem(at: old, to: place) }
+            throw error
+        }
+        try synchronize(place.deletingLastPathComponent())
+        if let old { try? files.removeItem(at: old) }
+    }
+
+    /// Takes a prefix away.
+    static func remove(_ place: URL, in folder: URL) throws {
+        let aside = folder.appendingPathComponent(incomingName).appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(
+            at: aside.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try FileManager.default.moveItem(at: place, to: aside)
+        try? FileManager.default.removeItem(at: aside)
+    }
+
+    /// Clears up after a process that was killed.
+    static func recover(_ folder: URL) throws {
+        let files = FileManager.default
+        let trash = folder.appendingPathComponent(oldName)
+        for name in (try? files.contentsOfDirectory(atPath: trash.path)) ?? [] {
+            let old = trash.appendingPathComponent(name)
+            guard let end = name.lastIndex(of: "=") else { continue }
+            let id = String(name[..<end]).replacingOccurrences(of: "+", with: "/")
+            let place = folder.appendingPathComponent(id)
+            if files.fileExists(atPath: place.path) {
+                try? files.removeItem(at: old)
+            } else {
+                try files.moveItem(at: old, to: place)
+            }
+        }
+        try? files.removeItem(at: folder.appendingPathComponent(incomingName))
+    }
+
+    /// Bytes of a prefix's files.
+    static func bytes(in folder: URL) -> Int {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        return names.reduce(0) { sum, name in
+            let attributes = try? FileManager.default.attributesOfItem(
+                atPath: folder.appendingPathComponent(name).path)
+            return sum + ((attributes?[.size] as? Int) ?? 0)
+        }
+    }
+
+    /// SHA-256 of the largest file, which holds the values.
+    static func digest(of folder: URL) -> String? {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        let files = names.map { folder.appendingPathComponent($0) }
+        func size(_ file: URL) -> Int {
+            ((try? FileManager.default.attributesOfItem(atPath: file.path))?[.size] as? Int) ?? 0
+        }
+        guard let file = files.max(by: { size($0) < size($1) }),
+            let data = try? Data(contentsOf: file, options: .alwaysMapped)
+        else { return nil }
+        return ContentDigest.sha256(data)
+    }
+
+    private static func synchronize(_ place: URL) throws {
+        let descriptor = open(place.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw CocoaError(.fileReadNoPermission) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 || errno == EINVAL else { throw CocoaError(.fileWriteOutOfSpace) }
+    }
+}
