@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 // Fuzzers for what reads files of strangers. Built and run by `make fuzz`, which gives the compiler the option that links
@@ -6,7 +6,7 @@ import PackageDescription
 let package = Package(
     name: "Fuzzing",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "prefixtune", path: "..")],
+    dependencies: [.package(name: "prefixtune", path: "..", traits: [])],
     targets: [
         .systemLibrary(name: "CLibFuzzer"),
         .executableTarget(
