@@ -11,6 +11,7 @@ enum { most_few = 16 };
 struct few {
     const ptk_sequence *sequence;
     int64_t row, start, seen;  // it sees the positions start..<seen of its sequence
+    int64_t position;          // its own there
     int64_t before;            // positions in segments that have been passed
     float *query, *scores;     // of the first of the heads; those of the others follow, scores `columns` apart
     float *total;              // the sum of a head's weights
@@ -190,6 +191,13 @@ INLINE void few_segments(const int chunks, const struct few_run *run, bool keys)
         }
 }
 
+/// scores [start..<seen] of a head, with what is added for their distances from the query.
+INLINE void few_biases(const ptk_attention *call, const struct few *few, int64_t head, float *scores) {
+    if (!call->biases) return;
+    const float *biases = call->biases + head * call->bias_stride + few->position;
+    for (int64_t t = few->start; t < few->seen; t++) scores[t] += biases[-t];
+}
+
 /// p = e^(p - the greatest) for `count` scores, and their sum.
 INLINE void few_softmax(float *p, int64_t count, float *greatest, float *total) {
     // Whole vectors: what lies beyond the last score has no weight.
@@ -220,6 +228,7 @@ INLINE void forward_wide(const int chunks, const struct few_run *run) {
             const struct few *few = run->few + i;
             float *scores = few->scores + (head - run->head) * run->columns, *total = few->total + head - run->head;
             float greatest;
+            few_biases(run->call, few, head, scores);
             few_softmax(scores + few->start, few->seen - few->start, &greatest, total);
             run->log_sums[few->row * heads + head] = greatest + logf(*total);
         }
@@ -264,6 +273,7 @@ INLINE void forward_narrow(const struct few_run *run, const struct few *few, int
         }
     }
     float greatest, sum;
+    few_biases(call, few, head, scores);
     few_softmax(scores + few->start, few->seen - few->start, &greatest, &sum);
     for (int64_t d = 0; d < depth; d++) out[d] = 0;
     t = 0;
@@ -303,6 +313,7 @@ INLINE void forward_few(
             const int64_t seen = visible(call, sequence, total, i);
             few[run.count++] = (struct few){
                 .sequence = sequence, .row = sequence->query + i, .start = first_seen(call, seen), .seen = seen,
+                .position = total - sequence->queries + i,
                 .query = scratch, .scores = scratch + (end - head) * call->head_width,
                 .total = scratch + (end - head) * (call->head_width + run.columns)};
             scratch += (size_t)(end - head) * few_scratch(call, columns);

@@ -47,6 +47,26 @@ INLINE void masks_at(const ptk_attention *call, int64_t row, int64_t head, int64
     for (int i = 0; i < 16; i++) masks[i] = mask_at(call, row + i, head, t);
 }
 
+/// Where the biases of a head lie for the first of sixteen queries at position `query`, and the position `least`: those of the
+/// queries after it follow, those of later positions stand before.
+INLINE int64_t bias_place(const ptk_attention *call, int64_t head, int64_t query, int64_t least) {
+    return head * call->bias_stride + query - least;
+}
+
+/// p [positions × lanes] += the biases of sixteen queries.
+INLINE void add_biases(const float *biases, int64_t count, int64_t lanes, float *p) {
+    for (int64_t t = 0; t < count; t++) STORE(p + t * lanes, LOAD(p + t * lanes) + LOAD(biases - t));
+}
+
+/// The gradients of those biases += ds, of the first `rows` queries: lanes beyond them have none.
+INLINE void add_bias_gradients(const float *ds, int64_t count, int64_t lanes, int64_t rows, float *gradients) {
+    v16i lane;
+    for (int i = 0; i < 16; i++) lane[i] = i;
+    const v16i counts = lane < (int32_t)rows;
+    for (int64_t t = 0; t < count; t++)
+        STORE(gradients - t, LOAD(gradients - t) + (counts ? LOAD(ds + t * lanes) : (v16)0.0f));
+}
+
 /// p = e^(p - the greatest of its query) where a query sees a position, else 0, for the positions least..<most of
 /// sixteen queries.
 INLINE void exponentials(
@@ -105,6 +125,10 @@ INLINE void forward_many(
         float greatest[most_lanes], sums[most_lanes];
         for (int64_t lane = 0; lane < lanes; lane += 16) {
             const struct sight sight = sight_of(call, sequence, total, from + lane);
+            if (call->biases) {
+                const int64_t query = total - sequence->queries + from + lane;
+                add_biases(call->biases + bias_place(call, head, query, least), count, lanes, p + lane);
+            }
             exponentials(&sight, least, most, lanes, p + lane, greatest + lane, sums + lane);
             if (call->dropout > 0) drop(call, row + lane, head, least, most, lanes, p + lane);
         }
@@ -184,9 +208,13 @@ INLINE void backward_head(
         product(count, lanes, depth, values + place, width, 1, transposed, lanes, false, ds, lanes);
         for (int64_t lane = 0; lane < lanes; lane += 16) {
             const struct sight sight = sight_of(call, sequence, total, from + lane);
+            const int64_t biases = bias_place(call, head, total - sequence->queries + from + lane, least);
+            if (call->biases) add_biases(call->biases + biases, count, lanes, p + lane);
             score_gradients(
                 call, &sight, row + lane, head, least, least + rounded(count), log_sums + lane, lanes, p + lane,
                 ds + lane);
+            if (call->bias_gradients)
+                add_bias_gradients(ds + lane, count, lanes, rows - lane, call->bias_gradients + biases);
         }
         product(count, width, rows, p, lanes, 1, d_out, width, true, value_gradients + place, width);
         product(count, width, rows, ds, lanes, 1, q, width, true, key_gradients + place, width);

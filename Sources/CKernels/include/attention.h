@@ -40,7 +40,15 @@ typedef struct {
     int64_t window;  // and of those the last `window` only; INT64_MAX for all
     float dropout;   // the share of the probabilities that become 0, while the others are divided by 1 - dropout
     uint64_t seed;   // names the mask: its element for (row, head, position) depends on nothing else
+    // What is added to the scores of head h: biases[h * bias_stride + query - key], of their positions in the sequence; NULL for
+    // nothing. Distances of both signs lie there, `ptk_attention_reach` of each. Gradients likewise, and are added.
+    const float *biases;
+    int64_t bias_stride;
+    float *bias_gradients;
 } ptk_attention;
+
+/// How far biases must reach for sequences of so many positions: whole vectors of queries look at them.
+static inline int64_t ptk_attention_reach(int64_t positions) { return (positions + 32 + 15) / 16 * 16; }
 
 /// How many floats either direction needs as scratch memory, aligned to 64 bytes, for all threads together.
 int64_t ptk_attention_scratch(const ptk_attention *attention);

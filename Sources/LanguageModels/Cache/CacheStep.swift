@@ -52,14 +52,24 @@ import Tensors
 
     private func wantedRanges(ofLayer layer: Int) -> [Range<Int>] { layer < lastLayer ? ranges : wanted }
 
+    /// Positions of the longest sequence, those of its prefix and its new tokens included.
+    public var longest: Int {
+        zip(past, ranges).map { past, new in
+            past.reduce(0) { $0 + $1.rows.count } + (pool == nil ? new.count : 0)
+        }.max() ?? 0
+    }
+
     /// Attention of the new tokens to what is cached and to each other.
     ///
     /// - Parameters:
     ///   - projected: [tokens × (heads + 2·keyHeads)·headWidth]: queries | keys | values.
     ///   - layer: Which layer's cache.
     ///   - geometry: Heads and scale.
+    ///   - bias: Added to the scores by distance; it reaches over ``longest`` positions.
     /// - Returns: Of the rows that are wanted of the layer, [rows × heads·headWidth].
-    public func attend(_ projected: Tensor, layer: Int, geometry: AttentionGeometry) -> Tensor {
+    public func attend(
+        _ projected: Tensor, layer: Int, geometry: AttentionGeometry, bias: DistanceBias? = nil
+    ) -> Tensor {
         let keyColumn = geometry.heads * geometry.headWidth
         let valueColumn = keyColumn + geometry.keyHeads * geometry.headWidth
         trace?.append((projected, keyColumn, valueColumn))
@@ -76,8 +86,8 @@ import Tensors
             return AttendingSequence(queries: queries[index], segments: segments)
         }
         let attended = attention(
-            queries: projected, sequences: sequences, geometry: geometry, dropout: dropout?.mask(of: kind, layer: layer)
-        )
+            queries: projected, sequences: sequences, geometry: geometry,
+            dropout: dropout?.mask(of: kind, layer: layer), bias: bias)
         return wanted(attended, ofLayer: layer)
     }
 

@@ -42,7 +42,11 @@ extension AttentionCall {
                         heads: Int64(geometry.heads), key_heads: Int64(geometry.keyHeads),
                         head_width: Int64(geometry.headWidth), scale: geometry.scale, causal: geometry.isCausal,
                         window: geometry.window.map(Int64.init) ?? .max, dropout: dropout?.probability ?? 0,
-                        seed: dropout?.seed ?? 0)
+                        seed: dropout?.seed ?? 0, biases: bias.map { UnsafePointer($0.values.floats + $0.reach) },
+                        bias_stride: Int64(bias?.values.width ?? 0),
+                        bias_gradients: bias.flatMap { bias in
+                            gradients[ObjectIdentifier(bias.values)].map { $0 + bias.reach }
+                        })
                     body(&call)
                 }
             }

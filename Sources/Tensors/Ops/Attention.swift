@@ -117,18 +117,22 @@ public struct AttentionDropout: Equatable, Sendable {
 ///   - sequences: Ranges of rows, none overlapping; the output of rows of none is not set.
 ///   - geometry: Heads and scale.
 ///   - dropout: Multiplies the softmax by a mask.
+///   - bias: Added to the scores, by distance.
 /// - Returns: [rows × heads·headWidth].
 @Compute public func attention(
-    queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry, dropout: AttentionDropout? = nil
+    queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry, dropout: AttentionDropout? = nil,
+    bias: DistanceBias? = nil
 ) -> Tensor {
-    let sources = sequences.lazy.flatMap(\.segments).compactMap(\.source.tensor)
-    let tape = Tape.recording(queries.gradient) ?? sources.compactMap { Tape.recording($0.gradient) }.first
+    let sources = sequences.flatMap(\.segments).compactMap(\.source.tensor) + (bias.map { [$0.values] } ?? [])
+    let tape = Tape.recording(queries.gradient) ?? sources.lazy.compactMap { Tape.recording($0.gradient) }.first
     let output = Tensor(shape: [queries.rows, geometry.heads * geometry.headWidth], tape: tape)
     let logSums = Tensor(shape: [queries.rows, geometry.heads])
-    let call = AttentionCall(queries: queries, sequences: sequences, geometry: geometry, dropout: dropout)
+    let call = AttentionCall(
+        queries: queries, sequences: sequences, geometry: geometry, dropout: dropout, bias: bias)
     backend.attention(call, into: output.floats, logSums: logSums.floats)
     attentionObserver?(
-        AttentionObservation(queries: queries, sequences: sequences, geometry: geometry, logSums: logSums))
+        AttentionObservation(
+            queries: queries, sequences: sequences, geometry: geometry, bias: bias, logSums: logSums))
     guard let tape, let dOutput = output.gradient else { return output }
     let once = Dictionary(sources.map { (ObjectIdentifier($0), $0) }, uniquingKeysWith: { first, _ in first }).values
     tape.record {
@@ -163,11 +167,20 @@ public struct AttentionDropout: Equatable, Sendable {
     let sequences: [AttendingSequence]
     let geometry: AttentionGeometry
     let dropout: AttentionDropout?
+    let bias: DistanceBias?
     private(set) var gradients: [ObjectIdentifier: UnsafeMutablePointer<Float>] = [:]
 
     init(
-        queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry, dropout: AttentionDropout?
+        queries: Tensor, sequences: [AttendingSequence], geometry: AttentionGeometry, dropout: AttentionDropout?,
+        bias: DistanceBias?
     ) {
+        if let bias {
+            let longest = sequences.map { $0.segments.reduce(0) { $0 + $1.rows.count } }.max() ?? 0
+            precondition(
+                bias.values.rows == geometry.heads && bias.reach >= DistanceBias.reach(ofPositions: longest),
+                "biases of \(bias.values.shape) for \(geometry.heads) heads and \(longest) positions")
+        }
+        self.bias = bias
         self.queries = queries
         self.sequences = sequences
         self.geometry = geometry

@@ -11,10 +11,12 @@ import Foundation
     public let sequences: [AttendingSequence]
     /// Heads and scale.
     public let geometry: AttentionGeometry
-    /// [rows × heads]: log Σ exp(scale · q·k) over all positions that the query sees, as the backend found it.
+    /// What is added to the scores, by distance.
+    public let bias: DistanceBias?
+    /// [rows × heads]: log Σ exp(scale · q·k + bias) over all positions that the query sees, as the backend found it.
     let logSums: Tensor
 
-    /// How much of each query's attention went to the positions of a segment: exp(scale · q·k − log-sum), the
+    /// How much of each query's attention went to the positions of a segment: exp(scale · q·k + bias − log-sum), the
     /// probabilities that the backend weighted the values by; 0 where the query does not see the position.
     ///
     /// - Parameters:
@@ -35,7 +37,8 @@ import Foundation
                 let logSum = Double(logSums.floats[row * geometry.heads + head])
                 for position in 0..<keys.rows.count {
                     if seen.contains(before + position) {
-                        result[place] = exp(score(row, head, keys, position) - logSum)
+                        let added = bias?.value(head: head, distance: own - before - position) ?? 0
+                        result[place] = exp(score(row, head, keys, position) + Double(added) - logSum)
                     }
                     place += 1
                 }

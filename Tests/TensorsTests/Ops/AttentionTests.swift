@@ -3,7 +3,7 @@ import Testing
 @testable import Tensors
 
 @Compute @Suite struct AttentionTests {
-    @Test(arguments: AttentionCase.small + AttentionCase.dropped)
+    @Test(arguments: AttentionCase.small + AttentionCase.dropped + AttentionCase.biased)
     func referenceGradientIsTheSlope(subject: AttentionCase) {
         let reference = AttentionReference(subject: subject), elements = subject.elements(seed: 40).map(\.doubles)
         var random = SeededGenerator(41)
@@ -18,7 +18,9 @@ import Testing
         }
     }
 
-    @Test(arguments: AttentionCase.small + AttentionCase.large + AttentionCase.dropped + AttentionCase.largeDropped)
+    @Test(
+        arguments: AttentionCase.small + AttentionCase.large + AttentionCase.dropped + AttentionCase.largeDropped
+            + AttentionCase.biased + AttentionCase.largeBiased)
     func equalsReference(subject: AttentionCase) {
         let reference = AttentionReference(subject: subject), elements = subject.elements(seed: 42)
         var random = SeededGenerator(43)

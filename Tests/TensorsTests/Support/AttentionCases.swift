@@ -95,6 +95,19 @@ extension AttentionCase {
         return subject
     }
 
+    /// Scores with something added by distance: what reaches as far as whole vectors of queries look.
+    private static func biased(_ subject: AttentionCase) -> AttentionCase {
+        let longest = subject.sequences.map { $0.segments.reduce(0) { $0 + $1.rows.all.count } }.max() ?? 0
+        var biased = AttentionCase(
+            testDescription: subject.testDescription + ", biased",
+            tensors: subject.tensors + [[subject.geometry.heads, 2 * DistanceBias.reach(ofPositions: longest) + 1]],
+            constants: subject.constants, sequences: subject.sequences, geometry: subject.geometry)
+        biased.bias = subject.tensors.count
+        return biased
+    }
+
+    static let biased = small.map(biased), largeBiased = large.map(biased)
+
     /// Compared with the reference only.
     static let large: [AttentionCase] = [
         causal(

@@ -32,6 +32,8 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     let sequences: [(queries: Range<Int>, segments: [SegmentCase])]
     let geometry: AttentionGeometry
     var dropout: AttentionDropout?
+    /// The tensor [heads × (2·reach + 1)] of what is added to scores.
+    var bias: Int?
 
     var outputWidth: Int { geometry.heads * geometry.headWidth }
     var outputCount: Int { tensors[0][0] * outputWidth }
@@ -71,11 +73,12 @@ struct AttentionReference {
     }
 
     /// Calls `body` for each sequence, query and head, with the offset of the query, of the output, of the key head,
-    /// the visible positions, their probabilities and the mask of these.
+    /// the visible positions, their probabilities, the mask of these and the offsets of what was added to their scores.
     private func forEachQuery(
         _ tensors: [[Double]],
         _ body: (
-            _ query: Int, _ output: Int, _ keyHead: Int, _ seen: ArraySlice<Position>, _ p: [Double], _ mask: [Double]
+            _ query: Int, _ output: Int, _ keyHead: Int, _ seen: ArraySlice<Position>, _ p: [Double], _ mask: [Double],
+            _ biases: [Int]
         ) -> Void
     ) {
         let depth = geometry.headWidth
@@ -87,18 +90,24 @@ struct AttentionReference {
                 for head in 0..<geometry.heads {
                     let query = row * subject.tensors[0][1] + head * depth
                     let keyHead = head * geometry.keyHeads / geometry.heads * depth
-                    let scores = seen.map { position in
+                    let own = all.count - sequence.queries.count + i
+                    let width = subject.bias.map { subject.tensors[$0][1] } ?? 0
+                    let biases: [Int] =
+                        width > 0 ? seen.indices.map { head * width + width / 2 + own - $0 } : []
+                    let scores = seen.indices.map { index in
+                        let position = seen[index]
                         var dot = 0.0
                         for d in 0..<depth {
                             dot += tensors[0][query + d] * tensors[position.tensor][position.key + keyHead + d]
                         }
-                        return dot * Double(geometry.scale)
+                        let added = subject.bias.map { tensors[$0][biases[index - seen.startIndex]] } ?? 0
+                        return dot * Double(geometry.scale) + added
                     }
                     let greatest = scores.max() ?? 0
                     let exponentials = scores.map { exp($0 - greatest) }, sum = exponentials.reduce(0, +)
                     body(
                         query, row * subject.outputWidth + head * depth, keyHead, seen, exponentials.map { $0 / sum },
-                        seen.indices.map { mask(row: row, head: head, position: $0) })
+                        seen.indices.map { mask(row: row, head: head, position: $0) }, biases)
                 }
             }
         }
@@ -107,7 +116,7 @@ struct AttentionReference {
     /// softmax(scale · q kᵀ) v.
     func output(_ tensors: [[Double]]) -> [Double] {
         var result = [Double](repeating: 0, count: subject.outputCount)
-        forEachQuery(tensors) { _, output, keyHead, seen, p, mask in
+        forEachQuery(tensors) { _, output, keyHead, seen, p, mask, _ in
             for (position, (p, mask)) in zip(seen, zip(p, mask)) {
                 for d in 0..<geometry.headWidth {
                     result[output + d] += p * mask * tensors[position.tensor][position.value + keyHead + d]
@@ -121,7 +130,7 @@ struct AttentionReference {
     func gradients(_ tensors: [[Double]], _ c: [Double]) -> [[Double]] {
         var result = tensors.map { [Double](repeating: 0, count: $0.count) }
         let depth = geometry.headWidth, scale = Double(geometry.scale)
-        forEachQuery(tensors) { query, output, keyHead, seen, p, mask in
+        forEachQuery(tensors) { query, output, keyHead, seen, p, mask, biases in
             let dP = zip(seen, mask).map { position, mask in
                 mask
                     * (0..<depth).reduce(0.0) {
@@ -131,6 +140,7 @@ struct AttentionReference {
             let average = dot(p, dP)
             for (i, position) in seen.enumerated() {
                 let dScore = p[i] * (dP[i] - average) * scale, tensor = position.tensor
+                if let bias = subject.bias { result[bias][biases[i]] += p[i] * (dP[i] - average) }
                 for d in 0..<depth {
                     result[tensor][position.value + keyHead + d] += p[i] * mask[i] * c[output + d]
                     result[tensor][position.key + keyHead + d] += dScore * tensors[0][query + d]
@@ -168,6 +178,7 @@ extension AttentionCase {
                         return KeyValueSegment(
                             source: sources[$0.tensor], rows: rows, keyColumn: $0.key, valueColumn: $0.value)
                     })
-            }, geometry: geometry, dropout: dropout)
+            }, geometry: geometry, dropout: dropout,
+            bias: bias.flatMap { index in sources[index].tensor.map { DistanceBias($0) } })
     }
 }
