@@ -66,6 +66,19 @@ INLINE void turn(
         }
 }
 
+/// Pairs that lie side by side.
+INLINE void turn_neighbours(
+    const float *restrict x, int64_t half, const float *restrict cosines, const float *restrict sines, float sign,
+    bool accumulate, float *restrict y) {
+    _Pragma("clang fp contract(fast)");
+    for (int64_t i = 0; i < half; i++) {
+        const float sine = sign * sines[i], a = x[2 * i] * cosines[i] - x[2 * i + 1] * sine;
+        const float b = x[2 * i + 1] * cosines[i] + x[2 * i] * sine;
+        y[2 * i] = accumulate ? y[2 * i] + a : a;
+        y[2 * i + 1] = accumulate ? y[2 * i + 1] + b : b;
+    }
+}
+
 DISPATCHED static void rotate_rows(struct arguments *a, int64_t begin, int64_t end) {
     const ptk_rotary *rotary = a->rotary;
     const int64_t half = rotary->half, head_width = rotary->head_width, turned = rotary->heads * head_width;
@@ -73,7 +86,10 @@ DISPATCHED static void rotate_rows(struct arguments *a, int64_t begin, int64_t e
         const float *x = a->x + r * rotary->width, *cosines = rotary->table + rotary->entries[r] * 2 * half;
         float *y = a->y + r * rotary->width;
         for (int64_t h = 0; h < turned; h += head_width) {
-            turn(x + h, half, cosines, cosines + half, a->sign, a->accumulate, y + h);
+            if (rotary->neighbours)
+                turn_neighbours(x + h, half, cosines, cosines + half, a->sign, a->accumulate, y + h);
+            else
+                turn(x + h, half, cosines, cosines + half, a->sign, a->accumulate, y + h);
             copy(x + h + 2 * half, head_width - 2 * half, a->accumulate, y + h + 2 * half);
         }
         copy(x + turned, rotary->width - turned, a->accumulate, y + turned);

@@ -7,7 +7,7 @@ public enum Fixtures {
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Goldens")
 
     /// The tiny language models of all architectures, as paths below ``goldens``.
-    public static let models: [String] = ["gpt2", "architectures", "bart"].flatMap { area in
+    public static let models: [String] = ["gpt2", "architectures", "bart", "t5"].flatMap { area in
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(goldens.path)/\(area)")) ?? []
         return names.sorted().map { "\(area)/\($0)" }
             .filter { FileManager.default.fileExists(atPath: "\(goldens.path)/\($0)/config.json") }

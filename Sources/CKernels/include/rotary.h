@@ -1,4 +1,4 @@
-/// Rotary position embedding (Su et al. 2021), with the halves of a head as the coordinates of its pairs.
+/// Rotary position embedding (Su et al. 2021), with the halves of a head, or neighbouring columns, as the coordinates of its pairs.
 #ifndef PREFIXTUNE_ROTARY_H
 #define PREFIXTUNE_ROTARY_H
 
@@ -15,7 +15,8 @@ typedef struct {
     const int32_t *entries;  // [rows]: a row's entry of the table.
     int64_t rows, width;     // Of x and y.
     int64_t heads, head_width;  // The first heads * head_width columns are turned,
-    int64_t half;               // in each head the pairs (i, i + half); all else is copied.
+    int64_t half;               // in each head the pairs (i, i + half), or (2i, 2i + 1) where `neighbours`; all else is copied.
+    bool neighbours;
 } ptk_rotary;
 
 /// y = x turned by the angles of the table, or by their opposites where `back`; added where `accumulate`.

@@ -10,6 +10,8 @@ extension RotaryEmbedding {
         /// The key, outside of the object, of the part of a head that is turned, and that part where no key says it; nil where
         /// the architecture turns whole heads, whatever the file says.
         var fraction: (key: String, usual: Double)?
+        /// The kinds of scaling that the architecture knows, with what each is here; nil for all, as they are called.
+        var kinds: [String: String]?
     }
 
     /// An object of a file that says how positions turn, under its key.
@@ -47,7 +49,13 @@ extension RotaryEmbedding {
         _ file: ConfigurationReader, _ object: Parameters?, headWidth: Int, positions: Int, _ conventions: Conventions
     ) throws {
         let parameters = object?.values
-        let kind = try parameters?.optionalString("rope_type", "type") ?? "default"
+        let stated = try parameters?.optionalString("rope_type", "type") ?? "default"
+        guard let kind = conventions.kinds.map({ $0[stated] }) ?? stated else {
+            let known = conventions.kinds?.keys.sorted().joined(separator: ", ") ?? ""
+            throw (parameters ?? file).invalid(
+                parameters?.has("rope_type") == true ? "rope_type" : "type",
+                "rotary scaling of type \"\(stated)\" does not go with this architecture; \(known) do")
+        }
         let theta =
             try parameters?.optionalNumber("rope_theta")
             ?? file.positive(conventions.baseKey, default: conventions.usualBase)
@@ -74,6 +82,7 @@ extension RotaryEmbedding {
                     + "within the head and a base above 0 are needed")
         }
         self.width = width
+        turnsNeighbours = false
         let plain = Self.plain(base: Float(theta), width)
         guard let parameters, kind != "default" else {
             (frequencies, scale, lengthening) = (plain, 1, .none)

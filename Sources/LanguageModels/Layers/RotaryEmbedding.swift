@@ -16,6 +16,14 @@ public struct RotaryEmbedding: Equatable, Sendable {
     public let scale: Float
     /// What is different about long sequences.
     public let lengthening: Lengthening
+    /// Whether the coordinates of a pair lie side by side, as in GPT-J, and not half of the turned columns apart.
+    public let turnsNeighbours: Bool
+
+    /// The plain form with a base of 10,000, side by side.
+    init(neighboursOf width: Int) {
+        self.width = width
+        (frequencies, scale, lengthening, turnsNeighbours) = (Self.plain(base: 10_000, width), 1, .none, true)
+    }
 
     /// How long sequences are turned.
     public enum Lengthening: Equatable, Sendable {
@@ -40,7 +48,7 @@ public struct RotaryEmbedding: Equatable, Sendable {
         }
         return projected.rotated(
             positions: step.positions, heads: geometry.heads + geometry.keyHeads, headWidth: geometry.headWidth,
-            rotaryWidth: width, frequencies: sets, ofRows: counts, scale: scale)
+            rotaryWidth: width, frequencies: sets, ofRows: counts, scale: scale, turnsNeighbours: turnsNeighbours)
     }
 
     /// The angles per position in a sequence of so many positions.

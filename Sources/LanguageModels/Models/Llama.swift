@@ -1,10 +1,11 @@
 import Tensors
 
-/// Llama (Touvron et al. 2023) and its relatives Mistral, Qwen2 and Qwen3: pre-norm decoders with RMS norms, rotary
-/// positions, grouped-query attention and SwiGLU.
+/// Llama (Touvron et al. 2023) and its relatives Mistral, Qwen2, Qwen3, SmolLM3 and Phi-3: pre-norm decoders with RMS norms,
+/// rotary positions, grouped-query attention and SwiGLU.
 ///
 /// x ← x + attention(norm x); x ← x + down(silu(gate(norm x)) ⊙ up(norm x)); logits = norm(x) · Wᵀ. The relatives differ
-/// in biases, in norms on queries and keys, and in how far a token sees; see ``LlamaConfiguration``.
+/// in biases, in norms on queries and keys, in which layers turn by position, in how far a token sees, and in which matrices lie
+/// in one; see ``LlamaConfiguration``.
 @Compute public final class Llama: CausalModel {
     /// Sizes and conventions.
     public let configuration: LlamaConfiguration
@@ -65,7 +66,10 @@ extension Llama {
             attention = try Attention(configuration, layer: layer, weights.scoped("self_attn"))
             mlpNorm = try RMSNorm(weights.scoped("post_attention_layernorm"), width: d, epsilon: epsilon)
             let mlp = weights.scoped("mlp"), hasBias = configuration.hasMLPBias
-            expand = try mlp.stacked([("gate_proj", inner), ("up_proj", inner)], input: d, hasBias: hasBias)
+            expand =
+                configuration.isFused
+                ? try mlp.matrix("gate_up_proj", input: d, output: 2 * inner, orientation: .outputByInput, hasBias: hasBias)
+                : try mlp.stacked([("gate_proj", inner), ("up_proj", inner)], input: d, hasBias: hasBias)
             contract = try mlp.matrix(
                 "down_proj", input: inner, output: d, orientation: .outputByInput, hasBias: hasBias)
             activation = configuration.activation.operation
@@ -83,7 +87,7 @@ extension Llama {
     @Compute private struct Attention {
         let layer: Int
         let geometry: AttentionGeometry
-        let rotary: RotaryEmbedding
+        let rotary: RotaryEmbedding?  // nil where positions are not told
         let project: any LinearMap  // [d × (heads + 2·keyHeads)·headWidth]: queries | keys | values
         let norms: (query: Tensor, key: Tensor)?  // gains [headWidth]
         let normEpsilon: Float
@@ -96,10 +100,15 @@ extension Llama {
             geometry = AttentionGeometry(
                 heads: configuration.headCount, keyHeads: configuration.keyHeadCount, headWidth: headWidth,
                 scale: 1 / Float(headWidth).squareRoot(), window: configuration.window(ofLayer: layer))
-            rotary = configuration.rotary
-            project = try weights.stacked(
-                [("q_proj", queryWidth), ("k_proj", keyWidth), ("v_proj", keyWidth)], input: d,
-                hasBias: configuration.hasAttentionBias, isDelicate: true)
+            rotary = configuration.rotary(ofLayer: layer)
+            project =
+                configuration.isFused
+                ? try weights.matrix(
+                    "qkv_proj", input: d, output: queryWidth + 2 * keyWidth, orientation: .outputByInput,
+                    hasBias: configuration.hasAttentionBias, isDelicate: true)
+                : try weights.stacked(
+                    [("q_proj", queryWidth), ("k_proj", keyWidth), ("v_proj", keyWidth)], input: d,
+                    hasBias: configuration.hasAttentionBias, isDelicate: true)
             norms =
                 configuration.normsHeads
                 ? (
@@ -119,7 +128,8 @@ extension Llama {
                     queryGain: norms.query, keyGain: norms.key, heads: geometry.heads, keyHeads: geometry.keyHeads,
                     headWidth: geometry.headWidth, epsilon: normEpsilon)
             }
-            return output(step.attend(rotary(projected, step, geometry), layer: layer, geometry: geometry))
+            let turned = rotary.map { $0(projected, step, geometry) } ?? projected
+            return output(step.attend(turned, layer: layer, geometry: geometry))
         }
     }
 }

@@ -55,6 +55,48 @@ extension LlamaConfiguration {
     }
     static let qwen2GGUF = GGUFForm.llama("qwen2", modelType: "qwen2")
     static let qwen3GGUF = GGUFForm.llama("qwen3", modelType: "qwen3")
+    /// The file does not say which layers turn nothing: llama.cpp takes every fourth.
+    static let smolLM3GGUF = GGUFForm.llama("smollm3", modelType: "smollm3", turned: true) { values, _ in
+        values["no_rope_layer_interval"] = .number(4)
+        values["use_sliding_window"] = .bool(false)
+    }
+
+    /// Phi-3, whose factors for each frequency are tensors.
+    static let phi3GGUF = GGUFForm(
+        "phi3",
+        keys: GGUFForm.llamaKeys.merging(
+            ["original_max_position_embeddings": "rope.scaling.original_context_length"], uniquingKeysWith: { $1 }),
+        required: ["attention.layer_norm_rms_epsilon"], parts: GGUFForm.llamaParts,
+        blockParts: [
+            "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm", "attn_qkv": "self_attn.qkv_proj",
+            "attn_output": "self_attn.o_proj", "ffn_up": "mlp.gate_up_proj", "ffn_down": "mlp.down_proj",
+        ],
+        ignored: ["rope_factors_long.weight", "rope_factors_short.weight"]
+    ) { values, file in
+        values["model_type"] = .text("phi3")
+        values["hidden_act"] = .text("silu")
+        values["num_key_value_heads"] = try file.keyHeads("phi3")
+        try file.refuseExperts("phi3")
+        // 0 stands for none.
+        if let window = try file.metadata.integer("phi3.attention.sliding_window"), window > 0 {
+            values["sliding_window"] = .number(Double(window))
+        }
+        guard let turned = try file.metadata.integer("phi3.rope.dimension_count"),
+            let width = try file.headWidth("phi3"), width > 0
+        else { return }
+        values["partial_rotary_factor"] = .number(Double(turned) / Double(width))
+        guard let short = try file.floats(ofTensor: "rope_factors_short.weight", count: turned / 2),
+            let long = try file.floats(ofTensor: "rope_factors_long.weight", count: turned / 2)
+        else { return }
+        func list(_ factors: [Float]) -> JSONValue { .array(factors.map { .number(Double($0)) }) }
+        var members: [(String, JSONValue)] = [
+            ("rope_type", .text("longrope")), ("short_factor", list(short)), ("long_factor", list(long)),
+        ]
+        if let scale = try file.metadata.number("phi3.rope.scaling.attn_factor") {
+            members.append(("attention_factor", .number(scale)))
+        }
+        values["rope_scaling"] = .object(members.map { .init(key: Array($0.0.utf8), value: $0.1) })
+    }
 }
 
 extension GGUFFile {
@@ -119,7 +161,7 @@ extension GGUFFile {
     }
 
     /// Width of a head: what the file says, or d over the number of heads.
-    private func headWidth(_ architecture: String) throws -> Int? {
+    func headWidth(_ architecture: String) throws -> Int? {
         if let width = try metadata.integer("\(architecture).attention.key_length") { return width }
         guard let width = try metadata.integer("\(architecture).embedding_length"),
             let heads = try metadata.integer("\(architecture).attention.head_count"), heads > 0

@@ -66,8 +66,14 @@ public enum ModelConfigurationFile {
         (LlamaConfiguration.mistral, nil, { try LlamaConfiguration(mistral: $0) }),
         (LlamaConfiguration.qwen2, LlamaConfiguration.qwen2GGUF, { try LlamaConfiguration(qwen2: $0) }),
         (LlamaConfiguration.qwen3, LlamaConfiguration.qwen3GGUF, { try LlamaConfiguration(qwen3: $0) }),
+        (LlamaConfiguration.smolLM3, LlamaConfiguration.smolLM3GGUF, { try LlamaConfiguration(smolLM3: $0) }),
+        (LlamaConfiguration.phi3, LlamaConfiguration.phi3GGUF, { try LlamaConfiguration(phi3: $0) }),
         (Gemma3Configuration.parts, Gemma3Configuration.gguf, { try Gemma3Configuration($0) }),
+        (GPTJConfiguration.parts, nil, { try GPTJConfiguration($0) }),
+        (BLOOMConfiguration.parts, BLOOMConfiguration.gguf, { try BLOOMConfiguration($0) }),
         (BARTConfiguration.parts, nil, { try BARTConfiguration($0) }),
+        (T5Configuration.t5, nil, { try T5Configuration(t5: $0) }),
+        (T5Configuration.mt5, nil, { try T5Configuration(mt5: $0) }),
     ]
 
     typealias Read = @Sendable (ConfigurationReader) throws -> any ModelConfiguration

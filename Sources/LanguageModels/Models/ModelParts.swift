@@ -10,7 +10,7 @@ public struct ModelParts: Equatable, Sendable {
     /// The value of `model_type` in `config.json`.
     public let modelType: String
     /// What `transformers` puts in front of every path but the head's: "transformer". Checkpoints have it or not, so that no
-    /// path of any architecture may begin with the root of another.
+    /// path of any architecture may begin with the root of another. Empty where it puts nothing there.
     public let root: String
     /// The path in front of a block's number, of the decoder: "h".
     public let blocks: String
@@ -111,6 +111,6 @@ extension ModelParts {
     /// The name that `transformers` 5 gives a module, whatever the checkpoint calls it and leaves out in front.
     public func fullName(of module: String) -> String {
         let name = ModuleName.canonical(module)
-        return name == head ? name : "\(root).\(name)"
+        return name == head || root.isEmpty ? name : "\(root).\(name)"
     }
 }

@@ -59,7 +59,8 @@ extension RotaryAngles {
         entries.withUnsafeBufferPointer { entries in
             var call = ptk_rotary(
                 table: table.floats, entries: entries.baseAddress, rows: Int64(rows), width: Int64(width),
-                heads: Int64(heads), head_width: Int64(headWidth), half: Int64(half))
+                heads: Int64(heads), head_width: Int64(headWidth), half: Int64(half),
+                neighbours: turnsNeighbours)
             body(&call)
         }
     }

@@ -2,7 +2,8 @@ extension Tensor {
     /// Rotary position embedding (Su et al. 2021): in each turned head, the pair of columns (i, i + rotaryWidth/2) of a
     /// row at position p is turned by the angle p·frequencies[i].
     ///
-    /// The halves of a head are the coordinates of its pairs, as in GPT-NeoX and Llama. Angles are float products, and
+    /// The halves of a head are the coordinates of its pairs, as in GPT-NeoX and Llama, or columns side by side, (2i, 2i + 1), as in
+    /// GPT-J. Angles are float products, and
     /// their cosines and sines float numbers, as the models were trained with. On the way back, gradients are turned by
     /// the opposite angles.
     ///
@@ -14,13 +15,15 @@ extension Tensor {
     ///   - rotaryWidth: How many columns of a head are turned, from its first on; even. The others are copied.
     ///   - frequencies: rotaryWidth/2 angles per position, in radians.
     ///   - scale: Multiplies cosines and sines (the attention factor of YaRN, Peng et al. 2023).
+    ///   - turnsNeighbours: Whether columns side by side are turned, not halves of a head.
     /// - Returns: A tensor of this tensor's shape.
     public func rotated(
-        positions: [Int32], heads: Int, headWidth: Int, rotaryWidth: Int, frequencies: [Float], scale: Float = 1
+        positions: [Int32], heads: Int, headWidth: Int, rotaryWidth: Int, frequencies: [Float], scale: Float = 1,
+        turnsNeighbours: Bool = false
     ) -> Tensor {
         rotated(
             positions: positions, heads: heads, headWidth: headWidth, rotaryWidth: rotaryWidth,
-            frequencies: [frequencies], ofRows: [positions.count], scale: scale)
+            frequencies: [frequencies], ofRows: [positions.count], scale: scale, turnsNeighbours: turnsNeighbours)
     }
 
     /// The same where runs of rows have frequencies of their own: sequences of a batch, where frequencies depend on length.
@@ -30,7 +33,7 @@ extension Tensor {
     ///   - counts: How many rows each run has.
     public func rotated(
         positions: [Int32], heads: Int, headWidth: Int, rotaryWidth: Int, frequencies: [[Float]], ofRows counts: [Int],
-        scale: Float = 1
+        scale: Float = 1, turnsNeighbours: Bool = false
     ) -> Tensor {
         precondition(
             positions.count == rows && frequencies.count == counts.count && counts.reduce(0, +) == rows,
@@ -43,7 +46,7 @@ extension Tensor {
         let y = Tensor(shape: shape, tape: tape), rows = rows, width = width
         let angles = RotaryAngles(
             positions: positions, heads: heads, headWidth: headWidth, half: rotaryWidth / 2, frequencies: frequencies,
-            ofRows: counts, scale: scale)
+            ofRows: counts, scale: scale, turnsNeighbours: turnsNeighbours)
         backend.rotate(floats, by: angles, rows: rows, width: width, into: y.floats)
         if let tape, let dx = gradient, let dy = y.gradient {
             tape.record {
@@ -67,11 +70,13 @@ extension Tensor {
     let heads: Int
     let headWidth: Int
     let half: Int
+    let turnsNeighbours: Bool
 
     init(
         positions: [Int32], heads: Int, headWidth: Int, half: Int, frequencies: [[Float]], ofRows counts: [Int],
-        scale: Float
+        scale: Float, turnsNeighbours: Bool
     ) {
+        self.turnsNeighbours = turnsNeighbours
         self.heads = heads
         self.headWidth = headWidth
         self.half = half

@@ -53,6 +53,27 @@ def old_gemma(config):
     config.pop("use_bidirectional_attention")
 
 
+def old_smollm(config):
+    """The interval alone, without the lists that it stands for."""
+    old_llama(config)
+    assert config.pop("no_rope_layers") == [1, 1, 1, 0, 1]
+
+
+def old_phi(config):
+    """The part of a head and the first length outside of the object."""
+    old_names(config)
+    rope = config.pop("rope_parameters")
+    config["rope_theta"], config["partial_rotary_factor"] = rope.pop("rope_theta"), rope.pop("partial_rotary_factor")
+    assert rope.pop("rope_type") == "longrope"
+    rope.pop("original_max_position_embeddings", None)
+    config["rope_scaling"] = {"type": "longrope", **rope}
+
+
+def old_bloom(config):
+    old_names(config)
+    config["n_embed"] = config.pop("hidden_size")
+
+
 def mask_buffers(config):
     """What old GPT-NeoX checkpoints carry beside their weights."""
     positions, width = config.max_position_embeddings, config.hidden_size // config.num_attention_heads
@@ -153,4 +174,31 @@ CONFIGURATIONS = {
     "gemma3-bare-old": dict(
         gemma(theta=1e6, local=1e4, num_hidden_layers=7, num_attention_heads=3, num_key_value_heads=3, head_dim=6, hidden_size=18,
               sliding_window=4, query_pre_attn_scalar=6), spelling=old_gemma),
+    # Every fourth layer turns nothing, tied: SmolLM3-3B; the pattern as a number.
+    "smollm3-interval-old": dict(
+        gated("smollm3", theta=50.0, num_hidden_layers=5, tie_word_embeddings=True), spelling=old_smollm),
+    # The layers that turn nothing by name, and a window in those.
+    "smollm3-window": gated(
+        "smollm3", theta=30.0, num_hidden_layers=3, no_rope_layers=[1, 0, 1], use_sliding_window=True, sliding_window=6, attention_bias=True,
+        mlp_bias=True, tie_word_embeddings=False, num_attention_heads=3, num_key_value_heads=1),
+    # Matrices in one, a window, all of a head turns.
+    "phi3-window": gated("phi3", theta=40.0, sliding_window=7, original_max_position_embeddings=64),
+    # Part of a head turns, by scaled frequencies, tied: Phi-4-mini; in the words of old files.
+    "phi3-long-old": dict(
+        gated("phi3", theta=60.0, num_key_value_heads=1, num_attention_heads=3, tie_word_embeddings=True, max_position_embeddings=256,
+              original_max_position_embeddings=64,
+              rope=dict(rope_type="longrope", original_max_position_embeddings=64, short_factor=[1.0, 1.5, 3.0], long_factor=[1.0, 4.0, 9.0], partial_rotary_factor=0.75)),
+        spelling=old_phi),
+    # Columns side by side turn, half of each head; a bias of the logits.
+    "gptj-half": dict(type="gptj", options=dict(
+        vocab_size=58, n_embd=24, n_layer=2, n_head=3, rotary_dim=4, n_positions=64, n_inner=40)),
+    "gptj-whole-tied": dict(type="gptj", options=dict(
+        vocab_size=58, n_embd=24, n_layer=3, n_head=4, rotary_dim=6, n_positions=64, activation_function="gelu", layer_norm_epsilon=1e-3,
+        tie_word_embeddings=True)),
+    # Slopes of a power of two, and of three heads; branches added to what the norms made; the oldest key of the width.
+    "bloom-tied": dict(type="bloom", options=dict(vocab_size=57, hidden_size=24, n_layer=2, n_head=4)),
+    "bloom-norms-old": dict(
+        type="bloom", options=dict(
+            vocab_size=57, hidden_size=24, n_layer=2, n_head=3, apply_residual_connection_post_layernorm=True, layer_norm_epsilon=1e-3),
+        spelling=old_bloom, keys=lambda key: key.removeprefix("transformer.")),
 }

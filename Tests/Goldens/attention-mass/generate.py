@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, DynamicCache
 
 HERE = GOLDENS / "attention-mass"
 DECODERS = ("gpt2/untied-erf", "gpt2/inverse-layer-scale", "architectures/llama-3", "architectures/qwen3-wide",
-            "architectures/mistral-window", "architectures/neox-parallel", "architectures/opt-pre")
+            "architectures/mistral-window", "architectures/neox-parallel", "architectures/opt-pre", "architectures/bloom-tied")
 BART = "bart/uneven"
 
 

@@ -30,8 +30,10 @@ HALVES = {Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], 
           Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208], Type.IQ4_NL: [0], Type.IQ4_XS: [0]}
 FOLDERS = {"llama": "architectures/llama-plain-old", "llama-3": "architectures/llama-3", "mistral": "architectures/mistral-window",
            "qwen2": "architectures/qwen2-tied", "qwen3": "architectures/qwen3-wide", "gpt2": "gpt2/tied",
-           "gptneox": "architectures/neox-parallel", "gemma3": "architectures/gemma3-bare-old"}
-ARCHITECTURES = {"llama-3": "llama", "mistral": "llama"}
+           "gptneox": "architectures/neox-parallel", "gemma3": "architectures/gemma3-bare-old",
+           "smollm3": "architectures/smollm3-interval-old", "phi3": "architectures/phi3-window", "phi3-long": "architectures/phi3-long-old",
+           "bloom": "architectures/bloom-tied"}
+ARCHITECTURES = {"llama-3": "llama", "mistral": "llama", "phi3-long": "phi3"}
 
 
 def blocks(kind, count, rng):
@@ -51,13 +53,13 @@ def unscaled(weights, heads):
 def converted(name, tensor, config, architecture):
     """A tensor as the converter writes it."""
     heads = config.get("num_attention_heads", config.get("n_head"))
-    if architecture == "llama" and ".q_proj." in name:
+    if architecture in ("llama", "smollm3") and ".q_proj." in name:
         return unscaled(tensor, heads)
-    if architecture == "llama" and ".k_proj." in name:
+    if architecture in ("llama", "smollm3") and ".k_proj." in name:
         return unscaled(tensor, config.get("num_key_value_heads", heads))
     if architecture == "gpt2" and tensor.ndim == 2 and any(part in name for part in ("c_attn", "c_proj", "c_fc")):
         return tensor.T
-    if architecture == "gptneox" and "query_key_value" in name:
+    if architecture in ("gptneox", "bloom") and "query_key_value" in name:
         return tensor.reshape(heads, 3, -1, *tensor.shape[1:]).swapaxes(0, 1).reshape(tensor.shape)
     if architecture == "gemma3" and name.endswith("norm.weight"):
         return tensor + 1
@@ -82,21 +84,29 @@ def add_settings(writer, config, architecture):
     heads, width = get("num_attention_heads", "n_head"), get("hidden_size", "n_embd")
     inner = get("intermediate_size", "n_inner", default=4 * width)
     rope = get("rope_parameters", default={})
-    writer.add_context_length(get("max_position_embeddings", "n_positions"))
+    writer.add_context_length(get("max_position_embeddings", "n_positions", default=width))
     writer.add_embedding_length(width)
     writer.add_block_count(get("num_hidden_layers", "n_layer"))
     writer.add_feed_forward_length(inner)
     writer.add_head_count(heads)
-    if architecture in ("gpt2", "gptneox"):
+    if architecture in ("gpt2", "gptneox", "bloom"):
         writer.add_layer_norm_eps(get("layer_norm_epsilon", "layer_norm_eps"))
     else:
         writer.add_head_count_kv(get("num_key_value_heads", default=heads))
         writer.add_layer_norm_rms_eps(get("rms_norm_eps"))
-        writer.add_key_length(get("head_dim", default=width // heads))
+        if architecture != "phi3":
+            writer.add_key_length(get("head_dim", default=width // heads))
     if architecture == "gptneox":
         writer.add_rope_dimension_count(int(rope.get("partial_rotary_factor", get("rotary_pct", default=0.25)) * width // heads))
         writer.add_parallel_residual(get("use_parallel_residual", default=True))
-    if architecture != "gpt2":
+    if architecture == "phi3":
+        writer.add_rope_scaling_orig_ctx_len(config["original_max_position_embeddings"])
+        writer.add_rope_dimension_count(int(get("partial_rotary_factor", default=1.0) * width) // heads)
+        writer.add_sliding_window(config["sliding_window"] or 0)
+        if (config.get("rope_scaling") or {}).get("short_factor"):
+            stretch = config["max_position_embeddings"] / config["original_max_position_embeddings"]
+            writer.add_rope_scaling_attn_factors(math.sqrt(1 + math.log(stretch) / math.log(config["original_max_position_embeddings"])))
+    if architecture not in ("gpt2", "bloom"):
         writer.add_rope_freq_base(float(rope.get("rope_theta", get("rope_theta", "rotary_emb_base", default=1e6 if architecture == "gemma3" else 10000.0))))
     if config["model_type"] in ("mistral", "gemma3_text"):
         writer.add_sliding_window(config["sliding_window"])
@@ -129,10 +139,12 @@ def write_model(name, folder, types=lambda name: Type.F32, architecture=None, pa
     writer.add_name(f"tiny {name}")
     add_settings(writer, config, architecture)
     ends = config["eos_token_id"]
-    table = next(value for key, value in tensors.items() if key.endswith(("embed_tokens.weight", "wte.weight", "embed_in.weight")))
+    table = next(value for key, value in tensors.items() if key.endswith(("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight")))
     add_vocabulary(writer, table.shape[0], ends if isinstance(ends, int) else ends[0])
     for key, tensor in tensors.items():
-        full = key if architecture in ("gpt2", "gptneox") or key.startswith(("model.", "lm_head.")) else f"model.{key}"
+        full = key if architecture in ("gpt2", "gptneox", "bloom") or key.startswith(("model.", "lm_head.")) else f"model.{key}"
+        if architecture == "bloom":
+            full = full.removeprefix("transformer.")
         theirs = names.get_name(full, try_suffixes=(".weight", ".bias"))
         if theirs is None:  # Buffers, which the converter leaves out.
             assert "inv_freq" in key or "bias" in key or "masked" in key, key
@@ -140,6 +152,9 @@ def write_model(name, folder, types=lambda name: Type.F32, architecture=None, pa
         tensor = np.ascontiguousarray(converted(key, tensor, config, architecture)).astype(np.float32)
         type = types(theirs) if tensor.ndim == 2 else Type.F32
         writer.add_tensor(theirs, tensor if type == Type.F32 else quants.quantize(tensor, type), raw_dtype=type)
+    for length in ("long", "short") if (config.get("rope_scaling") or {}).get("short_factor") else ():
+        factors = np.array(config["rope_scaling"][f"{length}_factor"], dtype=np.float32)
+        writer.add_tensor(f"rope_factors_{length}.weight", factors)
     if (config.get("rope_parameters") or {}).get("rope_type") == "llama3":
         writer.add_tensor("rope_freqs.weight", rope_factors(config))
     writer.write_header_to_file()

@@ -51,6 +51,10 @@ struct RenamedSource: TensorSource {
         Bare(model: "architectures/neox-parallel", prefix: "gpt_neox."),
         Bare(model: "architectures/neox-parallel", prefix: "gpt_neox.", head: "lm_head."),
         Bare(model: "architectures/neox-parallel", prefix: "nothing", head: "lm_head."),
+        Bare(model: "architectures/smollm3-window", prefix: "model."),
+        Bare(model: "architectures/phi3-window", prefix: "model."),
+        Bare(model: "architectures/gptj-half", prefix: "transformer."),
+        Bare(model: "architectures/bloom-tied", prefix: "transformer."),
         Bare(model: "bart/scaled", prefix: "model."),
         Bare(model: "gpt2/tied", prefix: "transformer."),
     ]
@@ -106,7 +110,8 @@ struct RenamedSource: TensorSource {
     nonisolated static let tied = [
         "architectures/llama-linear-biased-old", "architectures/mistral-full-old", "architectures/qwen2-tied",
         "architectures/qwen3-wide", "architectures/gemma3-window", "architectures/opt-pre",
-        "architectures/neox-unbiased-tied", "bart/scaled", "gpt2/tied",
+        "architectures/neox-unbiased-tied", "architectures/smollm3-interval-old", "architectures/phi3-long-old",
+        "architectures/bloom-tied", "bart/scaled", "gpt2/tied",
     ]
 
     /// `transformers` makes a head of random numbers, with a warning.
@@ -126,6 +131,6 @@ struct RenamedSource: TensorSource {
         let silent = try configuration(folder, without: "tie_word_embeddings")
         let loads = (try? silent.network(WeightLoader(CheckpointReader(headless), use: use))) != nil
         #expect(loads == silent.tiesWordEmbeddings)
-        #expect(silent.tiesWordEmbeddings == ["opt", "bart", "gpt2", "gemma3"].contains { name.contains($0) })
+        #expect(silent.tiesWordEmbeddings == ["opt", "bart", "gpt2", "gemma3", "smollm3", "bloom"].contains { name.contains($0) })
     }
 }

@@ -133,9 +133,11 @@ import Testing
         }
     }
 
-    @Test("what a decoder reads of its sources is rounded once for all of them", arguments: BARTGoldenTests.models)
+    @Test(
+        "what a decoder reads of its sources is rounded once for all of them",
+        arguments: EncoderDecoderGoldenTests.models)
     func sources(name: String) throws {
-        let golden = try BARTGoldenTests.Golden("bart/\(name)")
+        let golden = try EncoderDecoderGoldenTests.Golden(name)
         let model = try golden.model(), cases = golden.cases.generation
         let prompts = cases.sources.map { _ in [model.startToken ?? 0] }
         let begun = model.begin(prompts, about: cases.sources, after: prompts.map { _ in nil }, as: .bfloat16)
@@ -152,7 +154,7 @@ import Testing
                 decoder: try part(.decoder), encoder: try part(.encoder), cross: try part(.cross))
         }
         for setting in cases.cases {
-            var options = setting.options.options
+            var options = setting.options.options(for: name)
             options.logProbabilities = 1
             func generate(_ type: CacheType, limits: GenerationRun.Limits = .init()) throws -> [Generation] {
                 try Generator(model, limits: limits, cacheType: type).generate(

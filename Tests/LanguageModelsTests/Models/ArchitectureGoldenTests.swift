@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Tiny random OPT, GPT-NeoX, Llama, Mistral, Qwen2, Qwen3 and Gemma 3 models against `transformers` and PEFT in float64
+/// Tiny random OPT, GPT-NeoX, Llama, Mistral, Qwen2, Qwen3, Gemma 3, SmolLM3, Phi-3, GPT-J and BLOOM models against `transformers` and PEFT in float64
 /// (Tests/Goldens/architectures): relative errors, the greatest difference by the greatest value.
 @Suite("Decoders against transformers") @Compute struct ArchitectureGoldenTests {
     struct Cases: Decodable {
@@ -31,6 +31,8 @@ import Testing
         "qwen2-tied", "qwen2-window", "qwen2-unused-window-old",
         "qwen3-wide", "qwen3-biased", "qwen3-window-old",
         "gemma3-window", "gemma3-linear-old", "gemma3-bare-old",
+        "smollm3-interval-old", "smollm3-window", "phi3-window", "phi3-long-old",
+        "gptj-half", "gptj-whole-tied", "bloom-tied", "bloom-norms-old",
     ]
 
     private func golden(_ name: String) throws -> Golden { try Golden("architectures/\(name)") }

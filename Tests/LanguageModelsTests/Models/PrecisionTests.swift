@@ -9,7 +9,8 @@ import Testing
     nonisolated static let models = [
         "gpt2/tied", "gpt2/untied-erf", "architectures/opt-pre", "architectures/opt-post-projected",
         "architectures/neox-parallel", "architectures/llama-3", "architectures/qwen3-wide",
-        "architectures/gemma3-window",
+        "architectures/gemma3-window", "architectures/smollm3-window", "architectures/phi3-window",
+        "architectures/gptj-half", "architectures/bloom-tied",
     ]
 
     /// Those that this processor can do.

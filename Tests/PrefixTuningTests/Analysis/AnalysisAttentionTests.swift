@@ -63,7 +63,8 @@ import Tokenizers
         "shares of every layer, head and position",
         arguments: [
             "gpt2/untied-erf", "gpt2/inverse-layer-scale", "architectures/llama-3", "architectures/qwen3-wide",
-            "architectures/mistral-window", "architectures/neox-parallel", "architectures/opt-pre", "bart/uneven",
+            "architectures/mistral-window", "architectures/neox-parallel", "architectures/opt-pre",
+            "architectures/bloom-tied", "bart/uneven",
         ], [512, 1])
     func golden(path: String, tokensPerPass: Int) throws {
         let model = try AnalysisModel(path)

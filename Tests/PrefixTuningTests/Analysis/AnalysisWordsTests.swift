@@ -10,7 +10,8 @@ import Tokenizers
 @Suite("Nearest words") @Compute struct AnalysisWordsTests {
     nonisolated static let models = [
         "gpt2/untied-erf", "architectures/llama-3", "architectures/qwen3-wide", "architectures/mistral-window",
-        "architectures/gemma3-window", "architectures/neox-parallel", "architectures/opt-post-projected", "bart/uneven",
+        "architectures/gemma3-window", "architectures/neox-parallel", "architectures/opt-post-projected",
+        "architectures/phi3-window", "architectures/gptj-half", "bart/uneven",
     ]
 
     /// The prefix that the model makes of a text.

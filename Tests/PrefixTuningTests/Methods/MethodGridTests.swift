@@ -21,16 +21,26 @@ import Testing
         case qwen2 = "architectures/qwen2-tied"
         case qwen3 = "architectures/qwen3-wide"
         case gemma3 = "architectures/gemma3-window"
+        case smolLM3 = "architectures/smollm3-window"
+        case phi3 = "architectures/phi3-long-old"
+        case gptj = "architectures/gptj-half"
+        case bloom = "architectures/bloom-tied"
         case bart = "bart/uneven"
+        case t5 = "t5/plain"
+
+        var hasEncoder: Bool { self == .bart || self == .t5 }
     }
 
     /// The pairs that do not go together, and why.
     static func refusal(_ method: Method, _ architecture: Architecture) -> (any Error)? {
         switch (method, architecture) {
         // Embeddings before an encoder's text are no keys and values: it reads in both directions.
-        case (.promptTuning, .bart), (.pTuning, .bart), (.embeddingOnly, .bart): PrefixError.softPromptOfEncoder
+        case (.promptTuning, _) where architecture.hasEncoder, (.pTuning, _) where architecture.hasEncoder,
+            (.embeddingOnly, _) where architecture.hasEncoder:
+            PrefixError.softPromptOfEncoder
         // Prompt and answer are not one text, so nothing stands between them.
         case (.infix, .bart): PrefixError.infixOfEncoder(architecture: "BART")
+        case (.infix, .t5): PrefixError.infixOfEncoder(architecture: "T5")
         default: nil
         }
     }
@@ -96,7 +106,7 @@ import Testing
             let method = try Self.make(kind, folder), before = method.parameters.map(\.value.values)
             let size = method.model.network.shape.vocabularySize
             let examples =
-                architecture == .bart ? TinyBART.examples(4) : TinyModel.examples(4, vocabulary: size)
+                architecture.hasEncoder ? TinyBART.examples(4) : TinyModel.examples(4, vocabulary: size)
             var settings = TrainingSettings.tiny(batch: 2)
             (settings.duration, settings.learningRate) = (.steps(2), 1e-2)
             let trainer = try Trainer(method, examples: examples, settings: settings)

@@ -4,9 +4,9 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Tiny random BART models against `transformers`, and against the paper's three prefixes, in float64
-/// (Tests/Goldens/bart).
-@Suite("BART against transformers") @Compute struct BARTGoldenTests {
+/// Tiny random BART, T5 and mT5 models against `transformers`, and against the paper's three prefixes, in float64
+/// (Tests/Goldens/bart, t5).
+@Suite("Encoder–decoder models against transformers") @Compute struct EncoderDecoderGoldenTests {
     struct Cases: Decodable {
         struct Answers: Decodable {
             var sources: [[Int32]]
@@ -34,9 +34,11 @@ import Testing
 
         var description: String { "beams \(num_beams), at most \(max_length), \(early_stopping?.value ?? .no)" }
 
-        var options: DecodingOptions {
+        /// - Parameter name: The model's folder: BART ends texts with 2, T5 with 1.
+        func options(for name: String) -> DecodingOptions {
             var options = DecodingOptions(
-                num_beams == 1 ? .greedy : .beam(width: num_beams), maxNewTokens: max_length - 1, endTokens: [2])
+                num_beams == 1 ? .greedy : .beam(width: num_beams), maxNewTokens: max_length - 1,
+                endTokens: [name.hasPrefix("bart") ? 2 : 1])
             options.minNewTokens = max(0, (min_length ?? 0) - 1)
             options.noRepeatNGramSize = no_repeat_ngram_size ?? 0
             options.lengthPenalty = length_penalty ?? 1
@@ -49,11 +51,13 @@ import Testing
 
     typealias Golden = ArchitectureGolden<Cases>
 
-    nonisolated static let models = ["uneven", "scaled", "untied"]
+    nonisolated static let models = [
+        "bart/uneven", "bart/scaled", "bart/untied", "t5/plain", "t5/gated", "t5/mt5",
+    ]
 
-    private func golden(_ name: String) throws -> Golden { try Golden("bart/\(name)") }
+    private func golden(_ name: String) throws -> Golden { try Golden(name) }
 
-    private func bart(_ golden: Golden, differentiable: Bool = false) throws -> any EncoderDecoderModel {
+    private func model(_ golden: Golden, differentiable: Bool = false) throws -> any EncoderDecoderModel {
         try #require(try golden.model(differentiable: differentiable) as? any EncoderDecoderModel)
     }
 
@@ -93,18 +97,18 @@ import Testing
 
     @Test("logits without a prefix and with all three", arguments: models, [false, true])
     func logits(name: String, afterPrefixes: Bool) throws {
-        let golden = try golden(name), model = try bart(golden)
+        let golden = try golden(name), model = try self.model(golden)
         let start = try prefixes(model, afterPrefixes ? AttentionKind.allCases : []) {
             try golden.tensor("prefix.\($0.rawValue)")
         }
         let (hidden, batch) = hidden(model, golden.cases, after: start)
         let error = try golden.error(of: model.head(hidden), batch, afterPrefixes ? "prefix.logits" : "logits")
-        #expect(isNear(error, afterPrefixes ? "logits after three prefixes" : "logits", "bart-\(name)"))
+        #expect(isNear(error, afterPrefixes ? "logits after three prefixes" : "logits", name))
     }
 
     @Test("the last rows of each target alone", arguments: models)
     func wantedRows(name: String) throws {
-        let golden = try golden(name), model = try bart(golden)
+        let golden = try golden(name), model = try self.model(golden)
         let start = try prefixes(model, AttentionKind.allCases) { try golden.tensor("prefix.\($0.rawValue)") }
         let counts = golden.cases.targets.enumerated().map { min($1.count, 1 + 2 * $0) }
         let (all, batch) = hidden(model, golden.cases, after: start)
@@ -116,16 +120,16 @@ import Testing
 
     @Test("logits with one prefix alone", arguments: models, AttentionKind.allCases)
     func logitsOfOne(name: String, kind: AttentionKind) throws {
-        let golden = try golden(name), model = try bart(golden)
+        let golden = try golden(name), model = try self.model(golden)
         let start = try prefixes(model, [kind]) { try golden.tensor("prefix.\($0.rawValue)") }
         let (hidden, batch) = hidden(model, golden.cases, count: 1, after: start)
         let error = try golden.error(of: model.head(hidden), batch, "prefix.\(kind.rawValue).logits")
-        #expect(isNear(error, "logits after the \(kind.rawValue) prefix", "bart-\(name)"))
+        #expect(isNear(error, "logits after the \(kind.rawValue) prefix", name))
     }
 
-    @Test("logits after the decoder prefix of PEFT", arguments: ["scaled", "untied"])
+    @Test("logits after the decoder prefix of PEFT", arguments: ["bart/scaled", "bart/untied", "t5/plain", "t5/mt5"])
     func peft(name: String) throws {
-        let golden = try golden(name), model = try bart(golden)
+        let golden = try golden(name), model = try self.model(golden)
         let layers = model.shape.layerCount, keys = model.shape.keyWidth
         // PEFT doubles the tensor and splits it by four: layer i takes row 4i modulo 2L for keys, the next for values.
         let saved = try golden.tensor("peft.prompt_embeddings")
@@ -140,12 +144,12 @@ import Testing
         let start = InitialKeyValues(decoder: KeyValues(rowsOf: used, shape: model.shape))
         let (hidden, batch) = hidden(model, golden.cases, after: start)
         let error = try golden.error(of: model.head(hidden), batch, "peft.logits")
-        #expect(isNear(error, "logits after PEFT's prefix", "bart-\(name)"))
+        #expect(isNear(error, "logits after PEFT's prefix", name))
     }
 
     @Test("loss and gradients of the three prefixes", arguments: models)
     func gradients(name: String) throws {
-        let golden = try golden(name), model = try bart(golden, differentiable: true)
+        let golden = try golden(name), model = try self.model(golden, differentiable: true)
         let tape = Tape()
         var leaves: [AttentionKind: Tensor] = [:]
         for kind in AttentionKind.allCases {
@@ -156,23 +160,23 @@ import Testing
         let targets = Array(golden.cases.targets.joined())
         let loss = crossEntropy(hidden, head: model.head, targets: targets, weights: targets.map { _ in 1 }).loss
         let expected = golden.cases.prefix_target_losses.joined().reduce(0, +)
-        #expect(isNear(relativeError(loss.values, [expected]), "losses", "bart-\(name)"))
+        #expect(isNear(relativeError(loss.values, [expected]), "losses", name))
         tape.backward(from: loss)
         for (kind, leaf) in leaves {
             let found = try #require(leaf.gradient?.value, "no gradient of \(kind)").values
             let error = relativeError(found, try golden.tensor("prefix.\(kind.rawValue).grad").values)
-            #expect(isNear(error, "gradients of the \(kind.rawValue) prefix", "bart-\(name)", tolerance: 2e-5))
+            #expect(isNear(error, "gradients of the \(kind.rawValue) prefix", name, tolerance: 2e-5))
         }
     }
 
     @Test("greedy and beam search, without and with the three prefixes", arguments: models)
     func answers(name: String) throws {
-        let golden = try golden(name), model = try bart(golden)
+        let golden = try golden(name), model = try self.model(golden)
         let start = try prefixes(model, AttentionKind.allCases) { try golden.tensor("prefix.\($0.rawValue)") }
         #expect(golden.cases.generation.cases.count == 12)
         for setting in golden.cases.generation.cases {
             let found = try Generator(model).generate(
-                golden.cases.generation.sources, after: setting.prefix ? start : nil, options: setting.options.options)
+                golden.cases.generation.sources, after: setting.prefix ? start : nil, options: setting.options.options(for: name))
             #expect(found.map(\.tokenIds) == setting.token_ids, "\(setting.options), prefix: \(setting.prefix)")
         }
     }
