@@ -118,7 +118,8 @@ import Testing
             damage: { try $0.write(#"{"model_type": "bert"}"#, to: "model/config.json") },
             message:
                 "FOLDER/model/config.json, key \"model_type\": the model type is \"bert\", but only gpt2, opt, gpt_neox, "
-                + "llama, mistral, qwen2, qwen3, smollm3, phi3, gemma3_text, gptj, bloom, bart, t5, mt5 can be read; use a model of these"),
+                + "llama, mistral, qwen2, qwen3, smollm3, phi3, gemma3_text, gptj, bloom, bart, t5, mt5 can be read; use a model of these"
+        ),
         Case(
             name: "configuration that is no JSON", damage: { try $0.write("{", to: "model/config.json") },
             message: "FOLDER/model/config.json: it is not valid JSON at byte 1: expected a string"),

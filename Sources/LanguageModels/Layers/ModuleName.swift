@@ -1,7 +1,8 @@
 /// The names of modules, whatever checkpoints and versions of `transformers` call them.
 public enum ModuleName {
     /// The components that checkpoints and adapters have in front of a name or not.
-    private static let roots = Set(["base_model", "module"] + ModelParts.all.map(\.root).filter { !$0.isEmpty }.map { Substring($0) })
+    private static let roots = Set(
+        ["base_model", "module"] + ModelParts.all.map(\.root).filter { !$0.isEmpty }.map { Substring($0) })
     private static let olderHeads = Set(ModelParts.all.compactMap { $0.olderHead.map { Substring($0) } })
 
     /// A name without what varies in it: what stands in front of it, and what a head was called before `transformers` 5.

@@ -54,7 +54,8 @@ public struct GPTJConfiguration: ModelConfiguration {
         let turned = try file.integer("rotary_dim", in: 1...1 << 14, default: 64)
         guard turned.isMultiple(of: 2), turned <= width / headCount else {
             throw file.invalid(
-                "rotary_dim", "\(turned) columns cannot be turned; an even number within a head of \(width / headCount) is needed")
+                "rotary_dim",
+                "\(turned) columns cannot be turned; an even number within a head of \(width / headCount) is needed")
         }
         rotary = RotaryEmbedding(neighboursOf: turned)
     }

@@ -68,7 +68,8 @@ extension Llama {
             let mlp = weights.scoped("mlp"), hasBias = configuration.hasMLPBias
             expand =
                 configuration.isFused
-                ? try mlp.matrix("gate_up_proj", input: d, output: 2 * inner, orientation: .outputByInput, hasBias: hasBias)
+                ? try mlp.matrix(
+                    "gate_up_proj", input: d, output: 2 * inner, orientation: .outputByInput, hasBias: hasBias)
                 : try mlp.stacked([("gate_proj", inner), ("up_proj", inner)], input: d, hasBias: hasBias)
             contract = try mlp.matrix(
                 "down_proj", input: inner, output: d, orientation: .outputByInput, hasBias: hasBias)

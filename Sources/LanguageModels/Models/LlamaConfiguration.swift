@@ -139,8 +139,11 @@ public struct LlamaConfiguration: ModelConfiguration {
                 parts: Self.phi3, width: 3072, positions: 4096, vocabulary: 32064, inner: 8192, endToken: 32000,
                 epsilon: 1e-5,
                 rotary: .init(
-                    fraction: ("partial_rotary_factor", 1), kinds: ["default": "default", "su": "longrope",
-                        "yarn": "longrope", "longrope": "longrope"])),
+                    fraction: ("partial_rotary_factor", 1),
+                    kinds: [
+                        "default": "default", "su": "longrope",
+                        "yarn": "longrope", "longrope": "longrope",
+                    ])),
             bias: false, outputBias: false, mlpBias: false, normsHeads: false)
     }
 
@@ -198,7 +201,8 @@ public struct LlamaConfiguration: ModelConfiguration {
         }
         guard stated.count >= layerCount, stated.allSatisfy({ $0 == 0 || $0 == 1 }) else {
             throw file.invalid(
-                "no_rope_layers", "\(stated.count) numbers were found, but a 0 or 1 for each of \(layerCount) layers is "
+                "no_rope_layers",
+                "\(stated.count) numbers were found, but a 0 or 1 for each of \(layerCount) layers is "
                     + "needed: 1 where positions turn queries and keys")
         }
         return stated.prefix(layerCount).map { $0 == 1 }

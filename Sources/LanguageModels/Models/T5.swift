@@ -72,7 +72,8 @@ extension T5 {
         init(_ configuration: T5Configuration, _ weights: WeightLoader, layers: Int, _ causal: Causal?) throws {
             let blockWeights = weights.scoped("block")
             distances = try RangedDistances(
-                blockWeights.scoped("0").scoped("layer").scoped("0").scoped("SelfAttention"), name: "relative_attention_bias",
+                blockWeights.scoped("0").scoped("layer").scoped("0").scoped("SelfAttention"),
+                name: "relative_attention_bias",
                 heads: configuration.headCount, ranges: configuration.rangeCount, farthest: configuration.farthest,
                 isCausal: causal != nil)
             blocks = try (0..<layers).map {
@@ -140,7 +141,8 @@ extension T5 {
             geometry = AttentionGeometry(
                 heads: configuration.headCount, headWidth: configuration.headWidth, scale: 1, isCausal: isCausal)
             project = try weights.stacked(
-                [("q", inner), ("k", inner), ("v", inner)], input: configuration.width, hasBias: false, isDelicate: true)
+                [("q", inner), ("k", inner), ("v", inner)], input: configuration.width, hasBias: false, isDelicate: true
+            )
             output = try weights.matrix(
                 "o", input: inner, output: configuration.width, orientation: .outputByInput, hasBias: false)
         }

@@ -73,7 +73,8 @@ public struct T5Configuration: ModelConfiguration {
 
     init(mt5 file: ConfigurationReader) throws {
         try self.init(
-            file, Relative(parts: Self.mt5, inner: 1024, layers: 8, heads: 6, vocabulary: 250_112, network: "gated-gelu"),
+            file,
+            Relative(parts: Self.mt5, inner: 1024, layers: 8, heads: 6, vocabulary: 250_112, network: "gated-gelu"),
             scalesOutput: false)
     }
 

@@ -131,6 +131,8 @@ struct RenamedSource: TensorSource {
         let silent = try configuration(folder, without: "tie_word_embeddings")
         let loads = (try? silent.network(WeightLoader(CheckpointReader(headless), use: use))) != nil
         #expect(loads == silent.tiesWordEmbeddings)
-        #expect(silent.tiesWordEmbeddings == ["opt", "bart", "gpt2", "gemma3", "smollm3", "bloom"].contains { name.contains($0) })
+        #expect(
+            silent.tiesWordEmbeddings
+                == ["opt", "bart", "gpt2", "gemma3", "smollm3", "bloom"].contains { name.contains($0) })
     }
 }

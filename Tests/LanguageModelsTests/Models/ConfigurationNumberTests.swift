@@ -11,7 +11,8 @@ import Testing
         "gpt2/tied", "architectures/opt-pre", "architectures/neox-parallel", "architectures/llama-3",
         "architectures/mistral-window", "architectures/qwen2-window", "architectures/qwen3-window-old",
         "architectures/gemma3-linear-old", "architectures/smollm3-window", "architectures/phi3-long-old",
-        "architectures/gptj-half", "architectures/bloom-norms-old", "t5/gated", "t5/mt5", "bart/scaled", "bertscore/bert", "bertscore/roberta",
+        "architectures/gptj-half", "architectures/bloom-norms-old", "t5/gated", "t5/mt5", "bart/scaled",
+        "bertscore/bert", "bertscore/roberta",
     ]
 
     private static let numbers = [

@@ -176,7 +176,8 @@ import Testing
         #expect(golden.cases.generation.cases.count == 12)
         for setting in golden.cases.generation.cases {
             let found = try Generator(model).generate(
-                golden.cases.generation.sources, after: setting.prefix ? start : nil, options: setting.options.options(for: name))
+                golden.cases.generation.sources, after: setting.prefix ? start : nil,
+                options: setting.options.options(for: name))
             #expect(found.map(\.tokenIds) == setting.token_ids, "\(setting.options), prefix: \(setting.prefix)")
         }
     }

@@ -11,7 +11,8 @@ import Tokenizers
     nonisolated static let models = [
         "gpt2/tied", "architectures/opt-pre", "architectures/opt-post-projected", "architectures/neox-parallel",
         "architectures/llama-3", "architectures/mistral-window", "architectures/qwen3-wide",
-        "architectures/gemma3-window", "architectures/phi3-window", "architectures/gptj-half", "architectures/bloom-norms-old",
+        "architectures/gemma3-window", "architectures/phi3-window", "architectures/gptj-half",
+        "architectures/bloom-norms-old",
         "bart/scaled", "t5/plain",
     ]
 
