@@ -8,7 +8,8 @@ enum StoreFolder {
 
     /// A new folder for a prefix that is being written.
     static func incoming(in folder: URL) throws -> URL {
-        let place = folder.appendingPathComponent(incomingName).appendingPathComponent(UUID().uuidString)
+        let place = folder.appendingPathComponent(incomingName).appendingPathComponent(
+            UUID().uuidString)
         try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
         return place
     }
@@ -20,7 +21,8 @@ enum StoreFolder {
             try synchronize(incoming.appendingPathComponent(name))
         }
         try synchronize(incoming)
-        try files.createDirectory(at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try files.createDirectory(
+            at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
         var old: URL?
         if files.fileExists(atPath: place.path) {
             // Between the two renames the prefix is in neither place; recover(_:) puts it back.
@@ -43,7 +45,8 @@ enum StoreFolder {
 
     /// Takes a prefix away.
     static func remove(_ place: URL, in folder: URL) throws {
-        let aside = folder.appendingPathComponent(incomingName).appendingPathComponent(UUID().uuidString)
+        let aside = folder.appendingPathComponent(incomingName).appendingPathComponent(
+            UUID().uuidString)
         try FileManager.default.createDirectory(
             at: aside.deletingLastPathComponent(), withIntermediateDirectories: true)
         try FileManager.default.moveItem(at: place, to: aside)
@@ -62,6 +65,8 @@ enum StoreFolder {
             if files.fileExists(atPath: place.path) {
                 try? files.removeItem(at: old)
             } else {
+                try files.createDirectory(
+                    at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
                 try files.moveItem(at: old, to: place)
             }
         }
