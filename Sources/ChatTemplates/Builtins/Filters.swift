@@ -44,7 +44,7 @@ enum Filters {
             let precision = try renderer.integer(given[0, "precision"] ?? .integer(0), "the precision of \"round\"")
             let rules: [Text: FloatingPointRoundingRule] = ["common": .toNearestOrEven, "ceil": .up, "floor": .down]
             let method = try renderer.textValue(given[1, "method"] ?? .text("common"), "the method of \"round\"")
-            guard let rule = rules[method], abs(precision) <= 15 else {
+            guard let rule = rules[method], (-15...15).contains(precision) else {
                 throw renderer.failure("\"round\" knows common, ceil and floor, and at most 15 digits")
             }
             var scale = 1.0

@@ -47,7 +47,9 @@ extension Renderer {
         switch value {
         case .undefined: return []
         case .list(let list): return list.elements
-        case .dictionary(let dictionary): return dictionary.keys.map(\.value)
+        case .dictionary(let dictionary):
+            try spend(dictionary.count)
+            return dictionary.keys.map(\.value)
         case .text(let text):
             try spend(text.bytes.count)
             return text.characters.map(Value.text)

@@ -62,10 +62,10 @@ extension Renderer {
         case .power:
             guard b >= 0 else { return .double(try calculate(Double(a), .power, Double(b))) }
             var power = 1, isOver = false
-            for _ in 0..<min(b, abs(a) < 2 && a != .min ? 2 - b % 2 : 64) where !isOver {
+            for _ in 0..<min(b, (-1...1).contains(a) ? 2 - b % 2 : 64) where !isOver {
                 (power, isOver) = power.multipliedReportingOverflow(by: a)
             }
-            (result, isTooMuch) = (power, isOver || (b > 64 && (a == .min || abs(a) > 1)))
+            (result, isTooMuch) = (power, isOver || (b > 64 && !(-1...1).contains(a)))
         }
         guard !isTooMuch else { throw failure("a number is beyond 64 bits") }
         return .integer(result)

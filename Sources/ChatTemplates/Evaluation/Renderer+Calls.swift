@@ -35,6 +35,7 @@ extension Renderer {
         case .namespace:
             let namespace = try self.namespace()
             for case .dictionary(let dictionary) in given.positional {
+                try spend(dictionary.count)
                 for case (.text(let name), let value) in dictionary.members { namespace.values[name] = value }
             }
             for (name, value) in given.named { namespace.values[Text(name)] = value }

@@ -98,6 +98,12 @@ final class Renderer {
         return namespace
     }
 
+    func loop(over elements: [Value]) -> LoopValue {
+        let loop = LoopValue(elements)
+        owned.append(loop)
+        return loop
+    }
+
     func macro(_ definition: MacroDefinition) throws -> Value {
         try spend(1)
         // The scope knows the macro, and the macro the scope.

@@ -14,6 +14,7 @@ extension Renderer {
             return true
         case (.dictionary(let a), .dictionary(let b)):
             guard a.count == b.count else { return false }
+            try spend(a.count)
             for (key, value) in a.members {
                 guard let other = b[key], try areEqual(value, other, depth: depth + 1) else { return false }
             }

@@ -80,11 +80,13 @@ final class NamespaceValue: Clearable {
 }
 
 /// What a loop says of itself.
-final class LoopValue {
-    let elements: [Value]
+final class LoopValue: Clearable {
+    private(set) var elements: [Value]
     var index = 0
 
     init(_ elements: [Value]) { self.elements = elements }
+
+    func clear() { elements = [] }
 }
 
 /// A macro with the scope that it was written in.
