@@ -115,12 +115,18 @@ package final class Engine: Sendable {
         _ tokens: [Int32], after prefixes: [ResidentPrefix], best: Int, model: LanguageModel
     ) async throws(ServingError) -> [TokenLogProbability?] {
         do {
-            return try await Compute.run {
-                try model.network.probabilities(ofPrompt: tokens, after: prefixes.map(\.start), best: best)
-            }
+            return try await Self.probabilities(tokens, after: prefixes, best: best, model: model)
+        } catch is CancellationError {
+            throw .clientGone
         } catch {
             throw .notFinite(model: model.name)
         }
+    }
+
+    @Compute private static func probabilities(
+        _ tokens: [Int32], after prefixes: [ResidentPrefix], best: Int, model: LanguageModel
+    ) async throws -> [TokenLogProbability?] {
+        try await model.network.probabilities(ofPrompt: tokens, after: prefixes.map(\.start), best: best)
     }
 
     /// Refuses new requests from now on; those that are there go on.
