@@ -16,6 +16,7 @@ struct Admission: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         try checkHost(request)
+        try checkOrigin(request)
         if request.method == .options, let origin { return preflight(origin) }
         if !routes.isOpen(request.uri.path, request.method) {
             context.identity = try keys.identity(authorization: request.headers[.authorization])
@@ -28,7 +29,19 @@ struct Admission: RouterMiddleware {
 
     /// A page of another site that a browser was tricked into sending here (DNS rebinding) has that site's name.
     private func checkHost(_ request: Request) throws(ServingError) {
-        guard let hosts, let authority = request.head.authority else { return }
+        guard let authority = request.head.authority else { return }
+        try check(authority)
+    }
+
+    /// A page of another site may send forms and uploads here unasked, and needs no key where there are none.
+    private func checkOrigin(_ request: Request) throws(ServingError) {
+        guard let given = request.headers[.origin], given != origin else { return }
+        let scheme = given.range(of: "://")?.upperBound ?? given.startIndex
+        try check(String(given[scheme...]))
+    }
+
+    private func check(_ authority: String) throws(ServingError) {
+        guard let hosts else { return }
         var host = authority.lowercased()
         if let end = host.lastIndex(of: ":"), !host.hasSuffix("]") { host = String(host[..<end]) }
         let loopback: Set = ["localhost", "127.0.0.1", "[::1]", "::1"]

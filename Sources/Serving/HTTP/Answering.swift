@@ -70,7 +70,8 @@ struct Answering: Sendable {
             }
         }
         let usage = usage(cached: cached, completion: choices.joined().reduce(0) { $0 + $1.tokens.count })
-        finish(context, usage)
+        // What is still to be computed for a repeated prompt counts as long as it takes.
+        defer { finish(context, usage) }
         let told = choices.map(best)
         let json =
             form == .chat

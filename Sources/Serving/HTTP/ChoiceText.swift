@@ -4,7 +4,6 @@ import Tokenizers
 /// One answer, as it grows: its text, and what is told of its tokens.
 struct ChoiceText: Sendable {
     private let tokenizer: Tokenizer
-    private let sampling: SamplingFields
     private let wantsNotes: Bool
     private var text: AnswerText
 
@@ -23,9 +22,8 @@ struct ChoiceText: Sendable {
 
     init(_ model: ServedModel, _ sampling: SamplingFields, options: DecodingOptions, wantsNotes: Bool) {
         tokenizer = model.tokenizer
-        self.sampling = sampling
         self.wantsNotes = wantsNotes
-        text = AnswerText(model.tokenizer, options: options)
+        text = AnswerText(model.tokenizer, options: options, includesStop: sampling.includesStop)
     }
 
     /// Takes the next token.
@@ -46,7 +44,7 @@ struct ChoiceText: Sendable {
     ///
     /// - Returns: What was held back of the text.
     mutating func end(_ generation: Generation) -> String {
-        var rest = text.finish()
+        let rest = text.finish()
         switch generation.finishReason {
         case .length: finish = .length
         case .endToken, .noTokenAllowed: finish = .stop
@@ -55,26 +53,9 @@ struct ChoiceText: Sendable {
             stop = generation.tokenIds.last.map { .integer(Int($0)) }
         case .stopText:
             finish = .stop
-            let whole = tokenizer.decode(generation.tokenIds, skippingSpecialTokens: true)
-            if let found = Self.firstStop(sampling.stops, in: whole) {
-                stop = .string(found.text)
-                if sampling.includesStop {
-                    let end = Array(whole.utf8.prefix(found.end))
-                    rest = String(decoding: end.dropFirst(said.utf8.count), as: UTF8.self)
-                }
-            }
+            stop = text.stop.map { .string($0) }
         }
         said += rest
         return rest
-    }
-
-    private static func firstStop(_ stops: [String], in text: String) -> (text: String, end: Int)? {
-        let bytes = Array(text.utf8)
-        for start in bytes.indices {
-            for stop in stops where bytes[start...].starts(with: stop.utf8) {
-                return (stop, start + stop.utf8.count)
-            }
-        }
-        return nil
     }
 }

@@ -29,11 +29,13 @@ struct RequestBodyReader: Sendable {
             throw ServingError.mediaType(
                 found: "encoded as \(encoding.prefix(32))", expected: "sent without an encoding")
         }
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
+        // As a number with a point: it may be beyond all integers.
+        let stated = request.headers[.contentLength].flatMap { Double($0) }
+        if let stated, stated > Double(limit) {
             closeSoon(context)
             throw ServingError.bodyTooLarge(limit: limit)
         }
-        let length = request.headers[.contentLength].flatMap { Double($0) } ?? Double(limit)
+        let length = stated ?? Double(limit)
         let deadline = seconds + length / bytesPerSecond, limit = limit, body = request.body
         do {
             return try await withThrowingTaskGroup(of: Data?.self) { group in

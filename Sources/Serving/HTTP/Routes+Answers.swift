@@ -80,7 +80,9 @@ extension ServingServer {
             request.weight = identity.limits.weight
             request.priority = sampling.priority
             request.prefixes = resolved.prefixes
-            request.salt = (identity.owner ?? identity.name) + "\0" + (sampling.cacheSalt ?? "")
+            // Keys of one owner share what was read; the name of a key may be another's owner.
+            let sharing = identity.owner.map { "owner \($0)" } ?? "key \(identity.name)"
+            request.salt = sharing + "\0" + (sampling.cacheSalt ?? "")
             requests.append(request)
         }
         let lease = try KeyLease(keys, identity, at: ProcessInfo.processInfo.systemUptime)

@@ -35,11 +35,11 @@ extension ServingServer {
             let entry = try await library.find(String(whole[..<slash]), for: context.identity)
             switch whole[whole.index(after: slash)...] {
             case "load": _ = try await library.values(of: entry)
-            case "unload": await library.unload(entry)
+            case "unload":
+                try checkChange(of: entry, context)
+                await library.unload(entry)
             case "pin":
-                guard context.identity.mayChange(owner: entry.owner) else {
-                    throw ServingError.forbidden(scope: "own:\(entry.owner ?? "…")")
-                }
+                try checkChange(of: entry, context)
                 try await library.pin(entry)
             default: throw ServingError.routeNotFound(method: "POST", path: String(request.uri.path.prefix(128)))
             }
@@ -55,8 +55,16 @@ extension ServingServer {
         router.post("/v1/unload_lora_adapter") { [self] request, context in
             var fields = try RequestFields(try await reader.json(request, context))
             let entry = try await library.find(try fields.neededString("lora_name"), for: context.identity)
+            try checkChange(of: entry, context)
             await library.unload(entry)
             return Self.text("Success: prefix '\(entry.id)' removed from memory successfully.")
+        }
+    }
+
+    /// Whoever may only use a prefix makes it neither stay nor go: others would wait for it.
+    private func checkChange(of entry: PrefixEntry, _ context: ServingContext) throws(ServingError) {
+        guard context.identity.mayChange(owner: entry.owner) else {
+            throw .forbidden(scope: "own:\(entry.owner ?? "…")")
         }
     }
 
@@ -107,6 +115,10 @@ extension ServingServer {
     }
 
     private func upload(_ request: Request, _ context: ServingContext, _ type: String) async throws -> PrefixEntry {
+        // Asked before the body is read, and counted while it is: it may be large.
+        _ = try owner(context)
+        let lease = try KeyLease(keys, context.identity, at: ProcessInfo.processInfo.systemUptime)
+        defer { lease.end(tokens: 0) }
         var reader = reader
         reader.limit = settings.uploadLimit
         let body = try MultipartBody(try await reader.data(request, context), contentType: type)
@@ -162,7 +174,15 @@ extension ServingServer {
             throw ServingError.contextLength(
                 field: "text", prompt: tokens.count, newTokens: 1, prefix: 0, positions: model.positions)
         }
-        let language = model.model
+        let language = model.model, most = min(settings.uploadLimit, context.identity.limits.bytes ?? .max)
+        let bytes = tokens.count * language.network.shape.prefixRowWidth * MemoryLayout<Float>.size
+        guard bytes <= most else {
+            throw ServingError.outOfRange(
+                field: "text", value: "\(tokens.count) tokens, which take \(bytes) bytes",
+                range: "at most \(most) bytes")
+        }
+        let lease = try KeyLease(keys, context.identity, at: ProcessInfo.processInfo.systemUptime)
+        defer { lease.end(tokens: tokens.count) }
         return try await store(name, replaces: replaces, context) { folder in
             let prefix = try await Compute.run {
                 let shape = language.network.shape
@@ -184,8 +204,11 @@ extension ServingServer {
         }
         let place = (path.hasPrefix("/") ? URL(fileURLWithPath: path) : root.appendingPathComponent(path))
             .resolvingSymlinksInPath().standardizedFileURL
-        // What lies elsewhere is told as what is not there.
-        guard place.path.hasPrefix(root.path + "/"), FileManager.default.fileExists(atPath: place.path) else {
+        // What lies elsewhere is told as what is not there, and so are others' prefixes, where the store lies within the root.
+        let own = await library.folder.resolvingSymlinksInPath().standardizedFileURL.path
+        guard place.path.hasPrefix(root.path + "/"), !"\(place.path)/".hasPrefix(own + "/"),
+            FileManager.default.fileExists(atPath: place.path)
+        else {
             throw ServingError.outOfRange(
                 field: field, value: "\"\(path.prefix(160))\"", range: "a folder within the server's --prefix-root")
         }
@@ -200,7 +223,7 @@ extension ServingServer {
                 : [place]
             for file in files where Self.mayStore(file.lastPathComponent) {
                 let target = file.resolvingSymlinksInPath().standardizedFileURL
-                guard target.path.hasPrefix(root.path + "/") else { continue }
+                guard target.path.hasPrefix(root.path + "/"), !target.path.hasPrefix(own + "/") else { continue }
                 try FileManager.default.copyItem(at: target, to: folder.appendingPathComponent(file.lastPathComponent))
             }
         }

@@ -24,16 +24,15 @@ package struct TokenNote: Equatable, Sendable {
 
     /// What is told of a token.
     package init(_ token: Int32, _ known: TokenLogProbability?, _ tokenizer: Tokenizer) {
-        text = Self.text(token, tokenizer)
-        bytes = Array(text.utf8)
+        bytes = tokenizer.bytes(of: token)
+        text = String(decoding: bytes, as: UTF8.self)
         logProbability = known?.logProbability
         best = (known?.best ?? []).map {
-            let text = Self.text($0.token, tokenizer)
-            return Best(text: text, bytes: Array(text.utf8), logProbability: $0.logProbability)
+            let bytes = tokenizer.bytes(of: $0.token)
+            return Best(
+                text: String(decoding: bytes, as: UTF8.self), bytes: bytes, logProbability: $0.logProbability)
         }
     }
-
-    private static func text(_ token: Int32, _ tokenizer: Tokenizer) -> String { tokenizer.decode([token]) }
 }
 
 /// Log-probabilities as `/v1/completions` tells them.

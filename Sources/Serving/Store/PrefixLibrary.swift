@@ -97,7 +97,12 @@ package actor PrefixLibrary {
     }
 
     /// Keeps a prefix in memory until it is unloaded.
-    package func pin(_ entry: PrefixEntry) async throws(ServingError) { pinned[entry.id] = try await values(of: entry) }
+    package func pin(_ entry: PrefixEntry) async throws(ServingError) {
+        let values = try await values(of: entry)
+        // It may have been deleted meanwhile.
+        guard index.entries[entry.id] != nil else { throw .modelNotFound(entry.id) }
+        pinned[entry.id] = values
+    }
 
     /// Lets a prefix go from memory; running requests keep it.
     package func unload(_ entry: PrefixEntry) async {
@@ -114,6 +119,9 @@ package actor PrefixLibrary {
                 length: entry.length, bytes: entry.bytes, resident: resident.contains(entry.id),
                 pinned: pinned[entry.id] != nil, sha256: entry.sha256, textPosition: entry.textPosition))
     }
+
+    /// The folder of all prefixes.
+    package var folder: URL { index.folder }
 
     /// Where the files of a prefix lie.
     package func place(of entry: PrefixEntry) -> URL { index.place(of: entry.id) }
@@ -140,7 +148,10 @@ package actor PrefixLibrary {
         if !replaces, known(id) != nil || FileManager.default.fileExists(atPath: index.place(of: id).path) {
             throw ServingError.nameTaken(id)
         }
-        let used = index.entries.values.filter { $0.owner == owner && $0.id != id }.reduce(0) { $0 + $1.bytes }
+        // The server's own prefixes and the folders of owners lie side by side.
+        let isOwnersFolder = owner == nil && index.entries.values.contains { $0.owner == name }
+        let isInPrefix = owner.map { index.entries[$0] != nil } ?? false
+        guard !isOwnersFolder, !isInPrefix else { throw ServingError.nameTaken(isInPrefix ? owner ?? id : id) }
         let incoming = try StoreFolder.incoming(in: index.folder)
         defer { try? FileManager.default.removeItem(at: incoming) }
         do {
@@ -155,6 +166,8 @@ package actor PrefixLibrary {
         } catch {
             throw ServingError.invalidPrefix(name: id, reason: Self.reason(error, folder: incoming))
         }
+        // Added up now: others may have been stored meanwhile.
+        let used = index.entries.values.filter { $0.owner == owner && $0.id != id }.reduce(0) { $0 + $1.bytes }
         if let limit, used + StoreFolder.bytes(in: incoming) > limit {
             throw ServingError.rateLimited(limit: "\(limit) bytes of prefixes", retryAfter: 60)
         }
