@@ -37,7 +37,7 @@ public struct ChatExample: Equatable, Sendable {
     /// The same, of a file that was opened to look at its beginning.
     public static func read(_ file: DataFile) throws -> [ChatExample] {
         var examples: [ChatExample] = []
-        if DataFile.isNamed(file.path, [".txt"]) {
+        if DataFile.isNamed(file.path, [".txt"]), ![UInt8(ascii: "{"), UInt8(ascii: "[")].contains(file.firstByte) {
             try file.forEachLine { line, location in
                 examples.append(ChatExample(messages: [.message(role: "user", content: line)], location: location))
             }

@@ -122,7 +122,7 @@ import Testing
             #expect(
                 "\(error)"
                     == "the adapter was trained on the task \"weather\", which is none of e2e, webnlg, dart, xsum, "
-                    + "jsonl; say which task the prompts are of")
+                    + "jsonl, chat; say which task the prompts are of")
         }
     }
 }
