@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct HelpTests {
     static let commands = [
-        "demo", "train", "generate", "score", "evaluate", "compare", "attention", "words", "inspect", "convert",
+        "demo", "train", "generate", "chat", "score", "evaluate", "compare", "attention", "words", "inspect", "convert",
         "combine", "deploy", "experiment", "benchmark", "pretrain", "synthesize", "pull", "push", "list", "remove",
         "report",
     ]
@@ -54,6 +54,7 @@ import Testing
                                           it with fine-tuning.
                   train                   Train a prefix, or by another method, on a task.
                   generate                Continue a prompt, or all prompts of a file.
+                  chat                    Talk with a model, with or without a prefix.
                   evaluate                Score generated texts against references.
                   score                   Log-probabilities of given completions, and their
                                           perplexity.

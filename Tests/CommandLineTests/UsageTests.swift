@@ -112,7 +112,7 @@ import Testing
         Case(
             line: "\(train) --task e3e",
             message: "The value 'e3e' is invalid for '--task <task>'. Did you mean 'e2e'? "
-                + "Please provide one of 'e2e', 'webnlg', 'dart', 'xsum' or 'jsonl'."),
+                + "Please provide one of the following:"),
         Case(
             line: "\(train) --method fine-tune --precision int8",
             message: "--method fine-tune changes the weights: --precision must be f32."),
