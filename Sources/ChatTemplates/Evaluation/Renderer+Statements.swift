@@ -83,7 +83,7 @@ extension Renderer {
         guard !elements.isEmpty else {
             return try scoped(Scope(in: scope)) { try run(loop.otherwise) }
         }
-        let state = loop(over: elements), outer = scope
+        let state = self.loop(over: elements), outer = scope
         for (index, element) in elements.enumerated() {
             state.index = index
             // What is set in a loop is forgotten by its next turn.
