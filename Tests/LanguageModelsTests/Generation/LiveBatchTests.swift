@@ -9,6 +9,7 @@ import Testing
 @Suite("Live batches") @Compute struct LiveBatchTests {
     nonisolated static let models = [
         "gpt2/tied", "architectures/llama-3", "architectures/mistral-window", "architectures/gemma3-window",
+        "architectures/bloom-tied",
     ]
     nonisolated static let precisions: [WeightPrecision] = [.float32, .int8, .int4]
 
@@ -87,9 +88,9 @@ import Testing
             "parts of \(tokens), \(type)")
     }
 
-    @Test("encoder–decoder models", arguments: BARTGoldenTests.models)
+    @Test("encoder–decoder models", arguments: EncoderDecoderGoldenTests.models)
     func encoderDecoder(name: String) throws {
-        let model = try LiveBatchSupport.network("bart/\(name)")
+        let model = try LiveBatchSupport.network(name)
         try check(model, requests(model), limits: .init(rows: 64, promptTokens: 32, keyValueRows: 4096), name)
     }
 
