@@ -255,7 +255,7 @@ import Testing
             let held = folder.appendingPathComponent("runs/embedded-prefix-1-seed1")
             var lock: FolderLock?
             var begun: [String] = [], left: [String] = []
-            @Compute func run(_ atFirstStep: () throws -> Void) throws {
+            @Compute func run(_ atFirstStep: @Compute () throws -> Void) throws {
                 (begun, left) = ([], [])
                 var steps = 0
                 try Self.experiment("length", in: folder).run {
