@@ -36,8 +36,8 @@ struct Admission: RouterMiddleware {
     /// A page of another site may send forms and uploads here unasked, and needs no key where there are none.
     private func checkOrigin(_ request: Request) throws(ServingError) {
         guard let given = request.headers[.origin], given != origin else { return }
-        let scheme = given.range(of: "://")?.upperBound ?? given.startIndex
-        try check(String(given[scheme...]))
+        // Behind the scheme; a page without an origin says "null", which is no host of ours either.
+        try check(given.split(separator: "/").last.map(String.init) ?? given)
     }
 
     private func check(_ authority: String) throws(ServingError) {

@@ -175,7 +175,8 @@ extension ServingServer {
                 field: "text", prompt: tokens.count, newTokens: 1, prefix: 0, positions: model.positions)
         }
         let language = model.model, most = min(settings.uploadLimit, context.identity.limits.bytes ?? .max)
-        let bytes = tokens.count * language.network.shape.prefixRowWidth * MemoryLayout<Float>.size
+        let width = await Compute.run { language.network.shape.prefixRowWidth }
+        let bytes = tokens.count * width * MemoryLayout<Float>.size
         guard bytes <= most else {
             throw ServingError.outOfRange(
                 field: "text", value: "\(tokens.count) tokens, which take \(bytes) bytes",
