@@ -40,6 +40,11 @@ package struct CompletionRequest: Equatable, Sendable {
             throw .unsupported(field: "suffix", value: "", advice: "the model continues texts and fills no gaps")
         }
         try Self.check(sampling, &fields)
+        if sampling.streams, echoes, logprobs != nil {
+            throw .contradiction(
+                field: "echo", other: "stream",
+                reason: "the prompt's log-probabilities are told with a whole answer only")
+        }
         if sampling.maxTokens == 0, !echoes {
             throw .outOfRange(field: "max_tokens", value: "0", range: "at least 1, unless echo is true")
         }
@@ -51,11 +56,6 @@ package struct CompletionRequest: Equatable, Sendable {
         if sampling.streams, (sampling.bestOf ?? sampling.count) > sampling.count {
             throw .contradiction(
                 field: "best_of", other: "stream", reason: "which answers are the best is known at their end only")
-        }
-        if sampling.streams, echoes, logprobs != nil {
-            throw .contradiction(
-                field: "echo", other: "stream",
-                reason: "the prompt's log-probabilities are told with a whole answer only")
         }
         if sampling.streams, sampling.usesBeams {
             throw .contradiction(
