@@ -111,6 +111,12 @@ extension ServedTests {
             }
         }
 
+        @Compute private static func scores(
+            of text: String, by model: LanguageModel
+        ) async throws -> [TokenLogProbability?] {
+            try await model.network.probabilities(ofPrompt: model.tokenizer.encode(text), best: 1)
+        }
+
         @Test func echoesWithTheProbabilitiesOfThePrompt() async throws {
             try await TestServer.with { server in
                 try await server.live { ask in
@@ -121,10 +127,7 @@ extension ServedTests {
                     #expect(tokens == answer["usage.prompt_tokens"]?.int)
                     #expect(answer["choices.0.logprobs.token_logprobs.0"] == .null)
                     let model = try await TestServer.model.value
-                    let scores = try await Compute.run {
-                        let tokens = try model.tokenizer.encode(prompt)
-                        return try model.network.probabilities(ofPrompt: tokens, best: 1)
-                    }
+                    let scores = try await Self.scores(of: prompt, by: model)
                     guard case .number(let told)? = answer["choices.0.logprobs.token_logprobs.3"] else {
                         Issue.record("no number: \(answer.text)")
                         return
