@@ -1,11 +1,11 @@
 import Foundation
-import Tokenizers
-import HummingbirdTesting
 import HTTPTypes
+import HummingbirdTesting
 import LanguageModels
 import PrefixTuning
 import Tensors
 import Testing
+import Tokenizers
 
 @testable import Serving
 
