@@ -10,8 +10,11 @@ enum Version {
     static let number = "0.2.0"
     /// As Package.swift asks for: the package itself says no version at run time.
     static let argumentParser = "1.8.2"
-    /// The same.
-    static let hummingbird = "2.28.1"
+    /// The same, of the packages of the server.
+    static let serving = [
+        ("hummingbird", "2.28.1"), ("swift-service-lifecycle", "2.13.0"), ("swift-log", "1.16.2"),
+        ("swift-nio", "2.101.2"), ("swift-nio-ssl", "2.37.6"), ("swift-http-types", "1.8.0"),
+    ]
 
     /// The version with the commit that the program was built from: "0.2.0 (4789c2a)", "0.2.0 (4789c2a-dirty)" where files differed
     /// from the commit, "0.2.0" where the build was not told, as by a plain `swift build`.
@@ -23,7 +26,7 @@ enum Version {
     static var text: String {
         var libraries = [("swift-argument-parser", argumentParser)]
         #if Serving
-            libraries.append(("hummingbird", hummingbird))
+            libraries += serving
         #endif
         libraries += [("oneDNN", Compute.libraryVersion)]
         libraries += [("zlib", Compression.libraryVersion)] + Tokenizer.libraryVersions

@@ -58,6 +58,8 @@ import Testing
                   evaluate                Score generated texts against references.
                   score                   Log-probabilities of given completions, and their
                                           perplexity.
+                  serve                   Serve a model with any number of prefixes over HTTP,
+                                          as OpenAI's interface.
 
                 PREFIXES SUBCOMMANDS:
                   inspect                 Say what a model, an adapter or a training run is.

@@ -6,7 +6,8 @@ import Testing
 @Suite struct LibraryWordsTests {
     @Test func noSentenceOfTheLibraryNamesAnOption() throws {
         let sources = Fixtures.goldens.appendingPathComponent("../../Sources").standardizedFileURL
-        let programs = ["prefixtune", "CKernels", "COneDNN"]
+        // The server is the command's: who runs it gives it these options, and who asks it is told what to have changed.
+        let programs = ["prefixtune", "Serving", "CKernels", "COneDNN"]
         // A card on the hub shows the command that uses the adapter.
         // Options of llama.cpp and mlx-lm are what their users must change.
         let exceptions = [
