@@ -79,6 +79,7 @@ def prepare(binary, folder):
     def tool(*arguments):
         subprocess.run([binary, *arguments], cwd=folder, check=True, stdin=subprocess.DEVNULL, capture_output=True)
     (folder / "data.jsonl").write_text(DATA)
+    (folder / "chat.jinja").write_text("{% for message in messages %}{{ message.content }}{% endfor %}")
     (folder / "texts.txt").write_text("the cat sat\na dog ran\n")
     (folder / "references.txt").write_text("the cat sat down\n\na dog ran\n\n")
     tool("synthesize", "--megabytes", "0.05", "--output", "text.jsonl")

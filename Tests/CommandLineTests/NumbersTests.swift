@@ -86,6 +86,7 @@ import Testing
         let workspace = try Workspace(), table = try Self.table()
         try await workspace.makePrefix()
         try workspace.write("{\"text\": \"Some text to learn. And some more of it.\"}\n", to: "text.jsonl")
+        try workspace.write("{% for message in messages %}{{ message.content }}{% endfor %}", to: "chat.jinja")
         try workspace.write("the cat sat\na dog ran\n", to: "texts.txt")
         try workspace.write("the cat sat down\n\na dog ran\n\n", to: "references.txt")
         var generator = Seeded(state: 3)

@@ -205,7 +205,7 @@ import Testing
             ),
             (
                 ["generate", "--prefix", "bare"],
-                "the adapter was trained on the task \"weather\", which is none of e2e, webnlg, dart, xsum, jsonl; give --task"
+                "the adapter was trained on the task \"weather\", which is none of e2e, webnlg, dart, xsum, jsonl, chat; give --task"
             ),
         ] {
             let result = try await Tool.run(arguments + ["--model", "model"] + prompt, in: workspace)

@@ -145,7 +145,7 @@ import Testing
         let mistral = try DeploymentGolden.model(inFolder: "architectures/mistral-window")
         #expect(mistral.slidingLayers.isEmpty && mistral.window == nil)
         for parts in ModelParts.all {
-            let turns: [String: Bool] = ["llama": true, "mistral": true]
+            let turns: [String: Bool] = ["llama": true, "mistral": true, "smollm3": true]
             #expect(parts.servedForm?.turnsPairs ?? false == turns[parts.modelType] ?? false, "\(parts.modelType)")
         }
     }

@@ -99,7 +99,8 @@ import Testing
             #expect(configuration.parts.place(of: name) != nil, "\(name) is no part of a \(configuration.architecture)")
             // A number stands in the names of blocks only.
             let number = name.split(separator: ".").compactMap { Int($0) }.first
-            let below = number.map { name.contains("encoder.layers.") ? $0 : $0 + encoder }
+            let isOfEncoder = ["encoder.layers.", "encoder.block."].contains { name.contains($0) }
+            let below = number.map { isOfEncoder ? $0 : $0 + encoder }
             let rate = decay.rate(of: name)
             counts[rate, default: 0] += 1
             if let below {
