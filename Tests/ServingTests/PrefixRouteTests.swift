@@ -103,12 +103,16 @@ extension ServedTests {
                 try FileManager.default.createSymbolicLink(
                     at: server.store.deletingLastPathComponent().appendingPathComponent("out"),
                     withDestinationURL: URL(fileURLWithPath: "/etc"))
+                // The store lies within the root here: what is in it is asked for by name, with a key that may see it.
+                try FileManager.default.copyItem(
+                    at: server.store.appendingPathComponent("house"),
+                    to: server.store.deletingLastPathComponent().appendingPathComponent("kept"))
                 try await server.live { ask in
                     let copied = try await ask(
-                        .post, "/v1/load_lora_adapter", "{\"lora_name\":\"mine\",\"lora_path\":\"store/house\"}")
+                        .post, "/v1/load_lora_adapter", "{\"lora_name\":\"mine\",\"lora_path\":\"kept\"}")
                     #expect(copied.status == 200, "\(copied.text)")
                     #expect(try await ask(.get, "/v1/models/mine").status == 200)
-                    for path in ["/etc", "../..", "out", "store/../../..", "nothing", "/"] {
+                    for path in ["/etc", "../..", "out", "store/../../..", "store/house", "nothing", "/"] {
                         let answer = try await ask(.post, "/v1/prefixes", "{\"name\":\"x\",\"path\":\"\(path)\"}")
                         #expect(
                             answer.status == 400 && answer["error.param"] == .string("path"), "\(path): \(answer.text)")
