@@ -14,7 +14,11 @@ import Testing
         let lines = result.output.split(separator: "\n").map(String.init)
         // For programs that read it.
         #expect(lines.first?.wholeMatch(of: /\d+\.\d+\.\d+( \([0-9a-f]{7,40}(-dirty)?\))?/) != nil, "\(result.output)")
-        var names = ["swift-argument-parser", "hummingbird", "oneDNN", "zlib", "Oniguruma", "sentencepiece"]
+        var names = [
+            "swift-argument-parser", "hummingbird", "swift-service-lifecycle", "swift-log", "swift-nio",
+            "swift-nio-ssl",
+            "swift-http-types", "oneDNN", "zlib", "Oniguruma", "sentencepiece",
+        ]
         #if os(Linux)
             names.append("OpenSSL")
         #endif
