@@ -19,5 +19,5 @@ if [ ! -x $client/bin/python ] || ! $client/bin/python -c 'import openai' 2>/dev
 fi
 if [ -x $client/bin/python ]; then timeout 90 $client/bin/python Tests/Serving/openai_client.py --binary "$binary"; fi
 if [ "$(uname -s)" = Linux ]; then
-    timeout 90 python3 Tests/Serving/stress.py --binary "$binary" --disconnects 300 --streams 100 --slow 20
+    timeout 90 python3 Tests/Serving/stress.py --binary "$binary" --disconnects 3000 --streams 100 --slow 20
 fi

@@ -208,6 +208,9 @@ async def run(arguments):
     port = server.port
     try:
         await streams(port, 50)
+        # The first ones make the server take what it keeps: threads, buffers, compiled kernels.
+        await disconnects(port, arguments.disconnects)
+        await idle(port)
         before = server.facts()
         start = time.time()
         await disconnects(port, arguments.disconnects)
