@@ -7,6 +7,8 @@ import Tokenizers
 public enum CheckpointError: Error, Equatable, Sendable {
     /// The file cannot be opened, read or mapped.
     case unreadable(file: String, reason: String)
+    /// There are no addresses left for a file of so many bytes.
+    case outOfMemory(file: String, bytes: Int)
     /// A pointer of git-lfs stands in place of the file.
     case pointer(file: String)
     /// The file is no safetensors file, or a damaged one. Nothing of it was used.
@@ -55,6 +57,8 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
     /// One sentence: what happened, the value received, what to do.
     public var description: String {
         switch self {
+        case .outOfMemory(let file, let bytes):
+            "out of memory: \(file), \(bytes) bytes, cannot be mapped; make more memory free, or raise the limit of addresses (ulimit -v)"
         case .unreadable(let file, let reason):
             "cannot read \(file): \(reason)"
         case .pointer(let file): LargeFilePointer.sentence(file: file)

@@ -25,7 +25,9 @@ final class MappedFile: Sendable {
 
         let size = Int(status.st_size)
         guard let start = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
-            throw unreadable("it cannot be mapped into memory: " + String(cString: strerror(errno)))
+            let reason = errno
+            if reason == ENOMEM { throw .outOfMemory(file: url.path, bytes: size) }
+            throw unreadable("it cannot be mapped into memory: " + String(cString: strerror(reason)))
         }
         bytes = UnsafeRawBufferPointer(start: start, count: size)
         if LargeFilePointer.isRecognized(bytes) { throw .pointer(file: url.path) }
