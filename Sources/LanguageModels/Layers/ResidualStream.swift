@@ -47,7 +47,8 @@ extension CacheStep {
         }
     }
 
-    /// x + attention(x) + mlp(x): both read the same rows, of which those that are wanted of the layer remain.
+    /// x + attention(x) + mlp(x), or x + attention(n) + mlp(n) with n = norm(x): both read the same rows, of which those that are
+    /// wanted of the layer remain.
     ///
     /// Adapters lie behind each branch by itself, as where one follows the other, and neither sees what the other adds: what
     /// AdapterHub's `adapters` does with GPT-J, whose branches are parallel, too.
@@ -55,12 +56,14 @@ extension CacheStep {
     /// - Parameters:
     ///   - x: [rows × d].
     ///   - adapters: Those of the block.
+    ///   - norm: What both branches read, computed once; nil where each has a norm of its own, which is then part of it.
     func parallelResidual(
-        _ x: Tensor, layer: Int, _ adapters: BlockAdapters?, attention: @escaping (Tensor) -> Tensor,
-        mlp: (Tensor) -> Tensor
+        _ x: Tensor, layer: Int, _ adapters: BlockAdapters?, norm: ((Tensor) -> Tensor)? = nil,
+        attention: @escaping (Tensor) -> Tensor, mlp: (Tensor) -> Tensor
     ) -> Tensor {
-        let attended = recomputing(.attention, x, nil, attention)
-        let x = wanted(x, ofLayer: layer), added = mlp(x)
+        let normed = norm?(x)
+        let attended = recomputing(.attention, normed ?? x, nil, attention)
+        let x = wanted(x, ofLayer: layer), added = mlp(normed.map { wanted($0, ofLayer: layer) } ?? x)
         let y = x + dropped(adapters?.afterAttention(attended) ?? attended)
         return y + dropped(adapters?.afterMLP(added) ?? added)
     }

@@ -70,9 +70,11 @@ extension GPTJ {
 
         func callAsFunction(_ x: Tensor, _ step: CacheStep) -> Tensor {
             step.parallelResidual(x, layer: attention.layer, adapters) {
-                attention(norm($0), step)
+                norm($0)
+            } attention: {
+                attention($0, step)
             } mlp: {
-                contract(expand(norm($0)).applying(activation))
+                contract(expand($0).applying(activation))
             }
         }
     }
