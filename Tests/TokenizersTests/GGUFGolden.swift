@@ -15,13 +15,15 @@ enum GGUFGolden {
         var types: [Int32]
         var merges: [String]?
         var scores: [Float]?
-        var bos: Int
+        var bos: Int?
         var eos: Int
         var unk: Int?
         var pad: Int?
-        var add_bos: Bool
-        var add_eos: Bool
+        var add_bos: Bool?
+        var add_eos: Bool?
         var add_space_prefix: Bool?
+        var remove_extra_whitespaces: Bool?
+        var precompiled_charsmap: [UInt8]?
     }
 
     struct Real: Decodable {
@@ -56,13 +58,15 @@ enum GGUFGolden {
         vocabulary.addsBeginToken = stored.add_bos
         vocabulary.addsEndToken = stored.add_eos
         vocabulary.addsSpacePrefix = stored.add_space_prefix
+        vocabulary.removesExtraWhitespace = stored.remove_extra_whitespaces
+        vocabulary.precompiledMap = stored.precompiled_charsmap
         return vocabulary
     }
 
     static func tokenizer(_ name: String) throws -> Tokenizer {
         let vocabulary: GGUFVocabulary
         switch name {
-        case "pieces", "partial": vocabulary = try Self.vocabulary(name)
+        case "pieces", "partial", "unigram", "unigram-bytes": vocabulary = try Self.vocabulary(name)
         case "pieces-without-prefix":
             var pieces = try Self.vocabulary("pieces")
             pieces.addsSpacePrefix = false

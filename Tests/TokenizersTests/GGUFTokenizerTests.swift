@@ -17,7 +17,51 @@ struct GGUFTokenizerTests {
         try FamilyTests.check(GGUFGolden.tokenizer(name), against: #require(golden[name]), name)
     }
 
-    @Test("written tokenizers encode as before", arguments: names)
+    @Test(
+        "T5's pieces: 10,000 hard lines as the sentencepiece library has them", arguments: ["unigram", "unigram-bytes"])
+    func unigram(name: String) throws {
+        struct Expected: Decodable {
+            var ties: Set<Int>
+            var blocks: [String]
+        }
+        let tokenizer = try GGUFGolden.tokenizer(name),
+            all: [String: Expected] = try GGUFGolden.read("unigram-expected.json")
+        let expected = try #require(all[name]), size = HardLines.all.count / expected.blocks.count
+        #expect(expected.ties.count < 500)
+        for (block, digest) in expected.blocks.enumerated() {
+            var found = Digest()
+            for index in block * size..<(block + 1) * size where !expected.ties.contains(index) {
+                let ids = try tokenizer.encode(HardLines.all[index]) + [-1]
+                found.add(ids.lazy.flatMap { id in (0..<4).map { UInt8(truncatingIfNeeded: id >> Int32($0 * 8)) } })
+            }
+            #expect(found.text == digest, "lines \(block * size)...")
+        }
+        #expect(tokenizer.kind == "SentencePiece" && tokenizer.padding == 0 && tokenizer.unknown == 2)
+        #expect(tokenizer.specialTokensAround.before.isEmpty && tokenizer.specialTokensAround.after == [1])
+        #expect(tokenizer.isSpecial(0) && tokenizer.isSpecial(1) && tokenizer.isSpecial(2) && !tokenizer.isSpecial(3))
+    }
+
+    @Test("what T5's metadata cannot mean") func strangeUnigrams() throws {
+        func refusal(_ change: (inout GGUFVocabulary) -> Void) throws -> String {
+            var vocabulary = try GGUFGolden.vocabulary("unigram")
+            change(&vocabulary)
+            do {
+                _ = try Tokenizer(gguf: vocabulary, file: "x.gguf")
+                return ""
+            } catch { return "\(error)" }
+        }
+        #expect(try refusal { _ in } == "")
+        #expect(try refusal { $0.scores = nil }.contains("tokenizer.ggml.scores: it is missing"))
+        #expect(try refusal { $0.scores?[4] = .nan }.contains("that of token 4 is NaN"))
+        #expect(try refusal { $0.types?[2] = 1 }.contains("there are 0 unknown tokens, where one is needed"))
+        #expect(try refusal { $0.unknownToken = 3 }.contains("it is 3, but the unknown token is 2"))
+        #expect(try refusal { $0.endToken = 1 << 20 }.contains("eos_token_id"))
+        #expect(try refusal { $0.addsEndToken = false }.contains("add_eos_token"))
+        #expect(try refusal { $0.precompiledMap = [1, 2, 3] }.contains("x.gguf"))
+        #expect(try refusal { $0.tokens[5] = Array(repeating: 97, count: 300) }.contains("x.gguf"))
+    }
+
+    @Test("written tokenizers encode as before", arguments: names + ["unigram", "unigram-bytes"])
     func written(name: String) throws {
         let folder = try ScratchFolder()
         let original = try GGUFGolden.tokenizer(name)

@@ -72,7 +72,7 @@ public enum ModelConfigurationFile {
         (GPTJConfiguration.parts, nil, { try GPTJConfiguration($0) }),
         (BLOOMConfiguration.parts, BLOOMConfiguration.gguf, { try BLOOMConfiguration($0) }),
         (BARTConfiguration.parts, nil, { try BARTConfiguration($0) }),
-        (T5Configuration.t5, nil, { try T5Configuration(t5: $0) }),
+        (T5Configuration.t5, T5Configuration.gguf, { try T5Configuration(t5: $0) }),
         (T5Configuration.mt5, nil, { try T5Configuration(mt5: $0) }),
     ]
 

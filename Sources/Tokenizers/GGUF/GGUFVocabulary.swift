@@ -12,15 +12,16 @@
 ///
 /// Source: GGUF specification, "Tokenizer"; where it is silent, what llama.cpp does.
 public struct GGUFVocabulary: Sendable {
-    /// `model`: the family. "gpt2" is byte-level BPE, "llama" BPE of SentencePiece.
+    /// `model`: the family. "gpt2" is byte-level BPE, "llama" BPE of SentencePiece, "t5" its unigram model.
     public var model: String
     /// `pre`: by which name llama.cpp knows the pattern that cuts text into words; for "gpt2" only. Nil and "default" stand
     /// for the pattern by which files were read that say nothing, whatever their model was trained with.
     public var pre: String?
     /// `tokens`: the spellings in order of id, UTF-8. Those of "gpt2" are in GPT-2's alphabet of bytes ("Ġ" for a blank),
-    /// those of "llama" have U+2581 for a blank; special tokens are spelt as they are.
+    /// those of "llama" and "t5" have U+2581 for a blank; special tokens are spelt as they are.
     public var tokens: [[UInt8]] = []
-    /// `scores`: of "llama", one for each token; the pair of neighbours that makes the token of the greatest is merged first.
+    /// `scores`: one for each token. Of "llama" the pair of neighbours that makes the token of the greatest is merged first, of
+    /// "t5" they are log-probabilities.
     public var scores: [Float]?
     /// `token_type`: one for each token. 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; 0 counts as 1.
     /// Nil where all are normal.
@@ -42,11 +43,11 @@ public struct GGUFVocabulary: Sendable {
     /// `add_bos_token`: whether ``beginToken`` goes before a text. Where nil: yes for "llama" and the patterns of the
     /// families of Llama 3 and of Mistral's Tekken, else no.
     public var addsBeginToken: Bool?
-    /// `add_eos_token`: whether ``endToken`` goes behind a text. Where nil: no.
+    /// `add_eos_token`: whether ``endToken`` goes behind a text. Where nil: yes for "t5", else no.
     public var addsEndToken: Bool?
-    /// `add_space_prefix`: of "llama", whether a blank goes before each stretch of text. Where nil: yes.
+    /// `add_space_prefix`: of "llama" and "t5", whether a blank goes before each stretch of text. Where nil: yes.
     public var addsSpacePrefix: Bool?
-    /// `remove_extra_whitespaces`.
+    /// `remove_extra_whitespaces`: of "t5", whether blanks in a row are one, and none at the ends. Where nil: no.
     public var removesExtraWhitespace: Bool?
     /// `precompiled_charsmap`: SentencePiece's compiled rules of replacement.
     public var precompiledMap: [UInt8]?
@@ -79,10 +80,23 @@ extension GGUFVocabulary {
         }
     }
 
-    var beginIdentifier: Int? { identifier(beginToken, usually: model == "gpt2" ? 11 : 1) }
-    var endIdentifier: Int? { identifier(endToken, usually: model == "gpt2" ? 11 : 2) }
+    var beginIdentifier: Int? { model == "t5" ? beginToken : identifier(beginToken, usually: model == "gpt2" ? 11 : 1) }
+    var endIdentifier: Int? {
+        switch model {
+        case "gpt2": identifier(endToken, usually: 11)
+        case "t5": identifier(endToken, usually: 1)
+        default: identifier(endToken, usually: 2)
+        }
+    }
     /// Bytes are never unknown.
-    var unknownIdentifier: Int? { model == "llama" ? identifier(unknownToken, usually: 0) : unknownToken }
+    var unknownIdentifier: Int? {
+        switch model {
+        case "llama": identifier(unknownToken, usually: 0)
+        case "t5": identifier(unknownToken, usually: 2)
+        default: unknownToken
+        }
+    }
+    var paddingIdentifier: Int? { model == "t5" ? identifier(paddingToken, usually: 0) : paddingToken }
 }
 
 extension GGUFVocabulary {

@@ -1,10 +1,12 @@
 extension Tokenizer {
-    /// Makes the tokenizer that a GGUF file describes: byte-level BPE ("gpt2") or SentencePiece's BPE ("llama").
+    /// Makes the tokenizer that a GGUF file describes: byte-level BPE ("gpt2"), SentencePiece's BPE ("llama") or its unigram
+    /// model ("t5").
     ///
     /// Ids equal those of llama.cpp with special tokens found in the text, and those of Hugging Face's `tokenizers` on what
     /// ``write(to:)`` writes. There, merges that SentencePiece does without are written out, which is the same as long as
     /// different pieces have different scores. What differs: where two special tokens overlap in a text, the one that begins
-    /// first is taken, as Hugging Face does it, not the longer one.
+    /// first is taken, as Hugging Face does it, not the longer one. Ids of "t5" are those of the SentencePiece library, which the
+    /// file's pieces and scores are handed to.
     ///
     /// - Parameters:
     ///   - vocabulary: what the file says.
@@ -12,12 +14,17 @@ extension Tokenizer {
     /// - Throws: ``TokenizerError/unsupported(file:component:value:)`` for another model or a pattern that is not known,
     ///   ``TokenizerError/inconsistent(file:component:reason:)`` where the values cannot be right, each naming the key.
     public init(gguf vocabulary: GGUFVocabulary, file: String) throws {
-        self.init(try GGUFTokenizerReader(source: vocabulary, file: file).core())
+        let reader = GGUFTokenizerReader(source: vocabulary, file: file)
+        if vocabulary.model == "t5" {
+            self.init(try reader.unigram())
+        } else {
+            self.init(try reader.core())
+        }
     }
 }
 
 /// Checks what a GGUF file says and makes the parts of a tokenizer of it.
-private struct GGUFTokenizerReader {
+struct GGUFTokenizerReader {
     let source: GGUFVocabulary
     let file: String
 
@@ -32,7 +39,7 @@ private struct GGUFTokenizerReader {
         case "gpt2": return try byteLevel()
         case "llama": return try sentencePiece()
         default:
-            throw unsupported("model", "\"\(source.model)\" (only \"gpt2\" and \"llama\" are)")
+            throw unsupported("model", "\"\(source.model)\" (only \"gpt2\", \"llama\" and \"t5\" are)")
         }
     }
 
@@ -67,14 +74,7 @@ private struct GGUFTokenizerReader {
         if source.removesExtraWhitespace == true {
             throw unsupported("remove_extra_whitespaces", "true with the model \"llama\"")
         }
-        let vocabulary = try vocabulary()
-        guard let scores = source.scores else { throw inconsistent("scores", "it is missing") }
-        guard scores.count == source.tokens.count else {
-            throw inconsistent("scores", "there are \(scores.count) for \(source.tokens.count) tokens")
-        }
-        if let index = scores.firstIndex(where: \.isNaN) {
-            throw inconsistent("scores", "that of token \(index) is NaN")
-        }
+        let vocabulary = try vocabulary(), scores = try scores()
         let parts = try parts(over: vocabulary, addsBeginToken: true)
         let unknown = source.unknownIdentifier
         let model = ScoredPieceModel(
@@ -98,11 +98,23 @@ private struct GGUFTokenizerReader {
             roles: parts.roles)
     }
 
-    private func unsupported(_ key: String, _ value: String) -> TokenizerError {
+    /// One for each token.
+    func scores() throws -> [Float] {
+        guard let scores = source.scores else { throw inconsistent("scores", "it is missing") }
+        guard scores.count == source.tokens.count else {
+            throw inconsistent("scores", "there are \(scores.count) for \(source.tokens.count) tokens")
+        }
+        if let index = scores.firstIndex(where: \.isNaN) {
+            throw inconsistent("scores", "that of token \(index) is NaN")
+        }
+        return scores
+    }
+
+    func unsupported(_ key: String, _ value: String) -> TokenizerError {
         .unsupported(file: file, component: "tokenizer.ggml.\(key)", value: value)
     }
 
-    private func inconsistent(_ key: String, _ reason: String) -> TokenizerError {
+    func inconsistent(_ key: String, _ reason: String) -> TokenizerError {
         .inconsistent(file: file, component: "tokenizer.ggml.\(key)", reason: reason)
     }
 
@@ -112,7 +124,7 @@ private struct GGUFTokenizerReader {
 }
 
 extension GGUFTokenizerReader {
-    private func vocabulary() throws -> Vocabulary {
+    func vocabulary() throws -> Vocabulary {
         let tokens = source.tokens
         guard !tokens.isEmpty else { throw inconsistent("tokens", "there are none") }
         guard tokens.count <= Self.mostTokens else {
@@ -163,15 +175,7 @@ extension GGUFTokenizerReader {
     private func parts(
         over vocabulary: Vocabulary, addsBeginToken: Bool
     ) throws -> (added: AddedVocabulary, roles: TokenRoles, postProcessor: PostProcessor?) {
-        for (key, identifier) in [
-            ("bos_token_id", source.beginToken), ("eos_token_id", source.endToken),
-            ("unknown_token_id", source.unknownToken), ("padding_token_id", source.paddingToken),
-            ("eot_token_id", source.endOfTurnToken), ("eom_token_id", source.endOfMessageToken),
-        ] {
-            if let identifier, !source.tokens.indices.contains(identifier) {
-                throw inconsistent(key, "\(identifier) is not the id of one of the \(source.tokens.count) tokens")
-            }
-        }
+        try checkIdentifiers()
         var added = AddedVocabulary(over: vocabulary, file: file)
         for index in source.tokens.indices {
             switch source.type(of: index) {
@@ -199,6 +203,19 @@ extension GGUFTokenizerReader {
         let after = try around("add_eos_token", source.addsEndToken, usually: false, "eos_token_id", end)
         let surrounds = !before.isEmpty || !after.isEmpty
         return (added, roles, surrounds ? .template(before: before, after: after) : nil)
+    }
+
+    /// Refuses ids of no token.
+    func checkIdentifiers() throws {
+        for (key, identifier) in [
+            ("bos_token_id", source.beginToken), ("eos_token_id", source.endToken),
+            ("unknown_token_id", source.unknownToken), ("padding_token_id", source.paddingToken),
+            ("eot_token_id", source.endOfTurnToken), ("eom_token_id", source.endOfMessageToken),
+        ] {
+            if let identifier, !source.tokens.indices.contains(identifier) {
+                throw inconsistent(key, "\(identifier) is not the id of one of the \(source.tokens.count) tokens")
+            }
+        }
     }
 
     private func add(_ identifier: Int, special: Bool, to added: inout AddedVocabulary) throws {

@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import pathlib
+import re
 import sys
 
 import sentencepiece
@@ -140,6 +141,54 @@ def golden(tokenizer):
     return {"special_ids": tokenizer.encode("a b").ids, "blocks": blocks}
 
 
+def unigram_model(name):
+    """The model of a folder of ../sentencepiece, without symbols of users: the converter knows them in added_tokens.json only."""
+    model = sentencepiece_model_pb2.ModelProto()
+    model.ParseFromString((HERE.parent / "sentencepiece" / name / "spiece.model").read_bytes())
+    kept = [piece for piece in model.pieces if piece.type != USER]
+    del model.pieces[:]
+    model.pieces.extend(kept)
+    return model
+
+
+def unigram_vocabulary(model, added, filling):
+    """As llama.cpp's conversion/t5.py writes it: what fills the table up is never used."""
+    spm = sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
+    kind = lambda i: 2 if spm.IsUnknown(i) else CONTROL if spm.IsControl(i) else 5 if spm.IsUnused(i) else 6 if spm.IsByte(i) else 1  # noqa: E731
+    size = spm.vocab_size()
+    tokens = [spm.IdToPiece(i) for i in range(size)] + added + [f"[PAD{size + len(added) + i}]" for i in range(filling)]
+    rules = model.normalizer_spec
+    return {"model": "t5", "tokens": tokens, "types": [kind(i) for i in range(size)] + [USER] * len(added) + [5] * filling,
+            "scores": [spm.GetScore(i) for i in range(size)] + [-1000.0] * len(added) + [-10000.0] * filling,
+            "bos": None, "eos": 1, "unk": 2, "pad": 0, "add_bos": None, "add_eos": None, "add_space_prefix": rules.add_dummy_prefix,
+            "remove_extra_whitespaces": rules.remove_extra_whitespaces, "precompiled_charsmap": list(rules.precompiled_charsmap)}
+
+
+def unigram_ties(spm, texts):
+    """Whether the best pieces of a text are not the only ones: versions of the library differ in which of them they take."""
+    for text in texts:
+        best = [sum(spm.GetScore(i) for i in ids) for ids in spm.nbest_encode(text, nbest_size=2)]
+        if len(best) == 2 and abs(best[0] - best[1]) < 1e-3:
+            return True
+    return False
+
+
+def unigram_golden(model, v):
+    """Digests of the ids of each block: the library's, of the stretches of text between special tokens, without the lines with ties."""
+    spm = sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
+    apart = {t: i for i, (t, kind) in enumerate(zip(v["tokens"], v["types"])) if kind in (2, CONTROL, USER)}
+    pattern = re.compile("(" + "|".join(re.escape(t) for t in sorted(apart, key=len, reverse=True)) + ")")
+    ties = [i for i, line in enumerate(LINES) if unigram_ties(spm, [part for part in pattern.split(line) if part and part not in apart])]
+    digests = []
+    for start in range(0, len(LINES), BLOCK):
+        digest = 0xCBF29CE484222325
+        for line in (LINES[i] for i in range(start, start + BLOCK) if i not in ties):
+            ids = [i for part in pattern.split(line) if part for i in ([apart[part]] if part in apart else spm.encode(part))]
+            digest = fnv1a(digest, b"".join(i.to_bytes(4, "little") for i in ids) + b"\xff" * 4)
+        digests.append(f"{digest:016x}")
+    return {"ties": ties, "blocks": digests}
+
+
 def read_gguf(path):
     from gguf import GGUFReader
 
@@ -187,6 +236,13 @@ def main():
     write_json(HERE / "partial.json", partial)
     expected["partial"] = golden(piece_tokenizer(partial))
     write_json(HERE / "expected.json", expected)
+    digests = {}
+    for name, source, added, filling in (("unigram", "t5", ["<extra_id_1>", "<extra_id_0>"], 5), ("unigram-bytes", "t5-new", [], 0)):
+        model = unigram_model(source)
+        v = unigram_vocabulary(model, added, filling)
+        write_json(HERE / f"{name}.json", v)
+        digests[name] = unigram_golden(model, v)
+    write_json(HERE / "unigram-expected.json", digests)
     if len(sys.argv) > 2:
         write_json(HERE / "real.json", real(sys.argv[1], sys.argv[2]))
     write_manifest(HERE, SEED, "vocabularies as in GGUF files, digests per block of 500 hard lines by Hugging Face's tokenizers")

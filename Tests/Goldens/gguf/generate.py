@@ -23,7 +23,7 @@ from gguf import GGMLQuantizationType as Type
 from gguf import GGUFWriter, quants
 from golden_support import write_manifest
 from safetensors.numpy import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 SEED = 20260127
 HALVES = {Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0], Type.Q2_K: [80, 82], Type.Q3_K: [108],
@@ -164,6 +164,61 @@ def write_model(name, folder, types=lambda name: Type.F32, architecture=None, pa
     return path
 
 
+def write_t5(name):
+    """T5 as conversion/t5.py writes it. A file says nothing of the farthest distance, which is 128: so does a folder of its own."""
+    folder, source = HERE / f"t5-{name}", HERE.parent / "t5" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    config = json.loads((source / "config.json").read_text()) | {"relative_attention_max_distance": 128}
+    (folder / "config.json").write_text(json.dumps(config, indent=1))
+    shutil.copy(source / "model.safetensors", folder)
+    tensors, path = load_file(source / "model.safetensors"), HERE / f"t5-{name}.gguf"
+    writer = GGUFWriter(path, "t5")
+    writer.add_name(f"tiny t5 {name}")
+    writer.add_context_length(512)
+    writer.add_embedding_length(config["d_model"])
+    writer.add_feed_forward_length(config["d_ff"])
+    writer.add_block_count(config["num_layers"])
+    writer.add_decoder_block_count(config["num_decoder_layers"])
+    writer.add_head_count(config["num_heads"])
+    writer.add_key_length(config["d_kv"])
+    writer.add_value_length(config["d_kv"])
+    writer.add_layer_norm_eps(config["layer_norm_epsilon"])
+    writer.add_relative_attn_buckets_count(config["relative_attention_num_buckets"])
+    writer.add_layer_norm_rms_eps(config["layer_norm_epsilon"])
+    writer.add_decoder_start_token_id(config["decoder_start_token_id"])
+    size = config["vocab_size"]
+    tokens = ["<pad>", "</s>", "<unk>", "\u2581"] + [chr(97 + i) for i in range(26)]
+    tokens += [f"[PAD{i}]" for i in range(len(tokens), size)]
+    writer.add_tokenizer_model("t5")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0, 0.0, 0.0] + [-2.0] * 27 + [-10000.0] * (size - 30))
+    writer.add_token_types([3, 3, 2] + [1] * 27 + [5] * (size - 30))
+    writer.add_add_space_prefix(True)
+    writer.add_remove_extra_whitespaces(True)
+    writer.add_eos_token_id(1)
+    writer.add_unk_token_id(2)
+    writer.add_pad_token_id(0)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.T5, max(config["num_layers"], config["num_decoder_layers"]))
+    for key, tensor in tensors.items():
+        # Files that were made of T5's first checkpoints have the table as a head, too.
+        writer.add_tensor(names.get_name(key, try_suffixes=(".weight",)), np.ascontiguousarray(tensor).astype(np.float32))
+    if name == "plain":
+        writer.add_tensor("output.weight", tensors["shared.weight"])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    expected, found = (
+        AutoModelForSeq2SeqLM.from_pretrained(place, dtype=torch.float64, **options).state_dict()
+        for place, options in ((folder, {}), (HERE, {"gguf_file": path.name, "config": AutoConfig.from_pretrained(folder)})))
+    # transformers leaves out the blocks of a decoder beyond those of the encoder.
+    others = {key.rsplit(".layer.")[0] for key in expected if not torch.equal(expected[key], found[key])}
+    assert others <= {f"decoder.block.{i}" for i in range(config["num_layers"], config["num_decoder_layers"])}, others
+    print(f"{path.name}: the same tensors in transformers, but for {sorted(others)}")
+
+
 def check(path, folder):
     """The logits of the file are those of the folder, where `transformers` reads such a file."""
     ids = torch.tensor([[3, 5, 7, 11, 2, 13, 4, 6]])
@@ -243,6 +298,8 @@ def main():
     write_model("gpt2-q8_0", HERE.parent / FOLDERS["gpt2"], architecture="gpt2",
                 types=lambda name: Type.Q8_0 if name.startswith("blk.") else Type.F32)
     write_blocks_model(rng)
+    for name in ("plain", "gated"):
+        write_t5(name)
     write_manifest(HERE, SEED, "tiny models as GGUF files, and the values of blocks: see generate.py")
 
 

@@ -3,6 +3,7 @@ import LanguageModels
 import Tensors
 import TestSupport
 import Testing
+import Tokenizers
 
 /// GGUF files against the folders of the same models, and blocks against the values of the `gguf` package.
 @Suite("GGUF files") struct GGUFFileTests {
@@ -15,6 +16,7 @@ import Testing
         "gemma3": "architectures/gemma3-bare-old", "smollm3": "architectures/smollm3-interval-old",
         "phi3": "architectures/phi3-window", "phi3-long": "architectures/phi3-long-old",
         "bloom": "architectures/bloom-tied",
+        "t5-plain": "gguf/t5-plain", "t5-gated": "gguf/t5-gated",
         "blocks": "gguf/blocks", "split-00001-of-00002": "architectures/llama-plain-old",
     ]
 
@@ -27,8 +29,10 @@ import Testing
     }
 
     @Compute private func logits(_ network: any CausalModel) -> [Float] {
-        let batch = TokenBatch([[3, 5, 7, 11, 2, 13, 4, 6, 1, 9, 10, 12], [2, 4]])
-        let cache = KVCache(shape: network.shape, sequences: [.init(), .init()], keepsTokens: false)
+        let texts: [[Int32]] = [[3, 5, 7, 11, 2, 13, 4, 6, 1, 9, 10, 12], [2, 4]], batch = TokenBatch(texts)
+        let sources = network.shape.encoder == nil ? [] : texts.map { Array($0.reversed()) }
+        let sequences = network.begin(texts, about: sources, after: texts.map { _ in nil }).map(\.sequence)
+        let cache = KVCache(shape: network.shape, sequences: sequences, keepsTokens: false)
         return network.head(network.hiddenStates(batch, cache: cache, dropout: nil)).values
     }
 
@@ -215,6 +219,14 @@ import Testing
         metadata["block_count"] = .uint32(62)
         metadata["attention.key_length"] = .uint32(16)
         #expect(try gemma([:]).attentionScale == 1 / Float(8).squareRoot())
+    }
+
+    @Test("T5's tokenizer and conventions come with the file") func t5() throws {
+        let file = try GGUFFile(Self.file("t5-gated")), tokenizer = try file.tokenizer
+        #expect(try file.configuration is T5Configuration)
+        #expect(try file.conventions.endTokens == [1] && file.conventions.beginToken == nil)
+        #expect(try tokenizer.encode("ab  c", addingSpecialTokens: true) == [3, 4, 5, 3, 6, 1])
+        #expect(tokenizer.padding == 0 && tokenizer.endOfText == 1 && tokenizer.decode([3, 4, 5, 3, 6]) == "ab c")
     }
 
     @Test("what else a file says") func metadata() throws {

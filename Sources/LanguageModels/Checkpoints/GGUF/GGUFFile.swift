@@ -201,7 +201,7 @@ public struct GGUFFile: ModelFiles {
                     "the architecture is \"\(name)\", but only \(known.map(\.architecture).joined(separator: ", ")) can be "
                         + "read from a GGUF file; the model's folder may do, as the hub has it")
             }
-            return form
+            return form.variant(self) ?? form
         }
     }
 

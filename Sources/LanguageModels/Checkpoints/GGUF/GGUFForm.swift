@@ -39,17 +39,21 @@ struct GGUFForm: Sendable {
     let required: Set<String>
     /// Parts outside of blocks, by what stands in front of `.weight` and `.bias`.
     let parts: [String: Part]
-    /// Parts of block N, by what stands behind `blk.N.`.
+    /// Parts of block N of the decoder, by what stands behind `blk.N.` (behind `dec.blk.N.` where there is an encoder).
     let blockParts: [String: Part]
+    /// Parts of block N of the encoder, by what stands behind `enc.blk.N.`; none where there is no encoder.
+    let encoderParts: [String: Part]
     /// Tensors that are no weights: masks, angles.
     let ignored: Set<String>
+    /// Another form of the same architecture's name, which some files have as their tensors tell; nil for this one.
+    let variant: @Sendable (GGUFFile) -> GGUFForm?
     /// Adds what `config.json` says and the file says otherwise, or only by its tensors.
     let complete: @Sendable (inout [String: JSONValue], GGUFFile) throws -> Void
 
     init(
         _ architecture: String, keys: [String: String], required: Set<String>, parts: [String: Part],
-        blockParts: [String: Part],
-        ignored: Set<String> = [],
+        blockParts: [String: Part], encoderParts: [String: Part] = [:],
+        ignored: Set<String> = [], variant: @escaping @Sendable (GGUFFile) -> GGUFForm? = { _ in nil },
         complete: @escaping @Sendable (inout [String: JSONValue], GGUFFile) throws -> Void
     ) {
         self.architecture = architecture
@@ -59,7 +63,9 @@ struct GGUFForm: Sendable {
         ])
         self.parts = parts
         self.blockParts = blockParts
+        self.encoderParts = encoderParts
         self.ignored = ignored
+        self.variant = variant
         self.complete = complete
     }
 
@@ -70,15 +76,20 @@ struct GGUFForm: Sendable {
         guard let dot = name.lastIndex(of: ".") else { return nil }
         let suffix = name[dot...]
         guard suffix == ".weight" || suffix == ".bias" else { return nil }
-        let stem = name[..<dot].split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
-        if stem.count == 1, let part = parts[String(stem[0])] {
-            let path = part.path == model.head ? part.path : "\(model.root).\(part.path)"
-            return (path + suffix, part.change)
+        let stem = name[..<dot]
+        func full(_ path: String) -> String { model.root.isEmpty ? path : "\(model.root).\(path)" }
+        if let part = parts[String(stem)] {
+            return ((part.path == model.head ? part.path : full(part.path)) + suffix, part.change)
         }
-        guard stem.count == 3, stem[0] == "blk", let number = Int(stem[1]), let part = blockParts[String(stem[2])]
-        else {
-            return nil
+        let stacks = [
+            (encoderParts.isEmpty ? "blk." : "dec.blk.", model.blocks, blockParts),
+            ("enc.blk.", model.encoderBlocks ?? "", encoderParts),
+        ]
+        for (front, blocks, parts) in stacks where stem.hasPrefix(front) {
+            let rest = stem.dropFirst(front.count).split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+            guard rest.count == 2, let number = Int(rest[0]), let part = parts[String(rest[1])] else { continue }
+            return (full("\(blocks).\(number).\(part.path)\(suffix)"), part.change)
         }
-        return ("\(model.root).\(model.blocks).\(number).\(part.path)\(suffix)", part.change)
+        return nil
     }
 }
