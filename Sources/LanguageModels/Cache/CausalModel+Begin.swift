@@ -31,8 +31,10 @@ extension CausalModel {
     ) -> [(sequence: KVCache.Sequence, read: Int)] {
         guard let model = self as? any EncoderDecoderModel else { return begin(prompts, after: starts, as: type) }
         if prompts.isEmpty { return [] }
+        let beginnings = starts.map { Tensor.joiningAll($0.compactMap(\.sourceEmbeddings)) }
         let encoded = model.encode(
-            TokenBatch(sources), afterAll: starts.map { $0.compactMap(\.encoder) }, dropout: dropout,
+            TokenBatch(sources, afterEach: beginnings), afterAll: starts.map { $0.compactMap(\.encoder) },
+            dropout: dropout,
             recomputation: recomputation)
         return zip(starts, KeyValues.held(encoded, as: type)).map { starts, source in
             (KVCache.Sequence(after: starts.compactMap(\.decoder), reading: starts.compactMap(\.cross) + [source]), 0)

@@ -24,10 +24,19 @@ import Tensors
     /// Several in a row; nil where there are none.
     static func joining(_ parts: [VirtualTokens]) -> VirtualTokens? {
         if parts.count <= 1 { return parts.first }
-        func joined(_ tensors: [Tensor]) -> Tensor { .joiningRows(tensors.map { ($0, 0..<$0.rows) }) }
-        return VirtualTokens(embeddings: joined(parts.map(\.embeddings)), shift: joined(parts.map(\.shift)))
+        guard let embeddings = Tensor.joiningAll(parts.map(\.embeddings)),
+            let shift = Tensor.joiningAll(parts.map(\.shift))
+        else { return nil }
+        return VirtualTokens(embeddings: embeddings, shift: shift)
     }
 
     /// How many virtual tokens there are.
     public var count: Int { embeddings.rows }
+}
+
+extension Tensor {
+    /// All rows of matrices of one width, one matrix after another; nil where there is none.
+    static func joiningAll(_ matrices: [Tensor]) -> Tensor? {
+        matrices.count <= 1 ? matrices.first : .joiningRows(matrices.map { ($0, 0..<$0.rows) })
+    }
 }

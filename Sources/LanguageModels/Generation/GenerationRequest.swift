@@ -62,7 +62,7 @@ import Tensors
         }
         var promptLength = prompt.count
         if model.startToken != nil {
-            let taken = starts.reduce(0) { $0 + ($1.encoder?.positions ?? 0) }
+            let taken = starts.reduce(0) { $0 + $1.encoderPositions }
             guard taken + prompt.count <= shape.positionCount else {
                 throw .sourceTooLong(index: number, source: prompt.count, positions: shape.positionCount - taken)
             }

@@ -8,8 +8,8 @@ import Tensors
     public let tokens: [Int32]
     /// Rows of each sequence, those of embeddings included; none empty.
     public let lengths: [Int]
-    /// Embeddings [n × width] that every sequence begins with, instead of tokens.
-    private let softPrompt: Tensor?
+    /// Embeddings [n × width] that a sequence begins with, instead of tokens; none at all, or one or nil for every sequence.
+    private let beginnings: [Tensor?]
     /// Embeddings that each sequence ends with; none at all, or some for every sequence.
     private let endings: [Tensor]
     /// How many of each sequence's last rows are wanted from a model.
@@ -20,19 +20,26 @@ import Tensors
     /// - Parameters:
     ///   - sequences: At least one token each, unless there are embeddings.
     ///   - softPrompt: Embeddings [n × width] that each sequence begins with.
+    ///   - beginnings: The same, its own or none for each; none at all by default.
     ///   - endings: Embeddings [n × width] that each sequence ends with, its own each; none at all by default.
     ///   - wantedLengths: How many of each sequence's last rows a model is to return: its last layer does no work for the
     ///     others but their keys and values. None of a part of a prompt that others follow, but one at least of the batch; all
     ///     rows where nil.
     public init(
-        _ sequences: some Sequence<[Int32]>, after softPrompt: Tensor? = nil, then endings: [Tensor] = [],
-        wanting wantedLengths: [Int]? = nil
+        _ sequences: some Sequence<[Int32]>, after softPrompt: Tensor? = nil, afterEach beginnings: [Tensor?] = [],
+        then endings: [Tensor] = [], wanting wantedLengths: [Int]? = nil
     ) {
+        let sequences = Array(sequences)
+        let beginnings = softPrompt.map { Array(repeating: $0, count: sequences.count) } ?? beginnings
+        precondition(
+            beginnings.isEmpty || beginnings.count == sequences.count,
+            "\(beginnings.count) beginnings of \(sequences.count)")
         var tokens: [Int32] = [], lengths: [Int] = []
         for (index, sequence) in sequences.enumerated() {
             tokens += sequence
             lengths.append(
-                sequence.count + (softPrompt?.rows ?? 0) + (endings.isEmpty ? 0 : endings[index].rows))
+                sequence.count + (beginnings.isEmpty ? 0 : beginnings[index]?.rows ?? 0)
+                    + (endings.isEmpty ? 0 : endings[index].rows))
         }
         precondition(lengths.allSatisfy { $0 > 0 }, "a sequence without tokens")
         precondition(endings.isEmpty || endings.count == lengths.count, "\(endings.count) endings of \(lengths.count)")
@@ -44,7 +51,7 @@ import Tensors
         self.endings = endings
         self.tokens = tokens
         self.lengths = lengths
-        self.softPrompt = softPrompt
+        self.beginnings = beginnings
     }
 
     /// Number of rows in tensors of this batch.
@@ -72,7 +79,7 @@ import Tensors
             let rows = table.rows(at: tokens)
             return scale == 1 ? rows : rows.scaled(by: scale)
         }
-        let given = endings + [softPrompt].compactMap(\.self)
+        let given = endings + beginnings.compactMap(\.self)
         if given.isEmpty { return embedded() }
         precondition(
             given.allSatisfy { $0.width == table.width }, "embeddings of \(given.map(\.shape)) for width \(table.width)"
@@ -82,9 +89,10 @@ import Tensors
         let embedded = embedded()
         var parts: [(source: Tensor, rows: Range<Int>)] = [], token = 0
         for (index, length) in lengths.enumerated() {
-            let ending = endings.isEmpty ? nil : endings[index]
-            let own = length - (softPrompt?.rows ?? 0) - (ending?.rows ?? 0)
-            if let softPrompt { parts.append((softPrompt, 0..<softPrompt.rows)) }
+            let beginning = beginnings.isEmpty ? nil : beginnings[index],
+                ending = endings.isEmpty ? nil : endings[index]
+            let own = length - (beginning?.rows ?? 0) - (ending?.rows ?? 0)
+            if let beginning { parts.append((beginning, 0..<beginning.rows)) }
             parts.append((embedded, token..<token + own))
             if let ending { parts.append((ending, 0..<ending.rows)) }
             token += own

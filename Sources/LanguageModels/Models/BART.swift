@@ -47,7 +47,10 @@ import Tensors
     /// Sizes that caches and prefixes have.
     public var shape: ModelShape { configuration.shape }
     /// Rows of the token table.
-    public func embeddings(of tokens: [Int32]) -> Tensor { decoder.embedding.tokenTable.rows(at: tokens) }
+    public func embeddings(of tokens: [Int32]) -> Tensor {
+        let rows = decoder.embedding.tokenTable.rows(at: tokens), scale = decoder.embedding.scale
+        return scale == 1 ? rows : rows.scaled(by: scale)
+    }
     /// What the decoder begins with.
     public var startToken: Int32? { configuration.startToken }
 

@@ -54,9 +54,9 @@ import Tensors
 
     /// A meter over a model and the prefix that its texts come after.
     ///
-    /// - Throws: ``AnalysisError/nothingBefore`` where there is none, or an infix.
+    /// - Throws: ``AnalysisError/nothingBefore`` where there is none, or an infix, or embeddings before an encoder's text.
     public init(_ adapted: AdaptedModel, tokensPerPass: Int = 512) throws {
-        guard let start = adapted.start, start.afterPrompt == nil else { throw AnalysisError.nothingBefore }
+        guard let start = adapted.start, start.rowsPerText == 0 else { throw AnalysisError.nothingBefore }
         model = adapted.model.network
         self.start = start
         positions = adapted.positions

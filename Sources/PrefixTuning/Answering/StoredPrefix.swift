@@ -37,16 +37,18 @@ struct StoredPrefix: Sendable {
                 start, source: .init(url: file.folder, title: InfixFile.title, baseModel: file.baseModel),
                 baseDigest: file.baseDigest, length: file.length, positions: start.decoderPositions)
         case .prefix(let file, let stored):
-            let prefix =
-                switch try stored.evaluated() {
-                case .prefix(let prefix): prefix
-                case .softPrompt(let prompt): try prompt.prefix(on: model)
-                }
+            let start: InitialKeyValues, length: Int, positions: Int, baseModel: String?
+            switch try stored.evaluated() {
+            case .prefix(let prefix):
+                start = try prefix.keyValues(for: model.network.shape, as: model.cacheType)
+                (length, positions, baseModel) = (prefix.length, prefix.takenPositions, prefix.baseModel)
+            case .softPrompt(let prompt):
+                start = try prompt.start(on: model)
+                (length, positions, baseModel) = (prompt.length, prompt.length, prompt.baseModel)
+            }
             return ResidentPrefix(
-                try prefix.keyValues(for: model.network.shape, as: model.cacheType),
-                source: .init(url: file.url, title: file.dialect.title, baseModel: prefix.baseModel),
-                baseDigest: file.baseDigest, length: prefix.length,
-                positions: prefix.takenPositions)
+                start, source: .init(url: file.url, title: file.dialect.title, baseModel: baseModel),
+                baseDigest: file.baseDigest, length: length, positions: positions)
         }
     }
 }

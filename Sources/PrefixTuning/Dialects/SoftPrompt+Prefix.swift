@@ -8,16 +8,31 @@ extension SoftPrompt {
     @Compute public func prefix(on model: LanguageModel) throws -> Prefix {
         let shape = model.network.shape
         guard place == .decoder, shape.encoder == nil else { throw PrefixError.softPromptOfEncoder }
+        try check(fits: shape)
+        let parts = model.keyValues(ofEmbeddings: Tensor(values, shape: [length, width]))
+        return try Prefix(
+            length: length, parts: parts.mapValues(\.values), shape: shape, textPosition: .afterPrefix,
+            baseModel: baseModel, baseDigest: baseDigest ?? model.digest)
+    }
+
+    /// What texts start from in a model: the prefix that the embeddings come to, or where an encoder reads, the embeddings.
+    ///
+    /// - Throws: ``PrefixError`` where they are for a model of the other kind, of another width, or leave no room for text.
+    @Compute public func start(on model: LanguageModel) throws -> InitialKeyValues {
+        let shape = model.network.shape
+        guard place == .encoder else { return try prefix(on: model).keyValues(for: shape, as: model.cacheType) }
+        guard shape.encoder != nil else { throw PrefixError.softPromptOfEncoder }
+        try check(fits: shape)
+        return InitialKeyValues(sourceEmbeddings: Tensor(values, shape: [length, width]))
+    }
+
+    private func check(fits shape: ModelShape) throws {
         guard width == shape.width else {
             throw PrefixError.wrongSize(found: values.count, expected: "\(length) × \(shape.width)")
         }
         guard length < shape.positionCount else {
             throw PrefixError.tooLong(length: length, positions: shape.positionCount)
         }
-        let parts = model.keyValues(ofEmbeddings: Tensor(values, shape: [length, width]))
-        return try Prefix(
-            length: length, parts: parts.mapValues(\.values), shape: shape, textPosition: .afterPrefix,
-            baseModel: baseModel, baseDigest: baseDigest ?? model.digest)
     }
 }
 

@@ -4,7 +4,7 @@ import LanguageModels
 ///
 /// Before the text of a decoder-only model they are a prefix: the keys and values that the frozen model computes from them
 /// at positions 0 to n − 1, with the text from position n on. Before the text of an encoder they are not, because the
-/// encoder's positions attend to each other in both directions.
+/// encoder's positions attend to each other in both directions: it reads them anew with every text.
 public struct SoftPrompt: Equatable, Sendable {
     /// What the embeddings stand before.
     public enum Place: String, Sendable {

@@ -3,12 +3,13 @@ import LanguageModels
 import Tensors
 import Tokenizers
 
-/// Trained embeddings before the text of a frozen decoder-only model: prompt tuning (Lester et al. 2021), P-tuning (Liu et
+/// Trained embeddings before the text of a frozen model: prompt tuning (Lester et al. 2021), P-tuning (Liu et
 /// al. 2021) and the paper's embedding-only ablation (section 7.2), which differ in what the embeddings come from.
 ///
 /// The model attends to nothing but the keys and values that it computes from the embeddings. They are computed once per
 /// step, whatever the size of the batch, and the text then starts from them as it starts from a prefix; a program that
-/// puts the embeddings in front of every example gets the same numbers with more work.
+/// puts the embeddings in front of every example gets the same numbers with more work. An encoder has to be given them in front
+/// of every text, since there the text is attended to by them, too.
 @Compute public final class SoftPromptMethod: TuningMethod {
     /// What the embeddings come from.
     public enum Form: String, CaseIterable, Codable, Sendable {
@@ -64,7 +65,6 @@ import Tokenizers
         self.settings = settings
         let shape = model.network.shape
         let width = model.network.embeddings(of: [0]).width
-        guard shape.encoder == nil else { throw PrefixError.softPromptOfEncoder }
         let words = try settings.words.map { try Self.tokens(of: $0, model) }
         let length = settings.length ?? words?.count ?? 10
         guard length > 0 else {
@@ -126,17 +126,23 @@ import Tokenizers
 
     /// What the model computes from the embeddings.
     public func start() -> InitialKeyValues? {
-        tape.withoutRecording { keyValues(model.differentiableKeyValues(ofEmbeddings: embeddings.evaluate()).detached) }
+        tape.withoutRecording { start(evaluate().detached) }
     }
 
     /// What the model computes from the embeddings, as a leaf of the passes.
     public func beginStep(dropoutSeed: UInt64) -> InitialKeyValues? {
-        let p = model.differentiableKeyValues(ofEmbeddings: embeddings.evaluate()), leaf = p.leaf(on: passTape)
+        let p = evaluate(), leaf = p.leaf(on: passTape)
         evaluated = (p, leaf)
-        return keyValues(leaf)
+        return start(leaf)
     }
 
-    /// Passes the gradients of keys and values on, through the frozen model, to the embeddings.
+    /// What the passes start from: keys and values that the frozen model computes, or the embeddings where an encoder reads them.
+    private func evaluate() -> Tensor {
+        let embeddings = embeddings.evaluate()
+        return hasEncoder ? embeddings : model.differentiableKeyValues(ofEmbeddings: embeddings)
+    }
+
+    /// Passes the gradients of what the passes started from on to the embeddings: of keys and values through the frozen model.
     public func endStep() {
         if let (p, leaf) = evaluated, let gradient = leaf.gradient?.take() {
             tape.backward(from: p, gradient: gradient)
@@ -146,9 +152,13 @@ import Tokenizers
         evaluated = nil
     }
 
-    private func keyValues(_ matrix: Tensor) -> InitialKeyValues {
-        InitialKeyValues(decoder: KeyValues(rowsOf: matrix, shape: model.network.shape))
+    private func start(_ matrix: Tensor) -> InitialKeyValues {
+        hasEncoder
+            ? InitialKeyValues(sourceEmbeddings: matrix)
+            : InitialKeyValues(decoder: KeyValues(rowsOf: matrix, shape: model.network.shape))
     }
+
+    private var hasEncoder: Bool { model.network.shape.encoder != nil }
 
     /// None: the frozen model runs as in evaluation.
     public func dropout(seed: UInt64) -> Dropout? { nil }
@@ -157,7 +167,7 @@ import Tokenizers
     public func softPrompt() -> SoftPrompt {
         SoftPrompt(
             width: width, values: tape.withoutRecording { embeddings.evaluate().values },
-            place: .decoder, baseModel: model.name, baseDigest: model.digest)
+            place: hasEncoder ? .encoder : .decoder, baseModel: model.name, baseDigest: model.digest)
     }
 
     /// Writes the embeddings in PEFT's layout.
@@ -168,8 +178,8 @@ import Tokenizers
             baseModel: model.name)
         configuration.token_dim = width
         configuration.num_attention_heads = model.configuration.headCount
-        configuration.task_type = "CAUSAL_LM"
-        configuration.num_transformer_submodules = 1
+        configuration.task_type = hasEncoder ? "SEQ_2_SEQ_LM" : "CAUSAL_LM"
+        configuration.num_transformer_submodules = hasEncoder ? 2 : 1
         configuration.encoder_hidden_size = settings.form == .encoder ? settings.hiddenWidth ?? width : nil
         configuration.peft_version = "0.21.2"
         try softPrompt().write(configuration, to: folder)
@@ -177,11 +187,14 @@ import Tokenizers
 }
 
 extension SoftPrompt {
-    /// Writes the two files of PEFT's layout.
+    /// Writes the two files of PEFT's layout. For an encoder they have as many rows more, which PEFT does not look at.
     func write(_ configuration: PEFTConfiguration, to folder: URL) throws {
         try ModelFolder.makeFolder(folder)
         var writer = SafetensorsWriter(metadata: BaseDigest.metadata(baseDigest))
-        writer.add(PrefixFile.promptEmbeddings, shape: [length, width], values: values)
+        let copies = place == .encoder ? 2 : 1
+        writer.add(
+            PrefixFile.promptEmbeddings, shape: [copies * length, width],
+            values: Array(repeatElement(values, count: copies).joined()))
         try writer.write(to: folder.appendingPathComponent("adapter_model.safetensors"))
         try AtomicFile.write(
             try configuration.fileContents, to: folder.appendingPathComponent("adapter_config.json"))

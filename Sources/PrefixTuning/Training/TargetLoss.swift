@@ -69,12 +69,12 @@ import Tensors
     static func passes(
         _ examples: [TokenizedExample], after start: InitialKeyValues? = nil, tokensPerPass: Int
     ) -> [[TokenizedExample]] {
-        parts(examples, tokensPerPass: tokensPerPass) { $0.length + (start?.afterPrompt?.count ?? 0) }
+        parts(examples, tokensPerPass: tokensPerPass) { $0.length + (start?.rowsPerText ?? 0) }
     }
 
     /// The same for rows.
     static func passes(_ rows: [Row], tokensPerPass: Int) -> [[Row]] {
-        parts(rows, tokensPerPass: tokensPerPass) { $0.example.length + ($0.start?.afterPrompt?.count ?? 0) }
+        parts(rows, tokensPerPass: tokensPerPass) { $0.example.length + ($0.start?.rowsPerText ?? 0) }
     }
 
     private static func parts<Item>(

@@ -278,8 +278,6 @@ import Tokenizers
                 error?.description.contains("choose among \"fc1\", \"fc2\", \"k_proj\"") == true,
                 "\(String(describing: error))")
             #expect(
-                failure(PrefixError.self) { _ = try Self.soft(.prompt, folder) } == .softPromptOfEncoder)
-            #expect(
                 failure(TrainingError.self) { _ = try FineTuning(folder: folder, part: .topLayers(9)) }?.description
                     == "the number of trained layers is 9, but a number from 1 to 3 is needed")
         }

@@ -34,10 +34,6 @@ import Testing
     /// The pairs that do not go together, and why.
     static func refusal(_ method: Method, _ architecture: Architecture) -> (any Error)? {
         switch (method, architecture) {
-        // Embeddings before an encoder's text are no keys and values: it reads in both directions.
-        case (.promptTuning, _) where architecture.hasEncoder, (.pTuning, _) where architecture.hasEncoder,
-            (.embeddingOnly, _) where architecture.hasEncoder:
-            PrefixError.softPromptOfEncoder
         // Prompt and answer are not one text, so nothing stands between them.
         case (.infix, .bart): PrefixError.infixOfEncoder(architecture: "BART")
         case (.infix, .t5): PrefixError.infixOfEncoder(architecture: "T5")
@@ -81,7 +77,7 @@ import Testing
             return (model, InitialKeyValues(afterPrompt: try InfixFile(saved).infix(for: model)))
         case .prefix, .promptTuning, .pTuning, .embeddingOnly:
             let model = try LanguageModel.load(base)
-            return (model, try PrefixFile(saved).prefix(for: model).keyValues(for: model.network.shape))
+            return (model, try ResidentPrefix(contentsOf: saved, for: model).start)
         }
     }
 
