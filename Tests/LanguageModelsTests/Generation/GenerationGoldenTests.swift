@@ -1,3 +1,4 @@
+import Foundation
 @testable import LanguageModels
 import Tensors
 import TestSupport
@@ -34,6 +35,36 @@ import Testing
         let golden = try GenerationGolden()
         #expect(golden.file.cases.count == 37)
         #expect(golden.file.prompts.count == 50)
+    }
+}
+
+/// Beams of 1, 4 and 5 of T5 and BLOOM, 50 prompts each.
+@Suite("Decoding of T5 and BLOOM against transformers") @Compute struct GenerationFamilyTests {
+    struct File: Decodable {
+        struct Case: Decodable {
+            var model: String
+            var eos_token_id: Int32
+            var options: Settings
+            var prompts, token_ids: [[Int32]]
+        }
+
+        var max_new_tokens: Int
+        var cases: [Case]
+    }
+
+    @Test("all answers of every setting, all prompts at once", arguments: 0..<12)
+    func answers(index: Int) throws {
+        let file: File = try Fixtures.decode("beam/families.json"), setting = file.cases[index]
+        let folder = HuggingFaceFolder(Fixtures.goldens.appendingPathComponent(setting.model))
+        let network = try folder.configuration.network(
+            WeightLoader(CheckpointReader(try folder.tensors), use: .frozen(differentiable: false)))
+        let found = try Generator(network).generate(
+            setting.prompts,
+            options: setting.options.options(maxNewTokens: file.max_new_tokens, endToken: setting.eos_token_id))
+        #expect(found.count == 50 && file.cases.count == 12)
+        for (number, (answer, expected)) in zip(found, setting.token_ids).enumerated() {
+            #expect(answer.tokenIds == expected, "\(setting.model), prompt \(number), \(setting.options)")
+        }
     }
 }
 
