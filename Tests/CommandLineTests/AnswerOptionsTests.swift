@@ -79,6 +79,41 @@ import Testing
         #expect(texts.output == (three.answers ?? []).map(\.text).joined(separator: "\n\n") + "\n")
     }
 
+    @Test func contrastiveSearch() async throws {
+        let workspace = try Workspace()
+        let usual = try await line(workspace, "a dog", "--penalty-alpha", "0.6")
+        let stated = try await line(workspace, "a dog", "--penalty-alpha", "0.6", "--top-k", "4")
+        #expect(usual == stated)
+        let others = try await line(workspace, "a dog", "--penalty-alpha", "0.9", "--top-k", "8", "--logprobs", "0")
+        #expect(others.token_ids != usual.token_ids && others.logprobs?.count == others.token_ids.count)
+        let greedy = try await line(workspace, "a dog"),
+            none = try await line(workspace, "a dog", "--penalty-alpha", "0")
+        #expect(none == greedy)
+        func refusal(_ more: String...) async throws -> String {
+            let result = try await Tool.run(["generate", "--model", "model", "--prompt", "a"] + more, in: workspace)
+            #expect(result.code == 2)
+            return result.errors
+        }
+        #expect(
+            try await refusal("--top-k", "4").contains(
+                "--top-k has no meaning without --sample or --penalty-alpha; add one of them or leave it out."))
+        #expect(
+            try await refusal("--penalty-alpha", "0.6", "--sample").contains(
+                "--penalty-alpha and --sample exclude each other"))
+        #expect(
+            try await refusal("--penalty-alpha", "0.6", "--beams", "4").contains(
+                "--penalty-alpha and the options of beam search exclude each other"))
+        #expect(
+            try await refusal("--penalty-alpha", "2").contains(
+                "--penalty-alpha is 2.0, but must be between 0 (the most probable token) and 1."))
+        #expect(
+            try await refusal("--penalty-alpha", "0.6", "--top-k", "1").contains(
+                "--top-k is 1, but must be between 2 and 256 in contrastive search."))
+        #expect(
+            try await refusal("--penalty-alpha", "0.6", "--answers", "2").contains(
+                "--answers is 2, but must be 1 in contrastive search, which draws nothing"))
+    }
+
     @Test func badWordsAndPenalties() async throws {
         let workspace = try Workspace()
         let plain = try await line(workspace, "the cat")

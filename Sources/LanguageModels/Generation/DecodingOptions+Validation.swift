@@ -10,6 +10,11 @@ extension DecodingOptions {
         }
         try require(
             beams.map { (1...256).contains($0) } ?? true, "the number of beams", beams ?? 1, "between 1 and 256")
+        if case .contrastive(let alpha, let candidates) = strategy {
+            try require((0...1).contains(alpha), "penaltyAlpha", alpha, "between 0 (the most probable token) and 1")
+            try require((2...256).contains(candidates), "topK", candidates, "between 2 and 256 in contrastive search")
+            try require(answerCount == 1, "answerCount", answerCount, "1 in contrastive search, which draws nothing")
+        }
         try require((1...256).contains(answerCount), "answerCount", answerCount, "between 1 and 256")
         try require(
             answerCount == 1 || strategy == .sample || answerCount <= beams ?? 1, "answerCount", answerCount,

@@ -12,6 +12,10 @@ public struct DecodingOptions: Equatable, Sendable {
         case beam(width: Int)
         /// A token drawn from the model's distribution, as the sampling options shape it.
         case sample
+        /// Of the most probable tokens (`top_k`), the one that is probable and unlike all that was said before: by
+        /// (1 − α) · probability − α · the greatest cosine of its hidden state with one before (Su et al. 2022). α is
+        /// `penalty_alpha`.
+        case contrastive(alpha: Double, candidates: Int)
     }
 
     /// When a beam search is over that has found as many answers as it is wide.
@@ -137,11 +141,21 @@ public struct DecodingOptions: Equatable, Sendable {
     /// Whether answers are compared as wholes, side by side; else the tokens of an answer are certain one by one.
     public var isBeamSearch: Bool { if case .beam(let width) = strategy { width > 1 } else { false } }
 
+    /// How many of an answer's tokens the model need not have read when it is complete: the last, which contrastive search alone
+    /// judges by what the model makes of it.
+    package var unreadTokens: Int { if case .contrastive = strategy { 0 } else { 1 } }
+
     /// What ends an answer: end tokens, unless they are ignored, and stop tokens.
     var endingTokens: [Int32] { (ignoresEndTokens ? [] : endTokens) + stopTokens }
 
-    /// Rows of a step per prompt: beams, or answers.
-    public var width: Int { if case .beam(let width) = strategy { width } else { answerCount } }
+    /// Rows of a step per prompt: beams, candidates, or answers.
+    public var width: Int {
+        switch strategy {
+        case .beam(let width): width
+        case .contrastive(_, let candidates): candidates
+        case .greedy, .sample: answerCount
+        }
+    }
 }
 
 // Reading is in a file of its own; writing is the compiler's.

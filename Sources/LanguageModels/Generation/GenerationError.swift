@@ -18,6 +18,8 @@ public enum GenerationError: Error, Equatable, Sendable {
     case stopTextsWithoutTokenizer([String])
     /// What a prompt comes after has other layers, or wider or narrower ones, than the model.
     case foreignPrefix(index: Int, kind: AttentionKind, model: ModelShape)
+    /// Contrastive search of an answer behind an infix, whose prompt has no hidden states any more when the answer begins.
+    case contrastiveInfix(index: Int)
     /// Neither one prefix per prompt nor one for all.
     case prefixCount(prompts: Int, prefixes: Int)
     /// A batch cannot hold a request now, or ever: the positions whose keys and values it may need, and those that are free; nil
@@ -53,6 +55,9 @@ extension GenerationError: CustomStringConvertible, LocalizedError {
                     "the \(kind.rawValue) attention here has \($0.layerCount) layers with keys of width \($0.keyWidth)"
                 } ?? "there is no \(kind.rawValue) attention here")
                 + "; give one that was made for this model"
+        case .contrastiveInfix(let index):
+            "contrastive search compares with every token of prompt \(index), which is read before the infix; answer it by greedy "
+                + "search, beam search or sampling"
         case .prefixCount(let prompts, let prefixes):
             "\(prompts) prompts came with \(prefixes) prefixes; give one per prompt"
         case .noRoom(let index, let rows, let free?):

@@ -59,6 +59,7 @@ import Tensors
         }
         for start in starts {
             if let kind = start.unfitPart(for: shape) { throw .foreignPrefix(index: number, kind: kind, model: shape) }
+            if case .contrastive = options.strategy, start.afterPrompt != nil { throw .contrastiveInfix(index: number) }
         }
         var promptLength = prompt.count
         if model.startToken != nil {
@@ -68,12 +69,13 @@ import Tensors
             }
             promptLength = 1  // the start token
         }
-        // The last token of an answer is never read.
+        // The last token of an answer is not read, or has a position of its own.
         let taken = starts.reduce(0) { $0 + $1.decoderPositions }
-        if taken + promptLength + options.maxNewTokens - 1 > shape.positionCount {
+        let positions = shape.positionCount - 1 + options.unreadTokens
+        if taken + promptLength + options.maxNewTokens - 1 > positions {
             throw .tooLong(
                 index: number, prefix: taken, prompt: promptLength, newTokens: options.maxNewTokens,
-                positions: shape.positionCount)
+                positions: positions)
         }
     }
 
@@ -81,7 +83,8 @@ import Tensors
     func pages(for model: any CausalModel) -> Int {
         let page = KeyValuePage.rowCount
         func pages(_ rows: Int) -> Int { rows / page + (rows % page > 0 ? 1 : 0) }
-        let (answers, overflows) = options.width.multipliedReportingOverflow(by: options.maxNewTokens - 1)
+        let (answers, overflows) = options.width.multipliedReportingOverflow(
+            by: options.maxNewTokens - options.unreadTokens)
         let rows = overflows ? Int.max / 4 : min(answers, Int.max / 4)
         // What an encoder made of a source lies outside of the pool, and takes as much as a prompt would.
         return model.startToken == nil

@@ -224,21 +224,25 @@ import Tokenizers
         // Prompts that are read to their end come first, so that the sequences of the others can be cut off behind them.
         for (request, count) in zip(reading, parts) where count == request.unread.count {
             inputs.append(Array(request.unread))
-            wanted.append(1)
+            wanted.append(request.search.readsHiddenStates ? count : 1)
             done.append(request)
         }
         for (request, count) in zip(reading, parts) where count < request.unread.count {
             still.append(request)
             if count == 0 { continue }
             inputs.append(Array(request.unread.prefix(count)))
-            wanted.append(0)
+            wanted.append(request.search.readsHiddenStates ? count : 0)
             part.append(request)
         }
         for request in done + part { cache.sequences.append(request.takeSequence()) }
         // A batch of nothing but parts: the last layer computes one row for nobody.
-        let isNothingWanted = !wanted.contains(1)
-        if isNothingWanted, let last = wanted.indices.last { wanted[last] = 1 }
-        let hidden = model.hiddenStates(TokenBatch(inputs, wanting: wanted), cache: cache, dropout: nil)
+        let isNothingWanted = answers + done.count == 0
+        if wanted.allSatisfy({ $0 == 0 }), let last = wanted.indices.last { wanted[last] = 1 }
+        var hidden = model.hiddenStates(TokenBatch(inputs, wanting: wanted), cache: cache, dropout: nil)
+        tell(hidden, wanted, to: done + part)
+        if !isNothingWanted, hidden.rows > answers + done.count {
+            hidden = lastRows(of: hidden, wanted, sequences: answers + done.count)
+        }
         for (request, input) in zip(part, inputs[(answers + done.count)...]) {
             request.keep(cache.sequences[answers + done.count], read: input.count)
             cache.sequences.remove(at: answers + done.count)
@@ -247,6 +251,33 @@ import Tokenizers
         answering += done
         reading = still
         return isNothingWanted ? nil : hidden
+    }
+
+    /// Tells the hidden states of a step to the searches that want them: of answers, and then of prompts.
+    private func tell(_ hidden: Tensor, _ wanted: [Int], to prompts: [LiveRequest]) {
+        guard (answering + prompts).contains(where: { $0.search.readsHiddenStates }) else { return }
+        let width = hidden.width
+        hidden.withMutableValues { buffer in
+            guard var next = buffer.baseAddress else { return }
+            for request in answering {
+                if request.search.readsHiddenStates { request.search.read(next, width: width) }
+                next += request.rows * width
+            }
+            for (request, rows) in zip(prompts, wanted.suffix(prompts.count)) {
+                if request.search.readsHiddenStates { request.search.read(prompt: next, rows: rows, width: width) }
+                next += rows * width
+            }
+        }
+    }
+
+    /// The last row of each of the first sequences, where more were wanted of some.
+    private func lastRows(of hidden: Tensor, _ wanted: [Int], sequences: Int) -> Tensor {
+        var end: Int32 = 0
+        return hidden.rows(
+            at: wanted.prefix(sequences).map { count in
+                end += Int32(count)
+                return end - 1
+            })
     }
 
     /// Chooses from the scores [rows × vocabulary] of all answers.

@@ -31,13 +31,20 @@ import Tensors
         let size = batch.model.shape.vocabularySize
         let rules = TokenRules(request.options, vocabularySize: size)
         search =
-            request.options.isBeamSearch
-            ? BeamSearch(
-                prompt, index: request.number, options: request.options, rules: rules, vocabularySize: size,
-                tokenizer: batch.tokenizer)
-            : TokenSearch(
-                prompt, index: request.number, options: request.options, rules: rules, vocabularySize: size,
-                tokenizer: batch.tokenizer)
+            switch request.options.strategy {
+            case .contrastive(let alpha, let candidates):
+                ContrastiveSearch(
+                    prompt, index: request.number, options: request.options, alpha: alpha, candidates: candidates,
+                    rules: rules, vocabularySize: size, tokenizer: batch.tokenizer)
+            case .beam where request.options.isBeamSearch:
+                BeamSearch(
+                    prompt, index: request.number, options: request.options, rules: rules, vocabularySize: size,
+                    tokenizer: batch.tokenizer)
+            case .greedy, .beam, .sample:
+                TokenSearch(
+                    prompt, index: request.number, options: request.options, rules: rules, vocabularySize: size,
+                    tokenizer: batch.tokenizer)
+            }
     }
 
     /// Rows that it takes when its prompt is read.
@@ -50,8 +57,8 @@ import Tensors
         var sequence = sequence
         sequence.promptEnd = sequence.nextPosition + unread.count - read
         unread = unread.dropFirst(read)
-        // What is read once for all, in front of virtual tokens, or trained, is not kept.
-        if let prompts, let salt = request.salt, read == 0, tapes.isEmpty {
+        // What is read once for all, in front of virtual tokens, or trained, is not kept; what is kept has no hidden states.
+        if let prompts, let salt = request.salt, read == 0, tapes.isEmpty, !search.readsHiddenStates {
             keys = prompts.keys(
                 request.prompt, after: request.starts, at: sequence.nextPosition, salt: salt)
             let pages = prompts.pages(keys, ofPrompt: request.prompt.count)

@@ -5,6 +5,15 @@ import Tensors
 /// A search occupies rows of the model's batch, one in its first step (the prompt), later one per candidate answer. A step has two
 /// parts, so that the tokens of all searches are chosen at once, over all threads.
 protocol PromptSearch: AnyObject {
+    /// Whether it is told the model's final hidden states, of every token that is read.
+    var readsHiddenStates: Bool { get }
+
+    /// Tells the hidden states [rows × width] of tokens of the prompt, in one part or in several.
+    func read(prompt states: UnsafePointer<Float>, rows: Int, width: Int)
+
+    /// Tells the hidden states of its rows, one behind the other, before ``choices(_:_:)``; those of a prompt are not told again.
+    func read(_ states: UnsafePointer<Float>, width: Int)
+
     /// Applies the options to scores, and says which tokens are to be chosen from them.
     ///
     /// - Parameters:
@@ -21,6 +30,13 @@ protocol PromptSearch: AnyObject {
     func advance(
         _ scores: UnsafeMutablePointer<Float>, chosen: ArraySlice<Int32?>
     ) throws(GenerationError) -> SearchStep
+}
+
+extension PromptSearch {
+    /// No: scores are enough.
+    var readsHiddenStates: Bool { false }
+    func read(prompt states: UnsafePointer<Float>, rows: Int, width: Int) {}
+    func read(_ states: UnsafePointer<Float>, width: Int) {}
 }
 
 /// What a search decided in one step.

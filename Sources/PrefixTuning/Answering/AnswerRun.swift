@@ -73,9 +73,13 @@ public struct Answer: Equatable, Sendable {
         let hasEncoder = model.model.network.startToken != nil
         func length(_ prompt: [Int32]) -> Int { hasEncoder ? 1 : prompt.count }
         var options = options
-        isShortened = isFitting && options.fit(positions - (prompts.map(length).max() ?? 0) + 1)
+        isShortened =
+            isFitting
+            && options.fit(
+                positions - (prompts.map(length).max() ?? 0) + options.decoding.unreadTokens)
         let newTokens = options.decoding.maxNewTokens
-        for (example, prompt) in zip(examples, prompts) where length(prompt) + newTokens - 1 > positions {
+        for (example, prompt) in zip(examples, prompts)
+        where length(prompt) + newTokens - options.decoding.unreadTokens > positions {
             throw AnsweringError.promptTooLong(
                 example.location, tokens: length(prompt), newTokens: newTokens, positions: positions)
         }

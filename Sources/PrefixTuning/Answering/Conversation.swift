@@ -110,7 +110,7 @@ import Tensors
         while true {
             let kept = system + messages.dropFirst(system.count + forgotten)
             let tokens = try format.prompt(kept, variables: variables).tokens
-            let room = model.positions - tokens.count + 1
+            let room = model.positions - tokens.count + options.unreadTokens
             let isLast = kept.count <= system.count + 1
             // The last message alone may leave an answer less room than it was allowed.
             if room >= options.maxNewTokens || (isLast && room > 0) { return (tokens, forgotten, room) }

@@ -4,7 +4,7 @@ import LanguageModels
 ///
 /// Names and meanings are those of `DecodingOptions`.
 public struct DecodingChanges: Equatable, Sendable {
-    /// Greedy search, beam search or sampling.
+    /// Greedy search, beam search, contrastive search or sampling.
     public var strategy: DecodingOptions.Strategy?
     /// How many answers a prompt gets.
     public var answerCount: Int?

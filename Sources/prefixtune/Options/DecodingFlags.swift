@@ -40,9 +40,14 @@ struct DecodingFlags: ParsableArguments {
         help: ArgumentHelp("The same, once for each time that the answer has it; -2 to 2.", valueName: "x"))
     var frequencyPenalty: Double?
     @Option(help: .x("Makes tokens that occurred less probable; above 1.")) var repetitionPenalty: Double?
+    @Option(
+        help: .x(
+            "Contrastive search: of the --top-k most probable tokens (4 by default) the one with the greatest (1 - X) * "
+                + "probability - X * likeness to what was said before; 0.6 as a rule."))
+    var penaltyAlpha: Double?
     @Flag(help: "Draw tokens at random instead of searching.") var sample = false
     @Option(help: .x("Sampling: below 1 favours probable tokens.")) var temperature: Double?
-    @Option(help: .n("Sampling: only the k most probable tokens.")) var topK: Int?
+    @Option(help: .n("Sampling and contrastive search: only the k most probable tokens.")) var topK: Int?
     @Option(help: .x("Sampling: only the most probable tokens that together reach this probability.")) var topP: Double?
     @Option(help: .x("Sampling: only tokens with this fraction of the largest probability.")) var minP: Double?
     @Option(help: .n("Sampling: fixes the draws.")) var seed: UInt64?
@@ -51,9 +56,18 @@ struct DecodingFlags: ParsableArguments {
         if sample, beams != nil || lengthPenalty != nil || earlyStopping != nil {
             throw ValidationError("--sample and the options of beam search exclude each other; leave one of them out.")
         }
+        if penaltyAlpha != nil, sample || beams != nil || lengthPenalty != nil || earlyStopping != nil {
+            throw ValidationError(
+                "--penalty-alpha and \(sample ? "--sample" : "the options of beam search") exclude each other; leave one of them out."
+            )
+        }
+        if topK != nil, !sample, penaltyAlpha == nil {
+            throw ValidationError(
+                "--top-k has no meaning without --sample or --penalty-alpha; add one of them or leave it out.")
+        }
         let sampling: [(String, Bool)] = [
-            ("--temperature", temperature != nil), ("--top-k", topK != nil), ("--top-p", topP != nil),
-            ("--min-p", minP != nil), ("--seed", seed != nil),
+            ("--temperature", temperature != nil), ("--top-p", topP != nil), ("--min-p", minP != nil),
+            ("--seed", seed != nil),
         ]
         if !sample, let (name, _) = sampling.first(where: \.1) {
             throw ValidationError("\(name) has no meaning without --sample; add --sample or leave it out.")
@@ -77,6 +91,7 @@ struct DecodingFlags: ParsableArguments {
         var changes = DecodingChanges()
         if let beams { changes.strategy = beams == 1 ? .greedy : .beam(width: beams) }
         if sample { changes.strategy = .sample }
+        if let penaltyAlpha { changes.strategy = .contrastive(alpha: penaltyAlpha, candidates: topK ?? 4) }
         changes.maxNewTokens = maxNewTokens ?? maxLength.map { $0 - 1 }
         changes.minNewTokens = minNewTokens ?? minLength.map { $0 - 1 }
         changes.lengthPenalty = lengthPenalty
@@ -89,7 +104,7 @@ struct DecodingFlags: ParsableArguments {
         changes.forbiddenWords = badWords
         changes.stopTexts = stop
         changes.temperature = temperature
-        changes.topK = topK
+        changes.topK = penaltyAlpha == nil ? topK : nil
         changes.topP = topP
         changes.minP = minP
         changes.seed = seed

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "gpt2"))
 
 import torch
 from answers import write_answers
+from contrastive import write_contrastive
 from families import write_families
 from golden_support import GOLDENS, load_model, random_sequence, write_json, write_manifest
 from peft import PeftModel
@@ -158,6 +159,7 @@ if __name__ == "__main__":
     write_samplers(source)
     write_answers(torch.Generator().manual_seed(SEED + 1), variants(), 64, END)
     write_families(torch.Generator().manual_seed(SEED + 2))
+    write_contrastive(torch.Generator().manual_seed(SEED + 3))
     write_manifest(HERE, SEED, {
         "beams.json": "transformers generate (with PEFT's generate where options.prefix) on ../gpt2/tied, ../prefix/adapter-flat; one prompt "
                       "at a time, defaults for options not named (length_penalty 1.0, early_stopping false); token_ids: generated ids with "
@@ -166,6 +168,7 @@ if __name__ == "__main__":
         "answers.json": "the same for num_return_sequences and stop_strings (over tokenizer/, which is made for this); answers: for each "
                         "prompt every sequence with its score; logprobs: log-softmax of the raw logits (output_logits) of each token; best: "
                         "the three most probable ids of each step and theirs",
+        "contrastive.json": "contrastive search of the models named, where options.prefix after the adapter: see contrastive.py",
         "families.json": "greedy and beam search of T5 and BLOOM, in the same way; of T5, token_ids do not have the decoder's start",
         "samplers.json": "softmax after transformers' logits processors, top_k 0 (off) unless named; histories: ids that count for "
                          "repetition_penalty and no_repeat_ngram_size",

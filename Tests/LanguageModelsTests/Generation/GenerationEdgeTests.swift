@@ -181,6 +181,8 @@ import Testing
         #expect(options.strategy == .beam(width: 5) && options.forbiddenTokens == [198, 628])
         let data = try JSONEncoder().encode(options)
         #expect(try JSONDecoder().decode(DecodingOptions.self, from: data) == options)
+        options.strategy = .contrastive(alpha: 0.6, candidates: 4)
+        #expect(try JSONDecoder().decode(DecodingOptions.self, from: JSONEncoder().encode(options)) == options)
     }
 }
 

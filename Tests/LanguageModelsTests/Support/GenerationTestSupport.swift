@@ -60,6 +60,7 @@ struct Settings: Decodable, CustomStringConvertible {
     var prefix: Bool?
     var temperature, top_p, min_p: Double?
     var top_k: Int?
+    var penalty_alpha: Double?
 
     /// `False`, `True` or `"never"`.
     struct EarlyStopping: Decodable {
@@ -93,6 +94,7 @@ struct Settings: Decodable, CustomStringConvertible {
         options.minNewTokens = min_new_tokens ?? 0
         options.temperature = temperature ?? 1
         options.topK = top_k ?? 0
+        if let penalty_alpha { options.strategy = .contrastive(alpha: penalty_alpha, candidates: top_k ?? 0) }
         options.topP = top_p ?? 1
         options.minP = min_p ?? 0
         return options

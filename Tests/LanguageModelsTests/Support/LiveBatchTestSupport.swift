@@ -67,6 +67,10 @@ import TestSupport
         let common = (0..<length).map { Int32(($0 * (2 * topic + 3) + topic) % shape.vocabularySize) }
         let own = below(2) == 0 ? [] : (0..<below(4)).map { _ in Int32(below(shape.vocabularySize)) }
         let chosen = (0..<[0, 0, 1, 2][below(4)]).map { _ in starts[below(starts.count)] }
+        // Behind an infix there is none.
+        if options.strategy == .greedy, below(2) == 0, chosen.allSatisfy({ $0.afterPrompt == nil }) {
+            options.strategy = .contrastive(alpha: 0.6, candidates: 2 + below(3))
+        }
         return GenerationRequest(common + own, after: chosen, options: options, salt: "a", number: number)
     }
 
