@@ -243,4 +243,127 @@ import Testing
         #expect(
             useless.code == 2 && useless.errors.contains("--loss-on has no meaning without --task chat"))
     }
+
+    @Test func instructionsAreConversations() async throws {
+        let workspace = try workspace()
+        func messages(_ user: String, _ assistant: String) -> String {
+            "{\"messages\": [{\"role\": \"user\", \"content\": \(json(user))}, {\"role\": \"assistant\", \"content\": \(json(assistant))}]}\n"
+        }
+        try workspace.write(messages("Name a colour.", "red") + messages("Sum.\n\n1 2", "3"), to: "chats.jsonl")
+        try workspace.write(
+            #"{"instruction": "Name a colour.", "input": "", "output": "red"}"# + "\n"
+                + #"{"instruction": "Sum.", "input": "1 2", "output": "3"}"# + "\n", to: "instructions.jsonl")
+        try workspace.write(
+            #"{"q": "Name a colour.", "a": "red"}"# + "\n" + #"{"q": "Sum.\n\n1 2", "a": "3"}"# + "\n",
+            to: "fields.jsonl")
+        try workspace.write("prompt,completion\nName a colour.,red\n\"Sum.\n\n1 2\",3\n", to: "table.csv")
+        try workspace.write(
+            #"[{"x": "Name a colour.", "y": "", "a": ["red"]}, {"x": "Sum.", "y": "\n\n1 2", "a": ["3"]}]"#,
+            to: "list.json")
+        let score = ["score", "--task", "chat"] + Self.options
+        let expected = try await Tool.run(score + ["--data", "chats.jsonl"], in: workspace)
+        #expect(expected.code == 0 && !expected.output.isEmpty, "\(expected.errors)")
+        let files: [(String, [String])] = [
+            ("instructions.jsonl", []), ("fields.jsonl", ["--prompt-field", "q", "--completion-field", "a"]),
+            ("table.csv", []), ("list.json", ["--prompt-template", "{x}{y}", "--completion-field", "a"]),
+        ]
+        for (file, fields) in files {
+            let found = try await Tool.run(score + ["--data", file] + fields, in: workspace)
+            #expect(found.output == expected.output, "\(file): \(found.errors)")
+        }
+        let generated = try await Tool.run(
+            ["generate", "--chat", "--input", "fields.jsonl", "--prompt-field", "q", "--max-new-tokens", "2"]
+                + Self.options,
+            in: workspace)
+        #expect(
+            try lines(generated.output).map { $0["prompt"]?.string }
+                == ["<user> Name a colour.\n<assistant>", "<user> Sum.\n\n1 2\n<assistant>"], "\(generated.errors)")
+        let missing = try await Tool.run(score + ["--data", "fields.jsonl", "--prompt-field", "z"], in: workspace)
+        #expect(
+            missing.code == 1 && missing.errors.contains("fields.jsonl, line 1: found no \"z\""), "\(missing.errors)")
+
+        // A prefix knows the fields that it was trained with.
+        let trained = try await Tool.run(
+            [
+                "train", "--task", "chat", "--data", "fields.jsonl", "--prompt-template", "Q: {q}",
+                "--completion-field", "a",
+                "--steps", "1", "--output", "run",
+            ] + Self.options, in: workspace)
+        #expect(trained.code == 0, "\(trained.errors)")
+        for more in [[], ["--chat"]] {
+            let answered = try await Tool.run(
+                [
+                    "generate", "--prefix", "run", "--prompt", "Hello", "--json", "--max-new-tokens", "2", "--model",
+                    "model",
+                ] + more,
+                in: workspace)
+            #expect(
+                try lines(answered.output).first?["prompt"]?.string == "<user> Q: Hello\n<assistant>",
+                "\(answered.errors)")
+        }
+    }
+
+    @Test func answersAreEvaluated() async throws {
+        let workspace = try workspace()
+        let chat =
+            #"{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "one two three four"}]}"#
+        try workspace.write("\(chat)\n\(chat)\n", to: "chats.jsonl")
+        try workspace.write("one two three four\nfive\n", to: "texts.txt")
+        let result = try await Tool.run(
+            ["evaluate", "--predictions", "texts.txt", "--references", "chats.jsonl", "--json"], in: workspace)
+        // One question that is asked twice is answered twice.
+        #expect(result.code == 0, "\(result.errors)")
+        let generated = try await Tool.run(
+            ["generate", "--chat", "--input", "chats.jsonl", "--output", "out.jsonl", "--max-new-tokens", "2"]
+                + Self.options,
+            in: workspace)
+        #expect(generated.code == 0, "\(generated.errors)")
+        let whole = try await Tool.run(
+            ["evaluate", "--predictions", "out.jsonl", "--references", "chats.jsonl"], in: workspace)
+        #expect(whole.code == 0 && whole.output.contains("BLEU"), "\(whole.errors)")
+    }
+
+    @Test func adaptersTakeTheirTemplateAlong() async throws {
+        let workspace = try workspace()
+        let chat = #"{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}"#
+        try workspace.write(chat + "\n", to: "chats.jsonl")
+        let trained = try await Tool.run(
+            ["train", "--task", "chat", "--data", "chats.jsonl", "--steps", "1", "--output", "run"] + Self.options,
+            in: workspace)
+        #expect(trained.code == 0, "\(trained.errors)")
+        let record = try ChatValue(json: workspace.text("run/prefixtune_task.json"))
+        #expect(record["chat_template"]?.string == Self.template)
+        #expect(record["chat_template_digest"]?.string?.count == 16)
+        // The model has no template of its own, and none is named.
+        let plain = ["--model", "model", "--prefix", "run", "--threads", "1"]
+        let generate = ["generate", "--prompt", "a", "--json", "--max-new-tokens", "3"]
+        let named = try await Tool.run(generate + plain + ["--chat-template", "t.jinja"], in: workspace)
+        #expect(named.code == 0 && !named.errors.contains("Warning"), "\(named.errors)")
+        for more in [[], ["--chat"]] {
+            let found = try await Tool.run(generate + more + plain, in: workspace)
+            #expect(found.code == 0 && found.output == named.output, "\(found.errors)")
+            #expect(!found.errors.contains("Warning"), "\(found.errors)")
+        }
+        let said = try await Tool.shell(
+            "printf 'a\\n' | \(Tool.line(["chat", "--max-new-tokens", "3"] + plain))", in: workspace)
+        #expect(said.code == 0 && !said.output.isEmpty, "\(said.errors)")
+        let scored = try await Tool.run(["score", "--data", "chats.jsonl"] + plain, in: workspace)
+        #expect(scored.code == 0, "\(scored.errors)")
+        try workspace.write(Self.template.replacing("<", with: "["), to: "other.jinja")
+        let other = try await Tool.run(generate + plain + ["--chat-template", "other.jinja"], in: workspace)
+        #expect(other.code == 0 && other.output != named.output)
+        #expect(
+            other.errors.contains(
+                "Warning: the adapter was trained on conversations that another chat template had written"),
+            "\(other.errors)")
+        // The record goes with a copy in another form, and a template that cannot be read is named.
+        let converted = try await Tool.run(
+            ["convert", "run", "copy", "--to", "peft", "--model", "model"], in: workspace)
+        #expect(converted.code == 0, "\(converted.errors)")
+        #expect(try workspace.text("copy/prefixtune_task.json") == workspace.text("run/prefixtune_task.json"))
+        let text = try workspace.text("run/prefixtune_task.json")
+        try workspace.write(text.replacing("{%- endfor %}", with: ""), to: "run/prefixtune_task.json")
+        let bad = try await Tool.run(generate + plain, in: workspace)
+        #expect(bad.code == 1 && bad.errors.contains("prefixtune_task.json"), "\(bad.errors)")
+    }
 }

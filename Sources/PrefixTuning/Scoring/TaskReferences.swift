@@ -27,10 +27,12 @@ public struct TaskReferences: Equatable, Sendable {
             return
         }
         if let task = try TuningTask.recognized(opened, suite) {
-            let examples = try task.read(opened), groups = examples.groupedBySource().examples
+            let examples = try task.read(opened)
+            // Conversations are answered one by one, the same question as often as it is asked.
+            let groups = task.answersSourcesOnce ? examples.groupedBySource().examples : examples
             references = groups.map(\.references)
             entries = examples.count
-            layout = "\(task.name) data, grouped by source"
+            layout = "\(task.name) data\(task.answersSourcesOnce ? ", grouped by source" : "")"
         } else {
             let file = try ReferenceFile(reading: opened.reader, expecting: count)
             entries = file.references.count

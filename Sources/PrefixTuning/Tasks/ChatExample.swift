@@ -29,13 +29,23 @@ public struct ChatExample: Equatable, Sendable {
         "{\"messages\": [{\"role\": \"user\", \"content\": \"…\"}, …]}, or {\"prompt\": \"…\"} for one message of a user,"
 
     /// Reads conversations: JSON lines, or one JSON list, of `{"messages": […]}` (`tools` and `documents` beside them where there are
-    /// any) or `{"prompt": "…"}`, perhaps with `completion` or `references`; or a `.txt` file with a message of a user on each line.
+    /// any), of `{"prompt": "…"}`, perhaps with `completion` or `references`, or of `{"instruction": "…", "input": "…", "output": "…"}`,
+    /// whose input may be empty or missing, and else stands behind the instruction after an empty line; a table with the columns of
+    /// the second; or a `.txt` file with a message of a user on each line.
     ///
+    /// - Parameters:
+    ///   - url: The file.
+    ///   - fields: Other fields that make a message of a user and its answer: then no other layout is read.
     /// - Throws: ``DataError``, naming file and line, and the message where one is wrong.
-    public static func read(_ url: URL) throws -> [ChatExample] { try read(DataFile(url)) }
+    public static func read(_ url: URL, fields: FieldMapping = FieldMapping()) throws -> [ChatExample] {
+        try read(DataFile(url), fields: fields)
+    }
 
     /// The same, of a file that was opened to look at its beginning.
-    public static func read(_ file: DataFile) throws -> [ChatExample] {
+    public static func read(_ file: DataFile, fields: FieldMapping = FieldMapping()) throws -> [ChatExample] {
+        if fields != FieldMapping() || DataFile.isNamed(file.path, [".csv", ".tsv"]) {
+            return try (fields.hasTexts(file) ? fields.readTexts(file) : fields.read(file)).map(ChatExample.init)
+        }
         var examples: [ChatExample] = []
         if DataFile.isNamed(file.path, [".txt"]), ![UInt8(ascii: "{"), UInt8(ascii: "[")].contains(file.firstByte) {
             try file.forEachLine { line, location in
@@ -58,6 +68,16 @@ public struct ChatExample: Equatable, Sendable {
         }
         guard !examples.isEmpty else { throw DataError.empty(file: file.path) }
         return examples
+    }
+
+    /// A message of a user and its answer, where there is one.
+    private init(_ example: Example) {
+        self.init(messages: [.message(role: "user", content: example.prompt)], location: example.location)
+        if let completion = example.completion {
+            messages.append(.message(role: "assistant", content: completion))
+        } else {
+            references = example.references
+        }
     }
 
     private init(json: ArraySlice<UInt8>, _ location: DataLocation) throws {
@@ -92,6 +112,11 @@ public struct ChatExample: Equatable, Sendable {
             } else {
                 references = try list("references")?.compactMap(\.string) ?? []
             }
+        } else if let instruction = value["instruction"]?.string {
+            let input = value["input"]?.string ?? ""
+            let asked = input.isEmpty ? instruction : instruction + "\n\n" + input
+            self.init(messages: [.message(role: "user", content: asked)], location: location)
+            if let output = value["output"]?.string { messages.append(.message(role: "assistant", content: output)) }
         } else {
             throw DataError.malformed(location, found: found, expected: Self.expected)
         }
@@ -99,13 +124,26 @@ public struct ChatExample: Equatable, Sendable {
 }
 
 extension TuningTask {
-    /// Conversations: JSON lines `{"messages": [{"role": …, "content": …}, …]}`, as OpenAI has them, written with the model's chat
-    /// template. What an assistant says is learnt; the last answer is the one that is asked for.
-    public static let chat: TuningTask = {
-        var task = TuningTask("chat") { file in try ChatExample.read(file).map(Example.init) }
-        task.recognizes = { $0.keys.contains("messages") }
+    /// Conversations: JSON lines `{"messages": [{"role": …, "content": …}, …]}`, as OpenAI has them, and the other layouts that
+    /// ``ChatExample`` reads, written with the model's chat template. What an assistant says is learnt; the last answer is the one
+    /// that is asked for.
+    public static let chat = chat(fields: FieldMapping())
+
+    /// The same, with other fields as a message and its answer.
+    public static func chat(fields: FieldMapping) -> TuningTask {
+        var task = TuningTask("chat") { file in try ChatExample.read(file, fields: fields).map(Example.init) }
+        task.fields = fields
+        task.recognizes = { $0.keys.contains("messages") || $0.keys.isSuperset(of: ["instruction", "output"]) }
         return task
-    }()
+    }
+
+    /// Whether its examples are conversations, which are written with a template.
+    public var isChat: Bool { name == "chat" }
+
+    /// The task with other fields as prompt and completion, of those that have any.
+    package func mapping(_ fields: FieldMapping) -> TuningTask {
+        isChat ? .chat(fields: fields) : .jsonl(fields: fields)
+    }
 }
 
 extension Example {

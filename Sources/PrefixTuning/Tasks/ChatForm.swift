@@ -19,6 +19,8 @@ public struct ChatForm: Equatable, Sendable {
     public var variables: [String: ChatValue]
     /// What is learnt.
     public var loss: Loss
+    /// Whether the template is another than the model's own: what is trained with it then takes it along (``TaskRecord``).
+    public var carriesTemplate = false
 
     /// A form; see the properties.
     public init(

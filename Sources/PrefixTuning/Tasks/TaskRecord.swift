@@ -1,3 +1,4 @@
+import ChatTemplates
 import Foundation
 import LanguageModels
 
@@ -30,6 +31,10 @@ public struct TaskRecord: Codable, Equatable, Sendable {
     public var maxSourceTokens: Int?
     /// The same of a target.
     public var maxTargetTokens: Int?
+    /// Of the text of the template that conversations were written with: tells whether another is used.
+    public var chatTemplateDigest: Digest?
+    /// That text, where it is not the model's own template.
+    public var chatTemplate: String?
 
     enum CodingKeys: String, CodingKey {
         case task
@@ -39,6 +44,8 @@ public struct TaskRecord: Codable, Equatable, Sendable {
         case promptEnding = "prompt_ending"
         case maxSourceTokens = "max_source_tokens"
         case maxTargetTokens = "max_target_tokens"
+        case chatTemplateDigest = "chat_template_digest"
+        case chatTemplate = "chat_template"
     }
 
     /// What training reads.
@@ -59,6 +66,18 @@ public struct TaskRecord: Codable, Equatable, Sendable {
         promptEnding = PromptEnding.common(to: examples)
         let format = format ?? task.format
         (maxSourceTokens, maxTargetTokens) = (format.sourceLimit, format.targetLimit)
+        if let chat = format.chat {
+            let source = chat.format.templates.all.source
+            chatTemplateDigest = Self.digest(ofTemplate: source)
+            chatTemplate = chat.carriesTemplate ? source : nil
+        }
+    }
+
+    /// What tells one template from another.
+    package static func digest(ofTemplate source: String) -> Digest {
+        var digester = Digester()
+        digester.add(source)
+        return digester.digest
     }
 
     /// The task, with all that is recorded.
@@ -72,7 +91,7 @@ public struct TaskRecord: Codable, Equatable, Sendable {
             if let promptField { fields.prompt = .field(promptField) }
             if let promptTemplate { fields.prompt = .template(try PromptTemplate(promptTemplate)) }
             fields.completion = completionField
-            task = .jsonl(fields: fields)
+            task = task.mapping(fields)
         }
         task.promptEnding = promptEnding
         task.format.sourceLimit = maxSourceTokens ?? task.format.sourceLimit

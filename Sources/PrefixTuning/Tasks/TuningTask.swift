@@ -29,7 +29,7 @@ public struct TuningTask: Sendable {
     public var name: String
     /// Reads every entry of a file of the task, in its order; throws ``DataError`` with file and line.
     public var reading: @Sendable (DataFile) throws -> [Example]
-    /// Of data of a user's own: which fields are prompt and completion; nil where the task has layouts of its own.
+    /// Of data of a user's own: which fields are prompt and completion; nil where the task has layouts of its own alone.
     public internal(set) var fields: FieldMapping?
     /// White space that all prompts end with which a model was trained on; nil where they differ, or it is not known.
     public var promptEnding: String?
@@ -92,7 +92,7 @@ extension TuningTask {
     public func readForTraining(_ urls: [URL]) throws -> [Example] {
         do {
             return try urls.flatMap { try read($0).forTraining() }
-        } catch DataError.missingCompletion(let location) where fields != nil {
+        } catch DataError.missingCompletion(let location) where fields != nil && (!isChat || fields != FieldMapping()) {
             throw DataError.missingCompletionField(location)
         }
     }
@@ -104,7 +104,9 @@ extension TuningTask {
     /// - Throws: ``DataError`` with file and line.
     public func readPrompts(_ url: URL) throws -> [Example] {
         let file = try DataFile(url)
-        if let fields, fields.hasTexts(file), try Self.recognized(file) == nil { return try fields.readTexts(file) }
+        if let fields, !isChat, fields.hasTexts(file), try Self.recognized(file) == nil {
+            return try fields.readTexts(file)
+        }
         let all = try read(file)
         return answersSourcesOnce ? all.groupedBySource().examples : all
     }

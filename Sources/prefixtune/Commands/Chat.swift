@@ -30,7 +30,8 @@ struct Chat: ComputeCommand {
     private static let answerLength = 512
 
     @Compute func compute() async throws {
-        let files = try await model.files(common), templates = try chat.templates(modelFiles(at: files.model))
+        let files = try await model.files(common)
+        let templates = try chat.templates(modelFiles(at: files.model), try? files.taskRecord, common)
         let loaded = try model.load(files, common)
         try decoding.check(fits: loaded.model)
         guard loaded.model.network.startToken == nil else {

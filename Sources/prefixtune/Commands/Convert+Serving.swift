@@ -27,7 +27,7 @@ extension Convert {
         let known = ServedModel(try files.configuration)
         let record = try TaskRecord.read(from: [input])
         let options = try serving.options(
-            files, for: to, name: model.isLocal ? folder.standardizedFileURL.path : name, ending: record?.promptEnding)
+            files, for: to, name: model.isLocal ? folder.standardizedFileURL.path : name, record: record)
         // What the architecture rules out needs no weights.
         if let shape = file.modelShape, case .prefix(let prefix) = try file.contents(for: shape) {
             try prefix.check(for: to, known, serving.settings)

@@ -66,15 +66,14 @@ struct Generate: ComputeCommand {
             throw ValidationError("--resume goes on in a file; give --input FILE and --output FILE.")
         }
         // Without --task, an adapter may tell that it was trained on conversations.
-        let mayChat = chat || (source.task.task.map { $0.name == TuningTask.chat.name } ?? model.hasAdapter)
+        let mayChat = chat || (source.task.task.map(\.isChat) ?? model.hasAdapter)
         if !mayChat, let option = conversation.given {
             throw ValidationError("\(option) has no meaning without --chat; add it or leave it out.")
         }
         if chat {
             let others = [
-                ("--task", source.task.task.map { $0.name != TuningTask.chat.name } ?? false),
+                ("--task", source.task.task.map { !$0.isChat } ?? false),
                 ("--raw-prompt", source.rawPrompt),
-                ("--prompt-field and --prompt-template", source.task.fields.given != nil),
                 ("--max-source-tokens", limits.maxSourceTokens != nil),
             ]
             if let (name, _) = others.first(where: \.1) {
@@ -100,8 +99,8 @@ struct Generate: ComputeCommand {
         try ResultOutput.check(
             ["--output": output], against: ["--input": [source.input?.url], "the model": model.inputs.map(\.value)])
         let files = try await model.files(common)
-        let task = chat ? .chat : try source.resolved(try files.taskRecord)
-        let run = try task.name == TuningTask.chat.name ? conversationRun(files) : promptRun(task, files)
+        let task = try chat ? conversationTask(files) : source.resolved(try files.taskRecord)
+        let run = try task.isChat ? conversationRun(task, files) : promptRun(task, files)
         if let note = run.note { common.note(note) }
         let newTokens = run.options.decoding.maxNewTokens
         common.warn(
@@ -145,10 +144,16 @@ struct Generate: ComputeCommand {
             isFitting: source.input == nil)
     }
 
+    /// Conversations, with the fields that were named, or that the adapter was trained with where it was on conversations.
+    private func conversationTask(_ files: AdaptedModel.Files) throws -> TuningTask {
+        let recorded = try? files.taskRecord?.tuningTask()
+        return try source.task.fields.applied(to: recorded?.isChat == true ? recorded ?? .chat : .chat)
+    }
+
     /// A run over conversations.
-    @Compute private func conversationRun(_ files: AdaptedModel.Files) throws -> AnswerRun {
-        let templates = try conversation.templates(modelFiles(at: files.model))
-        let conversations = try source.conversations(), loaded = try model.load(files, common)
+    @Compute private func conversationRun(_ task: TuningTask, _ files: AdaptedModel.Files) throws -> AnswerRun {
+        let templates = try conversation.templates(modelFiles(at: files.model), try? files.taskRecord, common)
+        let conversations = try source.conversations(task), loaded = try model.load(files, common)
         try decoding.check(fits: loaded.model)
         guard loaded.model.network.startToken == nil else {
             throw CommandError.noConversation(architecture: loaded.model.configuration.architecture)

@@ -34,8 +34,8 @@ struct Score: ComputeCommand {
         var task = try source.resolved(try files.taskRecord)
         let examples = task.remarkingEndings(try task.readForTraining([data.url]), of: data.url, common)
         let loaded = try model.load(files, common)
-        if task.name == TuningTask.chat.name {
-            let templates = try chat.templates(modelFiles(at: files.model))
+        if task.isChat {
+            let templates = try chat.templates(modelFiles(at: files.model), try? files.taskRecord, common)
             task.format.chat = chat.form(templates, tokenizer: loaded.model.tokenizer)
         }
         let tokenizer = loaded.tokenizer(limits.format(of: task))

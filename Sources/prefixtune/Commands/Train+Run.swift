@@ -26,10 +26,10 @@ extension Train {
         let folder = try await model.located(quiet: common.quiet)
         let method = settings(startingFrom: try await prefix.initialization?.located(quiet: common.quiet))
         var task = try fields.applied(to: task)
-        if task.name == TuningTask.chat.name {
+        if task.isChat {
             let files = try modelFiles(at: folder)
             task.format.chat = chat.form(
-                try chat.templates(files), tokenizer: try files.tokenizer, loss: lossOn ?? .assistant)
+                try chat.templates(files, nil, common), tokenizer: try files.tokenizer, loss: lossOn ?? .assistant)
         }
         common.noteWidening(of: folder, precision)
         return Material(

@@ -97,7 +97,7 @@ struct Train: ComputeCommand {
         if case .value(.file(let text))? = prefix.initialization { inputs.append(InputFile(argument: text.path)) }
         try InputFile.validate(inputs)
         for value in validation { try value.validate() }
-        if task.name != TuningTask.chat.name, let option = chat.given ?? lossOn.map({ _ in "--loss-on" }) {
+        if !task.isChat, let option = chat.given ?? lossOn.map({ _ in "--loss-on" }) {
             throw ValidationError("\(option) has no meaning without --task chat; add it or leave it out.")
         }
         if training.patience != nil, validation.isEmpty {

@@ -7,7 +7,9 @@ import Tokenizers
 
 /// How a conversation is put to a model.
 struct ChatOptions: ParsableArguments {
-    @Option(help: .file("The template that messages are written with (Jinja); the model's own by default."))
+    @Option(
+        help: .file("The template that messages are written with (Jinja); the adapter's or the model's own by default.")
+    )
     var chatTemplate: URL?
     @Option(help: .text("What the model is told before the first message, as the system's message.")) var system:
         String?
@@ -40,11 +42,29 @@ struct ChatOptions: ParsableArguments {
         return members.reduce(into: [:]) { $0[$1.name] = $1.value }
     }
 
-    /// The template that is named, or the model's own.
+    /// The template that is named, or that adapters were trained with where it was not the model's, or the model's own. Says so where
+    /// it is another than adapters were trained with.
     ///
+    /// - Parameter record: What the adapters, or the model, record.
     /// - Throws: `ChatError/noTemplate(model:)`, `ChatTemplateError`, ``CommandError/templateUnreadable(file:reason:)``.
-    func templates(_ files: any ModelFiles) throws -> ChatFormat.Templates {
+    func templates(
+        _ files: any ModelFiles, _ record: TaskRecord?, _ common: CommonOptions
+    ) throws -> ChatFormat.Templates {
+        let templates = try templates(files, record)
+        if let trained = record?.chatTemplateDigest, trained != TaskRecord.digest(ofTemplate: templates.all.source) {
+            common.note(
+                "Warning: the adapter was trained on conversations that another chat template had written; its answers may suffer."
+            )
+        }
+        return templates
+    }
+
+    private func templates(_ files: any ModelFiles, _ record: TaskRecord?) throws -> ChatFormat.Templates {
         guard let chatTemplate else {
+            if let source = record?.chatTemplate {
+                let name = "the chat template of the adapter (\(TaskRecord.fileName))"
+                return ChatFormat.Templates(all: try ChatTemplate(source, name: name))
+            }
             guard let templates = try ChatFormat.Templates(files) else { throw ChatError.noTemplate(model: files.name) }
             return templates
         }
@@ -62,7 +82,10 @@ struct ChatOptions: ParsableArguments {
     func form(
         _ templates: ChatFormat.Templates, tokenizer: Tokenizer, loss: ChatForm.Loss = .assistant
     ) -> ChatForm {
-        ChatForm(ChatFormat(templates, tokenizer: tokenizer), system: system, variables: variables, loss: loss)
+        var form = ChatForm(
+            ChatFormat(templates, tokenizer: tokenizer), system: system, variables: variables, loss: loss)
+        form.carriesTemplate = chatTemplate != nil
+        return form
     }
 }
 

@@ -49,7 +49,7 @@ struct FieldOptions: ParsableArguments {
         if let promptTemplate { fields.prompt = .template(try PromptTemplate(promptTemplate)) }
         if let promptField { fields.prompt = .field(promptField) }
         fields.completion = completionField ?? fields.completion
-        var own = TuningTask.jsonl(fields: fields)
+        var own = task.mapping(fields)
         (own.format, own.promptEnding) = (task.format, task.promptEnding)
         return own
     }

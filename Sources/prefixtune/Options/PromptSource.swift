@@ -64,14 +64,12 @@ struct PromptSource: ParsableArguments {
     /// The conversations to be answered: the prompt as a message of the user, or those of the file.
     ///
     /// - Throws: `DataError`, ``CommandError/promptNotUTF8``.
-    func conversations() throws -> [ChatExample] {
-        if let url = input?.url { return try ChatExample.read(url) }
-        let text = try PromptText.read(prompt ?? "")
-        let message = prompt == "-" ? PromptText.withoutLineEnd(text) : text
-        return [
-            ChatExample(
-                messages: [.message(role: "user", content: message)], location: DataLocation(file: "--prompt", line: 1))
-        ]
+    func conversations(_ task: TuningTask) throws -> [ChatExample] {
+        if let url = input?.url { return try ChatExample.read(url, fields: task.fields ?? FieldMapping()) }
+        let text = try PromptText.read(prompt ?? ""), location = DataLocation(file: "--prompt", line: 1)
+        var message = prompt == "-" ? PromptText.withoutLineEnd(text) : text
+        if !rawPrompt, task.fields?.template != nil { message = try task.prompt(from: message, at: location) }
+        return [ChatExample(messages: [.message(role: "user", content: message)], location: location)]
     }
 
     private func promptExample(

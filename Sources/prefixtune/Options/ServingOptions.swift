@@ -102,9 +102,9 @@ struct ServingOptions: ParsableArguments {
     /// - Parameters:
     ///   - files: The model's.
     ///   - name: What mlx-lm is to load, unless that is told: the model as it was named, or its folder as a whole path.
-    ///   - ending: White space that all training prompts ended with.
+    ///   - record: What the adapter records of its training.
     /// - Throws: ``ConvertError/mlxModelNeeded(model:)``, and what reading the template throws.
-    func options(_ files: any ModelFiles, for target: PrefixTarget, name: String, ending: String?) throws
+    func options(_ files: any ModelFiles, for target: PrefixTarget, name: String, record: TaskRecord?) throws
         -> Deployment.Options
     {
         if target == .mlx, mlxModel == nil, files is GGUFFile { throw ConvertError.mlxModelNeeded(model: name) }
@@ -112,8 +112,8 @@ struct ServingOptions: ParsableArguments {
         options.settings = settings
         options.placeholders = placeholders
         options.anchor = anchor
-        options.prompts = canary.map { [$0] } ?? Canary.prompts.map { $0 + (ending ?? "") }
-        options.chatTemplate = try files.chatTemplate
+        options.prompts = canary.map { [$0] } ?? Canary.prompts.map { $0 + (record?.promptEnding ?? "") }
+        options.chatTemplate = try record?.chatTemplate ?? files.chatTemplate
         options.modelName = mlxModel.map(Self.wholePath) ?? name
         // Our canary is then rounded where the server's answer is not, or the other way about.
         options.holdsIntegers = files.holdsIntegers || ![nil, .float32, .stored].contains(precision)
