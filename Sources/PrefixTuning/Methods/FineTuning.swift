@@ -54,6 +54,9 @@ import Tensors
             only: part.choice(configuration.parts, layerCount: configuration.shape.layerCount), name: modelName)
     }
 
+    /// False: each pass's gradient would be as large as the model.
+    public var sumsExactly: Bool { false }
+
     /// The dropout probabilities, and what is trained.
     public var fingerprint: String {
         switch part {

@@ -109,6 +109,9 @@ import Tensors
         return InitialKeyValues(afterPrompt: leaves)
     }
 
+    /// E₂ and P.
+    public var passLeaves: [Tensor] { evaluated.map { [$0.1.shift, $0.1.embeddings] } ?? [] }
+
     /// Passes the gradients on to E₂ and to what P was computed from.
     public func endStep() {
         if let (p, leaves) = evaluated, let gradient = leaves.shift.gradient?.take() {

@@ -139,6 +139,9 @@ import Tensors
         return keyValues(evaluated.map(\.leaf))
     }
 
+    /// P of each kind of attention: what it was computed from, the MLP, stays on every rank.
+    public var passLeaves: [Tensor] { evaluated.map(\.leaf) }
+
     /// Passes the gradients of P on to what P was computed from.
     public func endStep() {
         let reached = evaluated.compactMap { p, leaf in leaf.gradient?.take().map { (p, $0) } }

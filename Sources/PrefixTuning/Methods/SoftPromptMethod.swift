@@ -142,6 +142,9 @@ import Tokenizers
         return hasEncoder ? embeddings : model.differentiableKeyValues(ofEmbeddings: embeddings)
     }
 
+    /// What the passes start from.
+    public var passLeaves: [Tensor] { evaluated.map { [$0.leaf] } ?? [] }
+
     /// Passes the gradients of what the passes started from on to the embeddings: of keys and values through the frozen model.
     public func endStep() {
         if let (p, leaf) = evaluated, let gradient = leaf.gradient?.take() {

@@ -33,6 +33,13 @@ import Tokenizers
     /// - Parameter dropoutSeed: Names the step's masks.
     func beginStep(dropoutSeed: UInt64) -> InitialKeyValues?
 
+    /// Where the passes of a step leave their gradients, once it is begun: what several processes exchange. The parameters
+    /// themselves, unless they are not what the passes start from.
+    var passLeaves: [Tensor] { get }
+    /// Whether the gradients of passes are added such that their order has no part in the bits, which keeps one for each
+    /// pass of a step in memory. Not for methods that train a whole model.
+    var sumsExactly: Bool { get }
+
     /// Called after the last pass of a step: gradients must have reached the parameters when it returns.
     func endStep()
 
@@ -54,6 +61,10 @@ extension TuningMethod {
     public func beginStep(dropoutSeed: UInt64) -> InitialKeyValues? { nil }
     /// Nothing: the passes reach the parameters themselves.
     public func endStep() {}
+    /// The parameters.
+    public var passLeaves: [Tensor] { parameters.map(\.value) }
+    /// True.
+    public var sumsExactly: Bool { true }
 
     /// Number of values that training changes.
     public var trainableParameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }

@@ -87,7 +87,8 @@ import Tensors
                 own += losses
             }
             do {
-                outcomes[index] = .success(try trainers[index].finish(draft, loss: loss, perTarget: own))
+                let tokenLoss = own.reduce(0) { $0 + Double($1) } / Double(max(1, own.count))
+                outcomes[index] = .success(try trainers[index].finish(draft, loss: loss, tokenLoss: tokenLoss))
             } catch {
                 hasDiverged[index] = true
                 outcomes[index] = (error as? TrainingError).map { .failure($0) }

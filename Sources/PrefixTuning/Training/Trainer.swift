@@ -50,6 +50,8 @@ import Tensors
     /// Whether the last step is to be followed by a validation that was not done.
     var owesValidation = false
     private let examples: [TokenizedExample]
+    /// The processes that take the steps together.
+    let ranks: any RankGroup
     /// Whether the parameters are being changed.
     private(set) var isUpdating = false
     private let schedule: LearningRateSchedule
@@ -60,14 +62,20 @@ import Tensors
     ///   - method: What is trained.
     ///   - examples: At least one, each within the model's positions less those the method takes up.
     ///   - settings: How it is trained.
+    ///   - ranks: The processes that train together; each makes a trainer of the same method, examples and settings. By
+    ///     default this one alone. Their number has no part in the bits.
     /// - Throws: ``TrainingError``.
-    public init(_ method: any TuningMethod, examples: [TokenizedExample], settings: TrainingSettings) throws {
+    public init(
+        _ method: any TuningMethod, examples: [TokenizedExample], settings: TrainingSettings,
+        ranks: any RankGroup = SoleRank()
+    ) throws {
         guard !examples.isEmpty else { throw TrainingError.noData }
         try settings.validate()
         try Self.check(examples, for: method)
         self.method = method
         self.examples = examples
         self.settings = settings
+        self.ranks = ranks
         order = BatchOrder(
             exampleCount: examples.count, batchSize: settings.batchSize, shuffles: settings.shuffles,
             seed: settings.seed)
@@ -159,23 +167,47 @@ import Tensors
 
     /// Trains on the next batch, unless a stop is asked for between two of its passes.
     ///
+    /// - Parameter shouldStop: Not asked where several ranks train: they agree on stops between steps.
     /// - Returns: Nil where it was stopped; the trainer is then as before the step.
     func step(until shouldStop: () -> Bool) throws -> Step? {
         let draft = draft()
-        var total = 0.0, perTarget: [Float] = []
-        for (index, pass) in TargetLoss.passes(draft.rows, tokensPerPass: settings.tokensPerPass).enumerated() {
-            if index > 0, shouldStop() {
+        let passes = TargetLoss.passes(draft.rows, tokensPerPass: settings.tokensPerPass)
+        var gradients = PassGradients(
+            of: method.passLeaves, passes: passes.count, isExact: method.sumsExactly, ranks: ranks)
+        var losses = PassLosses(passes: passes.count), isFirst = true
+        for (index, owner) in PassShares.owners(of: passes.map(Self.cost), ranks: ranks.count).enumerated()
+        where owner == ranks.index {
+            if !isFirst, ranks.isAlone, shouldStop() {
                 abandon()
                 return nil
             }
-            let (loss, losses) = TargetLoss.evaluate(
-                pass, model: method.model.network, dropout: draft.dropout,
+            isFirst = false
+            // Each pass has masks of its own, whoever computes it.
+            let dropout = method.dropout(seed: draft.maskSeed &+ 1 &+ UInt64(index) &* 0x2545_f491_4f6c_dd1d)
+            let (loss, perTarget) = TargetLoss.evaluate(
+                passes[index], model: method.model.network, dropout: dropout,
                 recomputation: Recomputation(settings.recomputation ?? .none, on: method.passTape))
             method.passTape.backward(from: loss)
-            total += Double(loss.values[0])
-            perTarget += losses
+            gradients.takePass()
+            losses.note(pass: index, loss: Double(loss.values[0]), perTarget: perTarget)
         }
-        return try finish(draft, loss: total, perTarget: perTarget)
+        do {
+            try losses.gather(from: ranks)
+            try gradients.finish()
+        } catch {
+            abandon()
+            throw error
+        }
+        return try finish(draft, loss: losses.loss, tokenLoss: losses.tokenLoss)
+    }
+
+    /// What a pass takes, in tokens: products by the number of tokens, attention by the square of their texts' lengths,
+    /// which is as much where a text has about 4,000 (of models of the paper's widths).
+    private static func cost(of pass: [TargetLoss.Row]) -> Double {
+        pass.reduce(0) { sum, row in
+            let length = Double(row.example.length)
+            return sum + length + length * length / 4000
+        }
     }
 
     /// Forgets a step that was begun and not finished: the trainer is then as before it, and its state can be saved.
@@ -191,7 +223,8 @@ import Tensors
         /// The order of the data after the step.
         let order: BatchOrder
         let rows: [TargetLoss.Row]
-        let dropout: Dropout?
+        /// Names the masks of the step.
+        let maskSeed: UInt64
         let learningRate: Double
     }
 
@@ -210,7 +243,7 @@ import Tensors
         let start = method.beginStep(dropoutSeed: maskSeed)
         return Draft(
             number: number, order: order, rows: batch.map { TargetLoss.Row(example: $0, start: start, weight: weight) },
-            dropout: method.dropout(seed: maskSeed &+ 1),
+            maskSeed: maskSeed,
             learningRate: settings.learningRate * schedule.factor(at: number - 1))
     }
 
@@ -218,9 +251,9 @@ import Tensors
     ///
     /// - Parameters:
     ///   - loss: The reduced loss of the step.
-    ///   - perTarget: Each target's own.
+    ///   - tokenLoss: Its mean per target token, in nats.
     /// - Throws: ``TrainingError/diverged(step:loss:gradientNorm:learningRate:hasCheckpoint:)``; nothing is changed then.
-    func finish(_ draft: Draft, loss: Double, perTarget: [Float]) throws -> Step {
+    func finish(_ draft: Draft, loss: Double, tokenLoss: Double) throws -> Step {
         method.endStep()
         guard loss.isFinite else {
             for parameter in method.parameters { parameter.value.gradient?.clear() }
@@ -238,16 +271,29 @@ import Tensors
         let tokens = draft.rows.reduce(0) { $0 + $1.example.length }
         tokensSeen += tokens
         return Step(
-            number: draft.number, loss: loss,
-            tokenLoss: perTarget.reduce(0) { $0 + Double($1) } / Double(max(1, perTarget.count)),
-            learningRate: draft.learningRate, gradientNorm: norm,
-            tokens: tokens, epoch: order.epoch, endsEpoch: order.isAtEpochStart)
+            number: draft.number, loss: loss, tokenLoss: tokenLoss, learningRate: draft.learningRate,
+            gradientNorm: norm, tokens: tokens, epoch: order.epoch, endsEpoch: order.isAtEpochStart)
     }
 
     /// Forgets what a step under way holds, where no memory is left for ``abandon()``.
     func forgetStep() {
         method.passTape.reset()
         for parameter in method.parameters { parameter.value.gradient?.clear() }
+    }
+
+    /// Whether a validation is due after a step.
+    func isValidated(after step: Step) -> Bool {
+        isFinished || settings.validateEvery.map { step.number.isMultiple(of: $0) } ?? step.endsEpoch
+    }
+
+    /// Counts a validation.
+    ///
+    /// - Returns: Whether its loss is the least so far.
+    func note(validationLoss loss: Double) -> Bool {
+        let isBest = loss < bestValidationLoss ?? .infinity
+        validationsSinceBest = isBest ? 0 : validationsSinceBest + 1
+        if isBest { bestValidationLoss = loss }
+        return isBest
     }
 
     /// The remaining steps, each done when it is asked for; ends early where the asking task is cancelled.
@@ -262,23 +308,32 @@ import Tensors
     /// - Parameter examples: At least one.
     /// - Returns: Nats per token.
     public func validationLoss(_ examples: [TokenizedExample]) -> Double {
-        validationLoss(examples, until: { false }) ?? .nan
+        // Alone, there is nothing to throw.
+        (try? validationLoss(examples, of: SoleRank(), until: { false })) ?? .nan
     }
 
-    /// The same, unless a stop is asked for between two passes: then nil.
-    func validationLoss(_ examples: [TokenizedExample], until shouldStop: () -> Bool) -> Double? {
-        method.passTape.withoutRecording {
+    /// The same, shared out among the ranks; unless a stop is asked for between two passes: then nil. Several do not stop.
+    ///
+    /// - Throws: ``RankError``.
+    func validationLoss(_ examples: [TokenizedExample], until shouldStop: () -> Bool) throws -> Double? {
+        try validationLoss(examples, of: ranks, until: shouldStop)
+    }
+
+    private func validationLoss(
+        _ examples: [TokenizedExample], of ranks: any RankGroup, until shouldStop: () -> Bool
+    ) throws -> Double? {
+        try method.passTape.withoutRecording {
             let start = method.start()
-            var sum = 0.0, count = 0
             let passes = TargetLoss.passes(examples, after: start, tokensPerPass: settings.tokensPerPass)
-            for (index, pass) in passes.enumerated() {
-                if index > 0, shouldStop() { return nil }
+            var losses = PassLosses(passes: passes.count)
+            for (index, pass) in passes.enumerated() where index % ranks.count == ranks.index {
+                if index > 0, ranks.isAlone, shouldStop() { return nil }
                 let (_, perTarget) = TargetLoss.evaluate(
                     pass, model: method.model.network, start: start, weight: 1)
-                sum += perTarget.reduce(0) { $0 + Double($1) }
-                count += perTarget.count
+                losses.note(pass: index, loss: 0, perTarget: perTarget)
             }
-            return sum / Double(max(1, count))
+            try losses.gather(from: ranks)
+            return losses.tokenLoss
         }
     }
 }

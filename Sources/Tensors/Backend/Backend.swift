@@ -87,6 +87,12 @@
     func gatherRows(_ table: Floats, _ indices: [Int32], width: Int, into out: MutableFloats)
     func scatterAddRows(_ x: Floats, _ indices: [Int32], width: Int, into table: MutableFloats)
     func sumOfSquares(_ x: Floats, count: Int) -> Double
+    /// The greatest |x|; infinity where an element is not finite.
+    func greatestMagnitude(_ x: Floats, count: Int) -> Float
+    /// sums += x · 2^exponent, rounded to integers.
+    func addFixed(_ x: Floats, exponent: Int, count: Int, into sums: UnsafeMutablePointer<Int64>)
+    /// y = sums · 2^-exponent.
+    func floats(ofFixed sums: UnsafePointer<Int64>, exponent: Int, count: Int, into y: MutableFloats)
     /// Does nothing but read x: for measuring how fast that goes.
     func read(_ x: Floats, count: Int) -> Double
     func allFinite(_ x: Floats, count: Int) -> Bool

@@ -86,6 +86,16 @@ struct CPUBackend: Backend {
         }
     }
 
+    func greatestMagnitude(_ x: Floats, count: Int) -> Float { ptk_greatest_magnitude(x, Int64(count)) }
+
+    func addFixed(_ x: Floats, exponent: Int, count: Int, into sums: UnsafeMutablePointer<Int64>) {
+        ptk_add_fixed(x, Int32(exponent), Int64(count), sums)
+    }
+
+    func floats(ofFixed sums: UnsafePointer<Int64>, exponent: Int, count: Int, into y: MutableFloats) {
+        ptk_fixed_to_floats(sums, Int32(exponent), Int64(count), y)
+    }
+
     func read(_ x: Floats, count: Int) -> Double { ptk_first_sum(x, Int64(count)) }
 
     func allFinite(_ x: Floats, count: Int) -> Bool { ptk_all_finite(x, Int64(count)) != 0 }

@@ -144,6 +144,22 @@ extension ProfiledBackend {
         }
     }
 
+    func greatestMagnitude(_ x: Floats, count: Int) -> Float {
+        var greatest: Float = 0
+        timed("sum of passes", cached: 4 * count) { greatest = base.greatestMagnitude(x, count: count) }
+        return greatest
+    }
+
+    func addFixed(_ x: Floats, exponent: Int, count: Int, into sums: UnsafeMutablePointer<Int64>) {
+        timed("sum of passes", cached: 20 * count) { base.addFixed(x, exponent: exponent, count: count, into: sums) }
+    }
+
+    func floats(ofFixed sums: UnsafePointer<Int64>, exponent: Int, count: Int, into y: MutableFloats) {
+        timed("sum of passes", cached: 12 * count) {
+            base.floats(ofFixed: sums, exponent: exponent, count: count, into: y)
+        }
+    }
+
     func sumOfSquares(_ x: Floats, count: Int) -> Double {
         var sum = 0.0
         timed("sum", cached: 4 * count) { sum = base.sumOfSquares(x, count: count) }

@@ -126,7 +126,7 @@ import Tensors
     /// Whether a run was begun in a folder: it can be continued then.
     public nonisolated static func isBegun(in folder: URL) -> Bool { Trainer.hasState(in: stateFolder(folder)) }
 
-    private nonisolated static func stateFolder(_ folder: URL) -> URL {
+    nonisolated static func stateFolder(_ folder: URL) -> URL {
         folder.appendingPathComponent("training-state")
     }
 
@@ -145,7 +145,7 @@ import Tensors
         do {
             try begin()
             while !isDone {
-                if shouldStop() { return (.interrupted, try finish(.interrupted, report)) }
+                if try trainer.ranks.any(shouldStop()) { return (.interrupted, try finish(.interrupted, report)) }
                 if trainer.owesValidation {
                     try conclude(report, shouldStop)
                 } else {
@@ -191,8 +191,7 @@ import Tensors
                 step: step.number, loss: step.loss, token_loss: step.tokenLoss, learning_rate: step.learningRate,
                 gradient_norm: step.gradientNorm, tokens: step.tokens, seconds: seconds))
         try tensorBoard?.add(step, tokensPerSecond: Double(trainer.tokensSeen) / seconds)
-        let isDue = trainer.settings.validateEvery.map { step.number.isMultiple(of: $0) } ?? step.endsEpoch
-        trainer.owesValidation = !validation.isEmpty && (isDue || trainer.isFinished)
+        trainer.owesValidation = !validation.isEmpty && trainer.isValidated(after: step)
         report(
             .step(
                 step, tokensPerSecond: Double(trainer.tokensSeen) / seconds,
@@ -205,21 +204,21 @@ import Tensors
     func conclude(_ report: (Event) -> Void, _ shouldStop: () -> Bool) throws {
         defer { isBetweenSteps = true }
         if trainer.owesValidation {
-            guard let loss = trainer.validationLoss(validation, until: shouldStop) else { return }
+            guard let loss = try trainer.validationLoss(validation, until: shouldStop) else { return }
             isBetweenSteps = false
             try note(loss, report)
         }
         isBetweenSteps = false
         let isDue = trainer.stepCount.isMultiple(of: trainer.settings.saveEvery)
+        // What is saved is what all ranks have.
+        if isDue { try trainer.compareParameters() }
         if isDue || trainer.isFinished || lastSave.duration(to: .now) >= saveInterval { try save(report) }
     }
 
     private func note(_ loss: Double, _ report: (Event) -> Void) throws {
         guard loss.isFinite else { throw divergence(loss: loss) }
-        let isBest = loss < trainer.bestValidationLoss ?? .infinity
-        trainer.validationsSinceBest = isBest ? 0 : trainer.validationsSinceBest + 1
+        let isBest = trainer.note(validationLoss: loss)
         if isBest {
-            trainer.bestValidationLoss = loss
             try write(to: folder.appendingPathComponent("best"))
             hasCheckpoint = true
         }

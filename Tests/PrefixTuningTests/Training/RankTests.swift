@@ -1,0 +1,157 @@
+import Foundation
+import LanguageModels
+@testable import PrefixTuning
+import Tensors
+import TestSupport
+import Testing
+
+/// A training has the same bits on any number of ranks.
+@Suite("Ranks") @Compute struct RankTests {
+    /// The methods that add exactly, with dropout where they have it.
+    enum Kind: String, CaseIterable, Sendable {
+        case prefix, flat, soft, infix, lora, adapter
+    }
+
+    @Compute private static func method(_ kind: Kind) throws -> any TuningMethod {
+        switch kind {
+        case .prefix, .flat:
+            var settings = PrefixMethod.Settings.tiny(length: 3, hiddenWidth: kind == .prefix ? 6 : nil, dropout: 0.2)
+            (settings.modelDropout, settings.attentionDropout) = (0.1, 0.1)
+            return try PrefixMethod(model: TinyModel.worded(), settings: settings, seed: 1)
+        case .soft: return try SoftPromptMethod(model: TinyModel.worded(), settings: .init(.prompt), seed: 1)
+        case .infix: return try InfixMethod(model: TinyModel.worded(), settings: .init(), seed: 1)
+        case .lora, .adapter:
+            let folder = FileManager.default.temporaryDirectory.appendingPathComponent("ranks-\(UUID().uuidString)")
+            defer { try? FileManager.default.removeItem(at: folder) }
+            try TinyModel.writeWorded(to: folder)
+            if kind == .adapter { return try BottleneckMethod(folder: folder, settings: .init(), seed: 1) }
+            var settings = LowRankMethod.Settings()
+            settings.dropout = 0.1
+            return try LowRankMethod(folder: folder, settings: settings, seed: 1)
+        }
+    }
+
+    private static func settings() -> TrainingSettings {
+        var settings = TrainingSettings.tiny(batch: 7)
+        settings.tokensPerPass = 20
+        settings.duration = .steps(4)
+        return settings
+    }
+
+    private static let examples = TinyModel.examples(9, vocabulary: 300)
+    private static let held = TinyModel.examples(8, vocabulary: 300, seed: 5)
+
+    /// What a run comes to: parameters, losses, norms.
+    private struct Outcome: Equatable {
+        var bits: [[UInt32]], numbers: [Double]
+    }
+
+    /// Takes the steps on some ranks, which all must come to the same.
+    @Compute private static func run(_ kind: Kind, ranks count: Int, order: [Int]? = nil) throws -> Outcome {
+        let group = RehearsedRanks(count, order: order), ranks = (0..<count).map(group.rank)
+        let trainers = try ranks.map {
+            try Trainer(method(kind), examples: examples, settings: settings(), ranks: $0)
+        }
+        var numbers: [Double] = []
+        while !trainers[0].isFinished {
+            let steps = try group.together(ranks) { try trainers[$0].step() }
+            #expect(steps.allSatisfy { $0.loss == steps[0].loss && $0.gradientNorm == steps[0].gradientNorm })
+            numbers += [steps[0].loss, steps[0].tokenLoss, steps[0].gradientNorm]
+        }
+        let losses = try group.together(ranks) { try trainers[$0].validationLoss(held, until: { false }) }
+        #expect(losses.allSatisfy { $0 == losses[0] })
+        let bits = trainers.map(\.method.bits)
+        #expect(bits.allSatisfy { $0 == bits[0] })
+        return Outcome(bits: bits[0], numbers: numbers + [losses[0] ?? .nan])
+    }
+
+    @Test("one, two, three and six ranks come to the same bits", arguments: Kind.allCases)
+    func sameBits(kind: Kind) throws {
+        let trainer = try Trainer(Self.method(kind), examples: Self.examples, settings: Self.settings())
+        var numbers: [Double] = []
+        #expect(
+            TargetLoss.passes(trainer.draft().rows, tokensPerPass: 20).count > 2, "there must be something to share out"
+        )
+        trainer.abandon()
+        while !trainer.isFinished {
+            let step = try trainer.step()
+            numbers += [step.loss, step.tokenLoss, step.gradientNorm]
+        }
+        let alone = Outcome(bits: trainer.method.bits, numbers: numbers + [trainer.validationLoss(Self.held)])
+        for count in [1, 2, 3, 6] {
+            #expect(try Self.run(kind, ranks: count) == alone, "\(count) ranks")
+            #expect(
+                try Self.run(kind, ranks: count, order: Array((0..<count).reversed())) == alone, "\(count), reversed")
+        }
+    }
+
+    @Test("a step of one pass is not rounded, wherever it is computed")
+    func onePass() throws {
+        var settings = Self.settings()
+        settings.tokensPerPass = 100_000
+        let alone = try Trainer(Self.method(.prefix), examples: Self.examples, settings: settings)
+        let group = RehearsedRanks(3), ranks = (0..<3).map(group.rank)
+        let trainers = try ranks.map {
+            try Trainer(Self.method(.prefix), examples: Self.examples, settings: settings, ranks: $0)
+        }
+        while !alone.isFinished {
+            _ = try alone.step()
+            _ = try group.together(ranks) { try trainers[$0].step() }
+        }
+        #expect(trainers.allSatisfy { $0.method.bits == alone.method.bits })
+    }
+
+    @Test("fine-tuning on ranks is fine-tuning, to rounding")
+    func fineTuning() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("ranks-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try TinyModel.writeWorded(to: folder)
+        let alone = try Trainer(
+            FineTuning(folder: folder, dropout: 0), examples: Self.examples, settings: Self.settings())
+        let group = RehearsedRanks(2), ranks = (0..<2).map(group.rank)
+        let trainers = try ranks.map {
+            try Trainer(
+                FineTuning(folder: folder, dropout: 0), examples: Self.examples, settings: Self.settings(), ranks: $0)
+        }
+        let expected = try alone.step(), found = try group.together(ranks) { try trainers[$0].step() }
+        #expect(abs(found[0].gradientNorm - expected.gradientNorm) < 1e-5 * expected.gradientNorm)
+        #expect(found[0].loss == expected.loss)
+        #expect(trainers[0].method.bits == trainers[1].method.bits)
+    }
+
+    @Test("a gradient that is not finite on one rank ends the step on all, with the parameters as they were")
+    func divergence() throws {
+        let group = RehearsedRanks(2), ranks = (0..<2).map(group.rank)
+        var settings = Self.settings()
+        (settings.learningRate, settings.duration) = (1e38, .steps(50))
+        let trainers = try ranks.map {
+            try Trainer(Self.method(.flat), examples: Self.examples, settings: settings, ranks: $0)
+        }
+        var hasEnded = false
+        while !hasEnded, !trainers[0].isFinished {
+            let before = trainers.map(\.method.bits)
+            let diverged = try group.together(ranks) { index in
+                do {
+                    _ = try trainers[index].step()
+                    return false
+                } catch is TrainingError {
+                    return true
+                }
+            }
+            #expect(diverged[0] == diverged[1])
+            hasEnded = diverged[0]
+            if hasEnded { #expect(trainers.map(\.method.bits) == before) }
+        }
+        #expect(hasEnded)
+    }
+
+    @Test("passes go to the rank with the least to do, longest first")
+    func shares() {
+        #expect(PassShares.owners(of: [1, 5, 3, 3], ranks: 2) == [0, 0, 1, 1])
+        #expect(PassShares.owners(of: [2, 2], ranks: 4) == [0, 1])
+        #expect(PassShares.owners(of: [2, 2, 2], ranks: 1) == [0, 0, 0])
+        #expect(PassShares.owners(of: [], ranks: 3).isEmpty)
+        #expect(PassShares.use(passes: 18, ranks: 16) == 18.0 / 32)
+        #expect(PassShares.use(passes: 16, ranks: 4) == 1)
+    }
+}
