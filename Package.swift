@@ -60,6 +60,8 @@ let package = Package(
             name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         // The one door to sentencepiece, which is C++; lets no exception out.
         .target(name: "CSentencePiece", linkerSettings: [.linkedLibrary("sentencepiece")]),
+        // The one door to MPI, which is opened when a launcher has started the process: nothing of it is built or linked against.
+        .target(name: "CMPI", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
         // The commit that the program was built from: C, as Swift's conditions have no values.
         .target(name: "CVersion", cSettings: commit),
 
@@ -83,7 +85,7 @@ let package = Package(
         .target(
             name: "PrefixTuning",
             dependencies: [
-                "LanguageModels", "Tensors", "Tokenizers", "ChatTemplates", "TextMetrics", "Reports", "CZlib",
+                "LanguageModels", "Tensors", "Tokenizers", "ChatTemplates", "TextMetrics", "Reports", "CZlib", "CMPI",
             ],
             swiftSettings: strict),
         .target(

@@ -29,6 +29,8 @@ enum CommandError: Error, Equatable {
     case modelNeeded(orAdapter: Bool)
     /// A folder has a run for each of several seeds, and is not a run itself, or the reverse.
     case otherSeeds(folder: String, hasSeeds: Bool)
+    /// Several processes cannot do what one can.
+    case notByRanks(what: String)
     /// An adapter does not record its model.
     case modelNotRecorded(adapter: String)
     /// The model that an adapter records is not here.
@@ -75,6 +77,8 @@ extension CommandError: CustomStringConvertible {
             "\(folder) already holds "
                 + (hasSeeds ? "runs of several seeds" : "a training run of one seed")
                 + "; continue with --resume and nothing of seeds, or choose another output folder"
+        case .notByRanks(let what):
+            "\(what) is not shared out among several processes; start one, or give --ranks one and each its own output folder"
         case .modelNotRecorded(let adapter):
             "\(adapter) does not record the model that it was trained on; name it with --model"
         case .recordedModelMissing(let adapter, let model):

@@ -2,7 +2,7 @@ import Foundation
 import LanguageModels
 import Synchronization
 
-/// What Ctrl-C, SIGTERM and SIGHUP do.
+/// What Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 do; the last is what queues send before they take a machine away.
 ///
 /// A thread of its own hears them, whatever the others are doing. As long as a command has nothing to save, the process
 /// ends at once: nothing on the disk is ever half written. While ``gracefully(deadline:_:)`` runs, the first signal is a
@@ -21,7 +21,7 @@ enum Interrupt {
     /// Starts listening. What was ignored when the process was started stays so: `nohup` ignores SIGHUP.
     static func listen() {
         guard pipe.writing >= 0 else { return }
-        for number in [SIGINT, SIGTERM, SIGHUP] {
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGUSR1] {
             let before = signal(number) { number in
                 let error = errno
                 var byte = UInt8(truncatingIfNeeded: number)

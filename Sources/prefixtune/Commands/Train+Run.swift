@@ -47,7 +47,7 @@ extension Train {
 
     /// A trainer with its validation data, as tokens and as it was read.
     @Compute func trainer(
-        _ material: Material, seed: UInt64?
+        _ material: Material, seed: UInt64?, on ranks: any RankGroup = SoleRank()
     ) throws -> (trainer: Trainer, validation: [TokenizedExample], held: [Example]) {
         var settings = training.training(material.method, material.task)
         settings.seed = seed ?? settings.seed
@@ -66,7 +66,9 @@ extension Train {
                     + (left == 1 ? "does not fit and is left out" : "do not fit and are left out"))
         }
         let validation = try training.tokenize(parts.validation, format: format, for: tuned)
-        return (try Trainer(tuned, examples: examples, settings: settings), validation, parts.validation)
+        return (
+            try Trainer(tuned, examples: examples, settings: settings, ranks: ranks), validation, parts.validation
+        )
     }
 
     /// Trains.
@@ -74,11 +76,13 @@ extension Train {
     /// - Parameters:
     ///   - seed: Instead of the one that the options name.
     ///   - lock: What `TrainingRun.claim` gave for the folder.
+    ///   - ranks: The processes that train together, of which this is the first.
     /// - Returns: Whether it came to its end.
     @Compute func train(
-        _ material: Material, seed: UInt64? = nil, into folder: URL, lock: FolderLock
+        _ material: Material, seed: UInt64? = nil, into folder: URL, lock: FolderLock, on ranks: MPIRanks? = nil
     ) throws -> Bool {
-        let (trainer, validation, held) = try trainer(material, seed: seed), method = trainer.method
+        let (trainer, validation, held) = try trainer(material, seed: seed, on: ranks ?? SoleRank())
+        let method = trainer.method
         let split = self.validation.details(
             held: validation.count, of: material.examples.count, seed: trainer.settings.seed)
         let run = try TrainingRun(
@@ -95,11 +99,16 @@ extension Train {
         try options(of: material, seed: seed).write(to: OptionFile.run(in: folder))
         var events = TrainingLog(log.log, common, trainer, output: folder)
         events.begin()
+        if let ranks {
+            common.note(ranks.beginning(of: trainer))
+            if let remark = try compare(trainer) { common.note("Warning: \(remark)") }
+        }
         return try Interrupt.gracefully {
             let (ending, summary) = try run.run {
                 events.show($0)
             } shouldStop: {
-                Interrupt.isRequested
+                ranks?.place = "after step \(trainer.stepCount)"
+                return Interrupt.isRequested
             }
             events.end(ending, summary)
             return ending != .interrupted

@@ -81,6 +81,7 @@ struct Train: ComputeCommand {
             valueName: "file"))
     var test: InputFile?
     @OptionGroup(title: "Log") var log: LogOptions
+    @OptionGroup(title: "Several processes") var ranks: RankOptions
     @OptionGroup(title: "General") var common: CommonOptions
 
     // Another method or task than that of a file of options has no use for these.
@@ -123,6 +124,7 @@ struct Train: ComputeCommand {
         Interrupt.outliveReaders()
         try ResultOutput.check(
             ["--output": output], against: ["--model": [model?.file], "--init": [prefix.initialization?.file]])
+        if let ranks = try ranks.join() { return try await compute(on: ranks) }
         if dryRun { return try show(trial(of: try await material())) }
         guard seeds.isEmpty else { return try await trainEach() }
         try checkSeeds(of: output)

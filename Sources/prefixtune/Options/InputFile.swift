@@ -39,6 +39,9 @@ struct InputFile: ExpressibleByArgument {
 
     var path: String { url.path }
 
+    /// Whether it is standard input, which one process alone can read.
+    var isStandardInput: Bool { named.path == "/dev/stdin" }
+
     /// As it can be typed in any folder.
     var absolute: String { isEmbedded ? ModelName.embeddedName : named.path == "/dev/stdin" ? "-" : named.path }
 

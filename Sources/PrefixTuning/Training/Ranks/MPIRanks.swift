@@ -1,0 +1,147 @@
+import CMPI
+import Foundation
+import Tensors
+
+/// The processes that an MPI launcher has started: `mpirun -n 4 prefixtune train …`.
+///
+/// MPI is loaded when it is needed, by the names that libraries have; there is none at build time. Exchanges do not block:
+/// between looks this process sleeps, which leaves the cores to the others, and gives up after a time, since a broken
+/// link is not reported by MPI.
+@Compute public final class MPIRanks: RankGroup {
+    /// Which of the processes this is, from 0.
+    public let index: Int
+    /// How many there are.
+    public let count: Int
+    /// The library's name and version.
+    public let library: String
+    private let timeout: Double
+    /// What is being done, for the sentence about others that do not answer.
+    public var place = "at the start"
+    /// Seconds in exchanges so far: what other processes were waited for, and what MPI took.
+    public private(set) var secondsExchanging = 0.0
+    /// Bytes given to exchanges so far.
+    public private(set) var bytesExchanged = 0
+
+    /// Whether a launcher says that it has started several processes, and which.
+    public nonisolated static func launcher(_ environment: [String: String]) -> (name: String, count: Int)? {
+        for (key, name) in [
+            ("OMPI_COMM_WORLD_SIZE", "mpirun"), ("PMI_SIZE", "mpiexec"), ("MPI_LOCALNRANKS", "mpiexec"),
+        ] {
+            if let count = environment[key].flatMap({ Int($0) }), count > 1 { return (name, count) }
+        }
+        return nil
+    }
+
+    /// Joins the processes of the launcher; must be called once, on the thread that trains.
+    ///
+    /// - Parameters:
+    ///   - timeout: Seconds after which others that do not answer are given up.
+    ///   - environment: Of the process: which library, by `PREFIXTUNE_MPI` or by the launcher's own variables.
+    /// - Throws: ``RankError``.
+    public init(timeout: Double, environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+        self.timeout = timeout
+        let names = Self.libraries(environment)
+        var reasons: [(name: String, problem: String)] = []
+        for name in names {
+            var status: Int32 = 0
+            let problem = Self.text(1024) { status = ptm_open(name, $0, $1) }
+            if status == 0 { break }
+            reasons.append((name, problem))
+        }
+        if reasons.count == names.count {
+            // One that is there and does not fit says more than that none was found.
+            if environment["PREFIXTUNE_MPI"] != nil, let (name, problem) = reasons.first {
+                throw RankError.badLibrary(name: name, problem: problem)
+            }
+            throw RankError.noLibrary(
+                launcher: Self.launcher(environment)?.name ?? "a launcher", tried: names)
+        }
+        var index: Int32 = 0, count: Int32 = 0
+        try Self.check(ptm_start(&index, &count), "to start")
+        (self.index, self.count) = (Int(index), Int(count))
+        library =
+            Self.text(200) { ptm_version($0, $1) }
+            .replacingOccurrences(of: "Version:\t", with: "")
+            .split(whereSeparator: { $0.isNewline || $0 == "," }).first.map(String.init) ?? "MPI"
+    }
+
+    /// The names to try, the launcher's own first.
+    nonisolated static func libraries(_ environment: [String: String]) -> [String] {
+        if let name = environment["PREFIXTUNE_MPI"] { return [name] }
+        #if os(macOS)
+            return ["libmpi.dylib", "/opt/homebrew/lib/libmpi.dylib", "/usr/local/lib/libmpi.dylib"]
+        #else
+            let openMPI = ["libmpi.so.40", "libmpi.so"], mpich = ["libmpich.so.12", "libmpi.so.12"]
+            return environment["OMPI_COMM_WORLD_SIZE"] != nil ? openMPI + mpich : mpich + openMPI
+        #endif
+    }
+
+    /// The greatest value of all ranks, element by element.
+    public func maximum(_ values: [Double]) throws -> [Double] {
+        var values = values
+        try values.withUnsafeMutableBufferPointer { try exchange(ptm_max_double, $0) }
+        return values
+    }
+
+    /// The sum over all ranks, element by element.
+    public func sum(_ values: UnsafeMutableBufferPointer<Int64>) throws { try exchange(ptm_sum_int64, values) }
+
+    /// The sum over all ranks, element by element, to rounding.
+    public func sum(_ values: UnsafeMutableBufferPointer<Float>) throws { try exchange(ptm_sum_float, values) }
+
+    /// Leaves, once all processes do; waits for them without a time limit, as rank 0 may have texts to write.
+    public func leave() throws {
+        var values = [0.0]
+        try values.withUnsafeMutableBufferPointer { try exchange(ptm_max_double, $0, timeout: .infinity) }
+        try Self.check(ptm_finish(), "to end")
+    }
+
+    private func exchange<Element>(
+        _ what: ptm_sum, _ values: UnsafeMutableBufferPointer<Element>, timeout: Double? = nil
+    ) throws {
+        // MPI counts in 32 bits.
+        var rest = values[...]
+        while !rest.isEmpty {
+            let part = UnsafeMutableBufferPointer(rebasing: rest.prefix(1 << 28))
+            try exchange(what, part.baseAddress, count: part.count, timeout: timeout ?? self.timeout)
+            bytesExchanged += part.count * MemoryLayout<Element>.stride
+            rest = rest.dropFirst(part.count)
+        }
+    }
+
+    private func exchange(
+        _ what: ptm_sum, _ values: UnsafeMutableRawPointer?, count: Int, timeout: Double
+    ) throws {
+        let start = ContinuousClock.now
+        defer { secondsExchanging += start.duration(to: .now).seconds }
+        try Self.check(ptm_begin(what, values, Int32(count)), "an exchange")
+        var nap: UInt32 = 20
+        while true {
+            var isDone: Int32 = 0
+            try Self.check(ptm_is_done(&isDone), "an exchange")
+            if isDone != 0 { return }
+            let waited = start.duration(to: .now).seconds
+            guard waited < timeout else { throw RankError.noAnswer(seconds: timeout, place: place) }
+            // Short at first, since a megabyte takes a millisecond; then longer, since others may validate or save.
+            usleep(nap)
+            nap = min(1000, nap + nap / 4)
+        }
+    }
+
+    private nonisolated static func check(_ status: Int32, _ call: String) throws {
+        guard status != 0 else { return }
+        throw RankError.failed(call: call, reason: text(600) { ptm_explain(status, $0, $1) })
+    }
+
+    /// What a C function writes into room of so many bytes.
+    private nonisolated static func text(
+        _ capacity: Int, _ write: (UnsafeMutablePointer<CChar>, Int) -> Void
+    ) -> String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity) { buffer in
+            guard let base = buffer.baseAddress else { return "" }
+            base.pointee = 0
+            write(base, capacity)
+            return String(cString: base)
+        }
+    }
+}
