@@ -40,5 +40,10 @@ second=$((SECONDS - started - built - first))
 echo "== The server, from outside"
 bash Tests/Serving/run.sh "$PREFIXTUNE_BINARY"
 
+third=$((SECONDS - started - built - first - second))
+echo "== Several processes"
+bash Tests/Ranks/run.sh "$PREFIXTUNE_BINARY"
+
 total=$((SECONDS - started))
-echo "== All tests passed in $total s: build $built s, tier 1 $first s, tier 2 $second s, the server from outside $((total - built - first - second)) s"
+echo "== All tests passed in $total s: build $built s, tier 1 $first s, tier 2 $second s, the server from outside $third s," \
+    "several processes $((total - built - first - second - third)) s"
