@@ -161,4 +161,50 @@ struct ChatTemplateBoundsTests {
             #expect(try ChatTemplate("{{ \(expression) }}").render(messages: []).text == expected, "\(expression)")
         }
     }
+
+    @Test("numbers at the edge of 64 bits")
+    func edges() throws {
+        func text(_ expression: String) -> String {
+            do {
+                return try ChatTemplate("{% set low = -9223372036854775807 - 1 %}{{ \(expression) }}").render(
+                    messages: []).text
+            } catch {
+                return "\(error)"
+            }
+        }
+        for expression in [
+            "-low", "low|abs", "low // -1", "low - 1", "low * -1", "low ** 3", "3 ** 100", "9223372036854775807 + 1",
+            "low + low",
+        ] {
+            #expect(text(expression).contains("64 bits"), "\(expression): \(text(expression))")
+        }
+        #expect(text("low") == "-9223372036854775808")
+        #expect(text("low % -1") == "0")
+        #expect(text("1 ** 9223372036854775807") == "1" && text("(-1) ** 9223372036854775807") == "-1")
+        #expect(text("0 ** 9223372036854775807") == "0" && text("low ** 1") == "-9223372036854775808")
+        #expect(text("5|round(low)").contains("at most 15 digits"))
+        #expect(text("5|round(9223372036854775807)").contains("at most 15 digits"))
+        #expect(text("[1, 2, 3][low]") == "" && text("[1, 2, 3][low:][0]") == "1")
+        #expect(
+            text("'abc'[9223372036854775807:low:low]") == "cba" || text("'abc'[9223372036854775807:low:low]") == "c")
+        #expect(text("range(low, 9223372036854775807)|length").isEmpty == false)
+    }
+
+    @Test("loops kept within one another are let go of one by one")
+    func loops() throws {
+        let chain =
+            "{% set n = namespace(l=0) %}{% for a in range(30000) %}"
+            + "{% for b in [n.l] %}{% set n.l = loop %}{% endfor %}{% endfor %}ok"
+        #expect(try ChatTemplate(chain).render(messages: []).text == "ok")
+    }
+
+    @Test("members of objects are paid for")
+    func members() {
+        let wide = ChatValue.object((0..<5000).map { .init("k\($0)", .integer($0)) })
+        for work in ["d == e", "namespace(d)", "d|list|length"] {
+            #expect(
+                limit("{% for i in range(10000) %}{% set x = \(work) %}{% endfor %}", ["d": wide, "e": wide])
+                    == .steps(1_000_000), "\(work)")
+        }
+    }
 }

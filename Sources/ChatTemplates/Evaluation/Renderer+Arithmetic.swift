@@ -55,7 +55,10 @@ extension Renderer {
         case .divide: return .double(try calculate(Double(a), .divide, Double(b)))
         case .floorDivide, .remainder:
             guard b != 0 else { throw failure("a number is divided by 0") }
-            guard a != .min || b != -1 else { throw failure("a number is beyond 64 bits") }
+            guard a != .min || b != -1 else {
+                if operation == .remainder { return .integer(0) }
+                throw failure("a number is beyond 64 bits")
+            }
             let (quotient, rest) = a.quotientAndRemainder(dividingBy: b), isBelow = rest != 0 && (rest < 0) != (b < 0)
             if operation == .floorDivide { return .integer(isBelow ? quotient - 1 : quotient) }
             return .integer(isBelow ? rest + b : rest)
