@@ -59,6 +59,24 @@ import Testing
         #expect(queue.counter(of: "late") == 10_000)
     }
 
+    @Test func whoComesBackIsLiftedToThoseWhoAreAnswered() {
+        var queue = FairQueue()
+        queue.append(item(0, "busy"))
+        queue.remove(0, of: "busy")
+        queue.charge("busy", 10_000)
+        // Nothing of it waits, but it is being answered.
+        queue.append(item(1, "late"), running: ["busy"])
+        #expect(queue.counter(of: "late") == 10_000)
+        queue.remove(1, of: "late")
+        queue.charge("late", 50)
+        // Nobody is: the one that was served last counts.
+        queue.append(item(2, "third"))
+        #expect(queue.counter(of: "third") == 10_050)
+        // A key of which something is answered has not been away.
+        queue.append(item(3, "busy"), running: ["busy", "late"])
+        #expect(queue.counter(of: "busy") == 10_000)
+    }
+
     @Test func twoBackloggedKeysDifferByTwiceTheLargestRequestAtMost() {
         var queue = FairQueue(), generator = SystemRandomNumberGenerator(), largest = 0.0
         for id in 0..<2000 {

@@ -44,6 +44,33 @@ import Testing
         #expect(admitted.count == 8)
     }
 
+    @Test func aKeyHasNoMoreThanItsShareOfTheMemoryWhileOthersWait() throws {
+        var scheduler = scheduler(rows: 100, positions: 200)
+        for id in 0..<10 { try scheduler.enqueue(item(id, "greedy")) }
+        for id in 10..<15 { try scheduler.enqueue(item(id, "modest")) }
+        let admitted = scheduler.admit()
+        #expect(Set(admitted) == Set(Array(0..<5) + Array(10..<15)))
+        // One request alone may take more than the share.
+        var alone = self.scheduler(positions: 200)
+        try alone.enqueue(item(0, "large", prompt: 150))
+        try alone.enqueue(item(1, "small"))
+        expectAdmitted(&alone, [0, 1])
+        // Where nobody else waits, there is no share.
+        var only = self.scheduler(rows: 100, positions: 200)
+        for id in 0..<10 { try only.enqueue(item(id, "greedy")) }
+        #expect(only.admit().count == 10)
+    }
+
+    @Test func savesUpNothingWhileOthersAreAnswered() throws {
+        var scheduler = scheduler(rows: 8)
+        try scheduler.enqueue(item(0, "busy"))
+        _ = scheduler.admit()
+        scheduler.charge(0, generated: 1000)
+        try scheduler.enqueue(item(1, "late"))
+        #expect(scheduler.counter(of: "late") == scheduler.counter(of: "busy"))
+        #expect(scheduler.counter(of: "late") == 2010)
+    }
+
     @Test func refusesWhatIsTooMuch() throws {
         var scheduler = scheduler(rows: 1, waiting: 2)
         try scheduler.enqueue(item(0))

@@ -2,8 +2,9 @@
 ///
 /// Every key has a counter of what it was given: tokens, divided by its weight. The next request is one of the key with the
 /// least counter; within a key the one of the highest priority, and among these the oldest. A key that comes back after it
-/// had nothing waiting is lifted to the least counter of those that wait, so that nobody saves up. While two keys have
-/// requests waiting, what they were given differs by no more than twice the largest request.
+/// had nothing waiting is lifted to the least counter of those that wait or are being answered, or to that of the last one that was,
+/// so that nobody saves up. While two keys have requests waiting, what they were given differs by no more than twice the largest
+/// request.
 package struct FairQueue {
     /// A request that waits.
     package struct Item: Equatable, Sendable {
@@ -46,6 +47,8 @@ package struct FairQueue {
     }
 
     private var keys: [String: Key] = [:]
+    /// The counter of the key that was served last.
+    private var lastCounter = 0.0
     /// Requests that wait.
     package private(set) var count = 0
     /// Tokens that they may be about.
@@ -65,13 +68,17 @@ package struct FairQueue {
 
     /// Puts a request behind those of its key that are as important.
     ///
-    /// - Parameter weight: The key's share, greater than 0.
-    package mutating func append(_ item: Item, weight: Double = 1) {
+    /// - Parameters:
+    ///   - weight: The key's share, greater than 0.
+    ///   - running: The keys of which something is being answered.
+    package mutating func append(_ item: Item, weight: Double = 1, running: Set<String> = []) {
         var key = keys[item.key] ?? Key()
         key.weight = weight
-        if key.waiting.isEmpty {
-            let others = keys.filter { $0.key != item.key && !$0.value.waiting.isEmpty }
-            if let least = others.map(\.value.counter).min() { key.counter = max(key.counter, least) }
+        if key.waiting.isEmpty, !running.contains(item.key) {
+            let others = keys.filter {
+                $0.key != item.key && (!$0.value.waiting.isEmpty || running.contains($0.key))
+            }
+            key.counter = max(key.counter, others.map(\.value.counter).min() ?? lastCounter)
         }
         let place = key.waiting.firstIndex { $0.priority < item.priority } ?? key.waiting.count
         key.waiting.insert(item, at: place)
@@ -111,6 +118,7 @@ package struct FairQueue {
     /// Notes what a key was given.
     package mutating func charge(_ key: String, _ cost: Double) {
         keys[key, default: Key()].counter += cost / (keys[key]?.weight ?? 1)
+        lastCounter = keys[key]?.counter ?? lastCounter
     }
 
     /// Forgets keys that have nothing waiting, once their counters say nothing that a new key's would not.

@@ -5,7 +5,7 @@ package struct Scheduler {
     package struct Limits: Equatable, Sendable {
         /// Rows of a step.
         package var rows = 64
-        /// The share of the rows that one key may take while others wait.
+        /// The share of the rows, and of the positions, that one key may take while others wait.
         package var rowsShare = 0.5
         /// Requests that may wait.
         package var waitingRequests = 1024
@@ -22,7 +22,7 @@ package struct Scheduler {
     package let limits: Limits
     private var queue = FairQueue()
     private var running: [Int: FairQueue.Item] = [:]
-    private var rowsOfKey: [String: Int] = [:]
+    private var ofKey: [String: (rows: Int, positions: Int)] = [:]
     private var positions = 0
     private var rows = 0
     /// Tokens per second, of late.
@@ -62,7 +62,7 @@ package struct Scheduler {
         guard queue.count == 0 || queue.tokens + item.tokens <= limits.waitingTokens else {
             throw .overloaded(waiting: "requests of \(queue.tokens) tokens", retryAfter: retryAfter)
         }
-        queue.append(item, weight: weight)
+        queue.append(item, weight: weight, running: Set(ofKey.keys))
     }
 
     /// Seconds in which half of what waits will have been answered, as far as is known: at least 1, at most 60.
@@ -76,15 +76,24 @@ package struct Scheduler {
     package var next: FairQueue.Item? {
         var excluded: Set<String> = []
         while let item = queue.first(except: excluded) {
+            if isOverShare(item), isAnyoneElseWaiting(than: item.key, excluded) {
+                excluded.insert(item.key)
+                continue
+            }
             guard rows + item.rows <= limits.rows || running.isEmpty else { return nil }
             // Memory is not handed to smaller ones behind: a large request would wait for ever.
             guard positions + item.positions <= limits.positions else { return nil }
-            let share = max(1, Int((Double(limits.rows) * limits.rowsShare).rounded(.down)))
-            let own = rowsOfKey[item.key] ?? 0
-            guard own > 0, own + item.rows > share, isAnyoneElseWaiting(than: item.key, excluded) else { return item }
-            excluded.insert(item.key)
+            return item
         }
         return nil
+    }
+
+    /// Whether its key would have more than its share beside what is being answered of it.
+    private func isOverShare(_ item: FairQueue.Item) -> Bool {
+        guard let own = ofKey[item.key] else { return false }
+        func share(_ whole: Int) -> Int { max(1, Int((Double(whole) * limits.rowsShare).rounded(.down))) }
+        return own.rows + item.rows > share(limits.rows)
+            || limits.positions < .max && own.positions + item.positions > share(limits.positions)
     }
 
     /// The requests that are to be answered from now on, in this order.
@@ -106,7 +115,8 @@ package struct Scheduler {
     package mutating func start(_ item: FairQueue.Item) {
         queue.remove(item.id, of: item.key)
         running[item.id] = item
-        rowsOfKey[item.key, default: 0] += item.rows
+        let own = ofKey[item.key] ?? (0, 0)
+        ofKey[item.key] = (own.rows + item.rows, own.positions + item.positions)
         rows += item.rows
         positions += item.positions
         queue.charge(item.key, FairQueue.cost(promptTokens: item.promptTokens, generated: 0))
@@ -137,9 +147,11 @@ package struct Scheduler {
         }
         rows -= item.rows
         positions -= item.positions
-        rowsOfKey[item.key, default: 0] -= item.rows
-        if rowsOfKey[item.key] == 0 { rowsOfKey[item.key] = nil }
-        queue.forgetIdle(running: Set(rowsOfKey.keys))
+        if let own = ofKey[item.key] {
+            let left = (rows: own.rows - item.rows, positions: own.positions - item.positions)
+            ofKey[item.key] = left.rows == 0 ? nil : left
+        }
+        queue.forgetIdle(running: Set(ofKey.keys))
         return true
     }
 
