@@ -61,17 +61,43 @@ import Testing
     @Test func partsOfAForm() throws {
         let body =
             "--B\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nx\r\n--B\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a/b.bin\"\r\n\r\n\r\n-B-\r\n\r\n--B--\r\n"
-        let parts = try MultipartBody(Data(body.utf8), contentType: "multipart/form-data; boundary=B").parts
-        #expect(parts.map(\.name) == ["name", "file"] && parts[1].fileName == "b.bin")
-        #expect(parts[0].data == Data("x".utf8) && parts[1].data == Data("\r\n-B-\r\n".utf8))
+        for size in [1, 2, 5, 1000] {
+            let parts = try Self.parts(of: Data(body.utf8), size: size)
+            #expect(parts.map(\.name) == ["name", "file"] && parts[1].fileName == "b.bin")
+            #expect(parts[0].bytes == Array("x".utf8) && parts[1].bytes == Array("\r\n-B-\r\n".utf8))
+        }
         for bad in [
             "", "--B", "--B\r\n\r\n", "--B\r\nContent-Disposition: form-data\r\n\r\nx\r\n--B--", "--Bxx\r\n",
             "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx",
         ] {
             #expect(throws: ServingError.self) {
-                try MultipartBody(Data(bad.utf8), contentType: "multipart/form-data; boundary=B")
+                try Self.parts(of: Data(bad.utf8))
             }
         }
+        let many = String(repeating: "--B\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n", count: 40) + "--B--"
+        #expect(throws: ServingError.self) { try Self.parts(of: Data(many.utf8)) }
+        let long = "--B\r\nX: " + String(repeating: "x", count: 10_000) + "\r\n\r\n\r\n--B--"
+        #expect(throws: ServingError.self) { try Self.parts(of: Data(long.utf8), size: 100) }
+    }
+
+    /// The parts of a form that comes in pieces.
+    static func parts(
+        of body: Data, size: Int = .max
+    ) throws -> [(name: String, fileName: String?, bytes: [UInt8])] {
+        var reader = try MultipartReader(contentType: "multipart/form-data; boundary=B")
+        var parts: [(name: String, fileName: String?, bytes: [UInt8])] = [], rest = body[...]
+        while !rest.isEmpty {
+            try reader.append(rest.prefix(size)) { event in
+                switch event {
+                case .begin(let name, let fileName): parts.append((name, fileName, []))
+                case .bytes(let bytes): parts[parts.count - 1].bytes += bytes
+                case .end: break
+                }
+            }
+            rest = rest.dropFirst(size)
+        }
+        try reader.finish()
+        return parts
     }
 
     @Test func everyErrorSaysWhatToDo() {
@@ -79,7 +105,9 @@ import Testing
             .notJSON(reason: "r"), .missing(field: "f"), .keyMissing, .keyUnknown, .forbidden(scope: "s"),
             .modelNotFound("m"), .rateLimited(limit: "l", retryAfter: 3), .overloaded(waiting: "w", retryAfter: 2),
             .draining,
-            .outOfMemory(needed: 3, available: 2), .internalError(request: "r"), .bodyTooLarge(limit: 3),
+            .outOfMemory(needed: 3, available: 2), .internalError(request: "r"), .bodyTooLarge(limit: 3), .diskFull,
+            .uploadsFull(limit: 1),
+            .pinsFull(needed: 3, limit: 2),
         ]
         for error in errors {
             #expect(error.description.count > 15 && error.code != nil)

@@ -16,15 +16,6 @@ extension ServedTests {
         private let long =
             "{\"model\":\"embedded\",\"prompt\":\"name : \",\"max_tokens\":180,\"ignore_eos\":true,\"stream\":"
 
-        /// Waits until something is so, for at most ten seconds.
-        private func eventually(_ isSo: () async throws -> Bool) async throws -> Bool {
-            for _ in 0..<1000 {
-                if try await isSo() { return true }
-                try await Task.sleep(for: .milliseconds(10))
-            }
-            return false
-        }
-
         @Test func whoGoesIsNotAnsweredInAnyPhase() async throws {
             var limits = Scheduler.Limits()
             limits.rows = 2

@@ -36,16 +36,19 @@ struct TestServer: Sendable {
     ///   - keys: The text of the file of keys; nil for none.
     ///   - prefixes: Ids in the store, each made of a text.
     ///   - template: Writes conversations.
+    ///   - store: Where prefixes lie; a folder of its own unless given.
+    ///   - prefixMemory: Bytes that they may take.
     static func with<Result: Sendable>(
         keys: String? = nil, prefixes: [(id: String, text: String)] = [], limits: Scheduler.Limits? = nil,
-        template: ChatTemplate? = nil, change: (inout ServerSettings) -> Void = { _ in },
+        template: ChatTemplate? = nil, store: URL? = nil, prefixMemory: Int = 64 << 20,
+        change: (inout ServerSettings) -> Void = { _ in },
         _ body: @Sendable (TestServer) async throws -> Result
     ) async throws -> Result {
         let model = try await model.value
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("serving-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let store = folder.appendingPathComponent("store")
+        let store = store ?? folder.appendingPathComponent("store")
         for (id, text) in prefixes { try await write(text, to: store.appendingPathComponent(id), model) }
         var file: URL?
         if let keys {
@@ -59,7 +62,7 @@ struct TestServer: Sendable {
                 LiveAnswers(model, limits: .init(rows: limits?.rows ?? 64, keyValueRows: 40_000, keepsPrompts: true))
             }
         }
-        let library = try PrefixLibrary(store, for: model, budget: 64 << 20, metrics: metrics)
+        let library = try PrefixLibrary(store, for: model, budget: prefixMemory, metrics: metrics)
         var settings = ServerSettings()
         settings.port = 0
         settings.version = "test"
@@ -100,6 +103,15 @@ struct TestServer: Sendable {
             try await body(Asking(client: client))
         }
     }
+}
+
+/// Waits until something is so, for at most ten seconds.
+func eventually(_ isSo: () async throws -> Bool) async throws -> Bool {
+    for _ in 0..<1000 {
+        if try await isSo() { return true }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    return false
 }
 
 /// Requests and their answers.

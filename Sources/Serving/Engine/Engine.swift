@@ -63,6 +63,27 @@ package final class Engine: Sendable {
 
     private static var now: Double { ProcessInfo.processInfo.systemUptime }
 
+    /// Refuses prompts of one request that could never wait together, however little else does.
+    ///
+    /// - Throws: ``ServingError/outOfRange(field:value:range:)``. A single prompt may be larger than the limit: it waits alone.
+    package func checkFits(_ requests: [EngineRequest]) throws(ServingError) {
+        guard requests.count > 1 else { return }
+        guard requests.count <= limits.waitingRequests else {
+            throw .outOfRange(
+                field: "prompt", value: "\(requests.count) prompts",
+                range: "at most \(limits.waitingRequests), as many as may wait here (--max-queued)")
+        }
+        let tokens = requests.reduce(0) { $0 + $1.item(0).tokens }
+        guard tokens <= limits.waitingTokens else {
+            throw .outOfRange(
+                field: "prompt",
+                value: "\(requests.count) prompts, which with their answers are about \(tokens) tokens",
+                range:
+                    "at most \(limits.waitingTokens) tokens together (--max-queued-tokens); send them in several requests"
+            )
+        }
+    }
+
     /// Lets a request wait for its turn.
     ///
     /// - Parameter deliver: Told what happens, in order; must return at once. After a cancellation it is told no more.
@@ -73,13 +94,9 @@ package final class Engine: Sendable {
     ) throws(ServingError) -> Int {
         let result = state.withLock { state -> Result<(Int, CheckedContinuation<Void, Never>?), ServingError> in
             if state.isDraining { return .failure(.draining) }
-            let id = state.nextID, answers = request.options.width
-            let item = FairQueue.Item(
-                id: id, key: request.key, priority: request.priority, promptTokens: request.prompt.count,
-                newTokens: request.options.maxNewTokens * answers, rows: answers,
-                positions: request.prompt.count + request.options.maxNewTokens * answers)
+            let id = state.nextID
             do throws(ServingError) {
-                try state.scheduler.enqueue(item, weight: request.weight)
+                try state.scheduler.enqueue(request.item(id), weight: request.weight)
             } catch {
                 return .failure(error)
             }
@@ -318,6 +335,14 @@ extension BatchStep {
 }
 
 extension EngineRequest {
+    /// What the scheduler needs to know of it.
+    fileprivate func item(_ id: Int) -> FairQueue.Item {
+        let newTokens = options.maxNewTokens * options.width
+        return FairQueue.Item(
+            id: id, key: key, priority: priority, promptTokens: prompt.count, newTokens: newTokens, rows: options.width,
+            positions: prompt.count + newTokens)
+    }
+
     /// What metrics and sentences call what comes before the prompt; nil for nothing.
     package var prefixName: String? { prefixes.isEmpty ? nil : name }
 }

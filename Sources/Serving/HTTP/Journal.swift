@@ -11,6 +11,8 @@ struct Journal: RouterMiddleware {
     let metrics: ServingMetrics
     let logger: Logger
     let routes: RouteTable
+    /// A site whose pages may read what is answered, errors included; nil for none.
+    let origin: String?
 
     func handle(
         _ request: Request, context: ServingContext, next: (Request, ServingContext) async throws -> Response
@@ -29,6 +31,10 @@ struct Journal: RouterMiddleware {
         }
         response.headers[.requestID] = context.requestID
         response.headers[.contentTypeOptions] = "nosniff"
+        if let origin {
+            response.headers[.accessControlAllowOrigin] = origin
+            response.headers[.accessControlExposeHeaders] = "x-request-id, x-ignored-fields, retry-after"
+        }
         for (name, value) in context.facts.notedHeaders {
             if let name = HTTPField.Name(name) { response.headers[name] = value }
         }
@@ -94,13 +100,13 @@ struct Journal: RouterMiddleware {
         logger.log(level: level, "request", metadata: metadata)
     }
 
-    /// A stream has ended.
-    func streamed(_ context: ServingContext, _ usage: Usage) {
+    /// A stream has ended, at its end or before.
+    func streamed(_ context: ServingContext, _ spent: (prompt: Int, completion: Int)) {
         logger.info(
             "stream",
             metadata: [
-                "id": "\(context.requestID)", "prompt_tokens": "\(usage.promptTokens)",
-                "completion_tokens": "\(usage.completionTokens)",
+                "id": "\(context.requestID)", "prompt_tokens": "\(spent.prompt)",
+                "completion_tokens": "\(spent.completion)",
             ])
     }
 }

@@ -25,6 +25,24 @@ struct RequestBodyReader: Sendable {
 
     /// Any body.
     func data(_ request: Request, _ context: ServingContext) async throws -> Data {
+        try await receive(request, context) { body, limit in
+            var data = Data()
+            for try await part in body {
+                data.append(contentsOf: part.readableBytesView)
+                if data.count > limit { throw ServingError.bodyTooLarge(limit: limit) }
+            }
+            return data
+        }
+    }
+
+    /// Any body, as it comes.
+    ///
+    /// - Parameter take: Reads it to its end, and throws where it has more bytes than the limit.
+    /// - Throws: ``ServingError``; the connection is then closed soon, as nobody reads the rest.
+    func receive<Result: Sendable>(
+        _ request: Request, _ context: ServingContext,
+        _ take: @escaping @Sendable (_ body: RequestBody, _ limit: Int) async throws -> Result
+    ) async throws -> Result {
         if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
             throw ServingError.mediaType(
                 found: "encoded as \(encoding.prefix(32))", expected: "sent without an encoding")
@@ -38,24 +56,17 @@ struct RequestBodyReader: Sendable {
         let length = stated ?? Double(limit)
         let deadline = seconds + length / bytesPerSecond, limit = limit, body = request.body
         do {
-            return try await withThrowingTaskGroup(of: Data?.self) { group in
-                group.addTask {
-                    var data = Data()
-                    for try await part in body {
-                        data.append(contentsOf: part.readableBytesView)
-                        if data.count > limit { throw ServingError.bodyTooLarge(limit: limit) }
-                    }
-                    return data
-                }
+            return try await withThrowingTaskGroup(of: Result?.self) { group in
+                group.addTask { try await take(body, limit) }
                 group.addTask {
                     try await Task.sleep(for: .seconds(deadline))
                     return nil
                 }
                 defer { group.cancelAll() }
-                guard let first = try await group.next(), let data = first else {
+                guard let first = try await group.next(), let result = first else {
                     throw ServingError.bodyTooSlow(seconds: Int(deadline))
                 }
-                return data
+                return result
             }
         } catch let error as ServingError {
             closeSoon(context)
@@ -66,7 +77,7 @@ struct RequestBodyReader: Sendable {
     }
 
     /// Ends the connection once the refusal has been sent: what is still to come is not read.
-    private func closeSoon(_ context: ServingContext) {
+    func closeSoon(_ context: ServingContext) {
         let channel = context.channel
         context.facts.header("connection", "close")
         channel.eventLoop.scheduleTask(in: .milliseconds(500)) { channel.close(promise: nil) }

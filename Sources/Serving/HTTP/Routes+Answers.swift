@@ -85,6 +85,7 @@ extension ServingServer {
             request.salt = sharing + "\0" + (sampling.cacheSalt ?? "")
             requests.append(request)
         }
+        try engine.checkFits(requests)
         let lease = try KeyLease(keys, identity, at: ProcessInfo.processInfo.systemUptime)
         lease.headers.note(in: context.facts)
         let answering = Answering(

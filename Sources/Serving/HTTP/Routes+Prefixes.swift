@@ -84,7 +84,7 @@ extension ServingServer {
     }
 
     /// The owner under which somebody makes prefixes.
-    private func owner(_ context: ServingContext) throws(ServingError) -> String? {
+    func owner(_ context: ServingContext) throws(ServingError) -> String? {
         guard let owner = context.identity.owner else {
             if context.identity.isAdmin { return nil }
             throw .forbidden(scope: "own:OWNER")
@@ -93,8 +93,7 @@ extension ServingServer {
     }
 
     /// A name, which may be written with its owner.
-    private func place(_ name: String, _ context: ServingContext) throws(ServingError) -> (owner: String?, name: String)
-    {
+    func place(_ name: String, _ context: ServingContext) throws(ServingError) -> (owner: String?, name: String) {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 2 else { return (try owner(context), name) }
         guard PrefixName.isValid(parts[0]) else {
@@ -104,7 +103,7 @@ extension ServingServer {
         return (parts[0], parts[1])
     }
 
-    private func store(
+    func store(
         _ name: String, replaces: Bool, _ context: ServingContext, write: @Sendable (URL) async throws -> Void
     ) async throws -> PrefixEntry {
         let (owner, name) = try place(name, context)
@@ -112,44 +111,6 @@ extension ServingServer {
             name, owner: owner, replaces: replaces, limit: context.identity.limits.bytes, write: write)
         context.facts.note("prefix", entry.id)
         return entry
-    }
-
-    private func upload(_ request: Request, _ context: ServingContext, _ type: String) async throws -> PrefixEntry {
-        // Asked before the body is read, and counted while it is: it may be large.
-        _ = try owner(context)
-        let lease = try KeyLease(keys, context.identity, at: ProcessInfo.processInfo.systemUptime)
-        defer { lease.end(tokens: 0) }
-        var reader = reader
-        reader.limit = settings.uploadLimit
-        let body = try MultipartBody(try await reader.data(request, context), contentType: type)
-        var name: String?, replaces = false, files: [(name: String, data: Data)] = []
-        for part in body.parts {
-            if let file = part.fileName, !file.isEmpty {
-                guard Self.mayStore(file) else {
-                    throw ServingError.outOfRange(
-                        field: part.name, value: "a file \"\(file.prefix(80))\"",
-                        range: "adapter_config.json or a file of tensors (.safetensors, .bin, .pt, .pth, .ckpt, .gguf)")
-                }
-                files.append((file, part.data))
-            } else if part.name == "name" {
-                name = String(decoding: part.data.prefix(256), as: UTF8.self)
-            } else if part.name == "replace" {
-                replaces = part.data == Data("true".utf8)
-            }
-        }
-        guard let name else { throw ServingError.missing(field: "name") }
-        guard !files.isEmpty else { throw ServingError.missing(field: "file") }
-        let all = files
-        return try await store(name, replaces: replaces, context) { folder in
-            for (name, data) in all { try data.write(to: folder.appendingPathComponent(name)) }
-        }
-    }
-
-    /// Whether a file of this name is stored: nothing that could be another file of the folder, nothing hidden.
-    private static func mayStore(_ name: String) -> Bool {
-        PrefixName.isValid(name)
-            && (name.hasSuffix(".json")
-                || [".safetensors", ".bin", ".pt", ".pth", ".ckpt"].contains { name.hasSuffix($0) })
     }
 
     /// A prefix of a text, of a folder on the server, or of other prefixes.
@@ -222,7 +183,7 @@ extension ServingServer {
                     place.appendingPathComponent($0)
                 }
                 : [place]
-            for file in files where Self.mayStore(file.lastPathComponent) {
+            for file in files where StoreFolder.mayStore(file.lastPathComponent) {
                 let target = file.resolvingSymlinksInPath().standardizedFileURL
                 guard target.path.hasPrefix(root.path + "/"), !target.path.hasPrefix(own + "/") else { continue }
                 try FileManager.default.copyItem(at: target, to: folder.appendingPathComponent(file.lastPathComponent))
@@ -234,7 +195,7 @@ extension ServingServer {
     private func content(_ entry: PrefixEntry, _ request: Request) async throws -> Response {
         let name = request.uri.queryParameters["file"].map(String.init) ?? "adapter_model.safetensors"
         let file = await library.place(of: entry).appendingPathComponent(name)
-        guard Self.mayStore(name), let data = try? Data(contentsOf: file, options: .alwaysMapped) else {
+        guard StoreFolder.mayStore(name), let data = try? Data(contentsOf: file, options: .alwaysMapped) else {
             throw ServingError.outOfRange(
                 field: "file", value: "\"\(name.prefix(80))\"",
                 range: "a file of the prefix, such as adapter_config.json")

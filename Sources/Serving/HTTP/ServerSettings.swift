@@ -12,6 +12,8 @@ package struct ServerSettings: Sendable {
     package var defaultMaxTokens = 512
     /// Bytes of a body of JSON, and of an uploaded prefix.
     package var bodyLimit = 4 << 20, uploadLimit = 1 << 30
+    /// Uploads at a time.
+    package var uploads = 4
     /// Seconds for a body of JSON, beyond what its length takes.
     package var bodySeconds = 30.0
     /// Connections at a time.

@@ -26,6 +26,7 @@ package final class ServingServer: Sendable {
     let routes: RouteTable
     let journal: Journal
     let drain = DrainState()
+    let uploads: UploadGate
 
     /// A server that does not listen yet.
     package init(
@@ -39,8 +40,9 @@ package final class ServingServer: Sendable {
         self.metrics = metrics
         self.settings = settings
         self.logger = logger
+        uploads = UploadGate(limit: settings.uploads)
         routes = Self.table()
-        journal = Journal(metrics: metrics, logger: logger, routes: routes)
+        journal = Journal(metrics: metrics, logger: logger, routes: routes, origin: settings.corsOrigin)
     }
 
     /// What answers requests.

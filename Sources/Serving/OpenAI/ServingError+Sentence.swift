@@ -64,6 +64,13 @@ extension ServingError: CustomStringConvertible, LocalizedError {
                 + "ask for fewer new tokens, or start it with more --kv-memory"
         case .storage(let reason):
             "the prefix could not be stored: \(reason)"
+        case .diskFull:
+            "the server's disk is full, and nothing was stored; free some space there, or delete prefixes, and send it again"
+        case .uploadsFull(let limit):
+            "the server is taking \(limit) upload\(limit == 1 ? "" : "s"), its limit (--max-uploads); try again in 5 s"
+        case .pinsFull(let needed, let limit):
+            "the prefix takes \(needed) bytes of memory, and pinned prefixes may take \(limit) together, half of --prefix-memory; "
+                + "unload a pinned one first"
         case .clientGone:
             "the client has closed the connection"
         case .stopped:

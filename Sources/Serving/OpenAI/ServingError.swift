@@ -64,8 +64,14 @@ package enum ServingError: Error, Equatable, Sendable {
     case draining
     /// The request needs more memory for keys and values than the server has.
     case outOfMemory(needed: Int, available: Int)
-    /// The disk takes no more.
+    /// What was sent cannot be written.
     case storage(reason: String)
+    /// The disk takes no more.
+    case diskFull
+    /// As many uploads as may come at once are coming.
+    case uploadsFull(limit: Int)
+    /// Prefixes are pinned that take as much memory as pinned ones may.
+    case pinsFull(needed: Int, limit: Int)
     /// The client has gone; nobody is told.
     case clientGone
     /// The server was stopped before the answer was complete.
@@ -94,7 +100,8 @@ extension ServingError {
         case .rateLimited: 429
         case .clientGone: 499
         case .notFinite, .internalError, .storage: 500
-        case .overloaded, .draining, .outOfMemory, .stopped: 503
+        case .overloaded, .draining, .outOfMemory, .stopped, .uploadsFull: 503
+        case .diskFull, .pinsFull: 507
         }
     }
 
@@ -104,7 +111,7 @@ extension ServingError {
         case 401: "authentication_error"
         case 403: "permission_error"
         case 429: "rate_limit_error"
-        case 500: "server_error"
+        case 500, 507: "server_error"
         case 503: "overloaded_error"
         default: "invalid_request_error"
         }
@@ -126,12 +133,13 @@ extension ServingError {
         case .mediaType: "unsupported_media_type"
         case .bodyTooSlow: "request_timeout"
         case .rateLimited: "rate_limit_exceeded"
-        case .overloaded: "overloaded"
+        case .overloaded, .uploadsFull: "overloaded"
         case .draining, .stopped: "draining"
         case .outOfMemory: "out_of_memory"
         case .clientGone: "client_closed_request"
         case .notFinite, .internalError: "internal_error"
         case .storage: "storage_error"
+        case .diskFull, .pinsFull: "insufficient_storage"
         case .notJSON: "invalid_json"
         case .unsupported: "unsupported_parameter"
         case .notAnObject, .missing, .wrongType, .outOfRange, .contradiction: "invalid_value"
@@ -154,7 +162,7 @@ extension ServingError {
     package var retryAfter: Int? {
         switch self {
         case .rateLimited(_, let seconds), .overloaded(_, let seconds): seconds
-        case .draining: 5
+        case .draining, .uploadsFull: 5
         default: nil
         }
     }

@@ -16,14 +16,21 @@ package actor PrefixLibrary {
     private let metrics: ServingMetrics
     private var index: PrefixIndex
     private var pinned: [String: ResidentPrefix] = [:]
-    private var resident: Set<String> = []
+    /// What was read and not unloaded: gone where the memory was needed for others.
+    private var resident: [String: Resident] = [:]
+    /// Bytes that pinned prefixes may take together: the rest is for those that come and go.
+    private let pinLimit: Int
     private var writing: Set<String> = []
+
+    private struct Resident {
+        weak var prefix: ResidentPrefix?
+    }
 
     /// The prefixes of a folder.
     ///
     /// - Parameters:
     ///   - folder: Made where there is none.
-    ///   - budget: Bytes that prefixes may take in memory that no request holds.
+    ///   - budget: Bytes that prefixes may take in memory that no request holds; half of them pinned ones.
     /// - Throws: Where the folder cannot be read.
     package init(_ folder: URL, for model: LanguageModel, budget: Int, metrics: ServingMetrics = ServingMetrics())
         throws
@@ -31,6 +38,7 @@ package actor PrefixLibrary {
         self.model = model
         self.metrics = metrics
         memory = PrefixStore(model, budget: budget)
+        pinLimit = budget / 2
         try StoreFolder.recover(folder)
         index = try PrefixIndex(folder)
     }
@@ -86,7 +94,7 @@ package actor PrefixLibrary {
         }
         let counts = await memory.counts
         if counts.reads > reads { metrics.loaded(seconds: ProcessInfo.processInfo.systemUptime - start) }
-        resident.insert(entry.id)
+        resident[entry.id] = Resident(prefix: prefix)
         metrics.resident(counts.prefixes, bytes: counts.bytes, evictions: counts.evictions)
         return prefix
     }
@@ -97,17 +105,29 @@ package actor PrefixLibrary {
     }
 
     /// Keeps a prefix in memory until it is unloaded.
+    ///
+    /// - Throws: ``ServingError/pinsFull(needed:limit:)`` where pinned ones would take too much.
     package func pin(_ entry: PrefixEntry) async throws(ServingError) {
         let values = try await values(of: entry)
         // It may have been deleted meanwhile.
         guard index.entries[entry.id] != nil else { throw .modelNotFound(entry.id) }
+        let others = pinned.reduce(0) { $0 + ($1.key == entry.id ? 0 : $1.value.byteCount) }
+        guard others + values.byteCount <= pinLimit else {
+            throw .pinsFull(needed: values.byteCount, limit: pinLimit)
+        }
         pinned[entry.id] = values
+    }
+
+    /// The prefixes in memory, and the bytes that each takes.
+    package var residents: [(id: String, bytes: Int)] {
+        resident = resident.filter { $0.value.prefix != nil }
+        return resident.compactMap { id, value in value.prefix.map { (id, $0.byteCount) } }
     }
 
     /// Lets a prefix go from memory; running requests keep it.
     package func unload(_ entry: PrefixEntry) async {
         pinned[entry.id] = nil
-        resident.remove(entry.id)
+        resident[entry.id] = nil
         await memory.forget(index.place(of: entry.id))
     }
 
@@ -116,7 +136,7 @@ package actor PrefixLibrary {
         ModelObject(
             id: entry.id, created: entry.created, ownedBy: entry.owner ?? "prefixtune", root: base, parent: base,
             prefix: .init(
-                length: entry.length, bytes: entry.bytes, resident: resident.contains(entry.id),
+                length: entry.length, bytes: entry.bytes, resident: resident[entry.id]?.prefix != nil,
                 pinned: pinned[entry.id] != nil, sha256: entry.sha256, textPosition: entry.textPosition))
     }
 
@@ -125,6 +145,16 @@ package actor PrefixLibrary {
 
     /// Where the files of a prefix lie.
     package func place(of entry: PrefixEntry) -> URL { index.place(of: entry.id) }
+
+    /// A new folder within the store's for what is being written: on the same disk, and cleared up at the next start where the
+    /// process ends before the caller removes it.
+    package func incoming() throws(ServingError) -> URL {
+        do {
+            return try StoreFolder.incoming(in: index.folder)
+        } catch {
+            throw .storing(error, in: index.folder)
+        }
+    }
 
     /// Stores a prefix.
     ///
@@ -148,25 +178,23 @@ package actor PrefixLibrary {
         if !replaces, known(id) != nil || FileManager.default.fileExists(atPath: index.place(of: id).path) {
             throw ServingError.nameTaken(id)
         }
-        // The server's own prefixes and the folders of owners lie side by side.
-        let isOwnersFolder = owner == nil && index.entries.values.contains { $0.owner == name }
-        let isInPrefix = owner.map { index.entries[$0] != nil } ?? false
-        guard !isOwnersFolder, !isInPrefix else { throw ServingError.nameTaken(isInPrefix ? owner ?? id : id) }
-        let incoming = try StoreFolder.incoming(in: index.folder)
+        try checkNamespaces(name, owner: owner)
+        let incoming = try incoming()
         defer { try? FileManager.default.removeItem(at: incoming) }
         do {
             try await write(incoming)
         } catch let error as ServingError {
             throw error
         } catch {
-            throw ServingError.storage(reason: Self.reason(error, folder: incoming))
+            throw ServingError.storing(error, in: incoming)
         }
         do {
             _ = try await ResidentPrefix.read(incoming, for: model)
         } catch {
             throw ServingError.invalidPrefix(name: id, reason: Self.reason(error, folder: incoming))
         }
-        // Added up now: others may have been stored meanwhile.
+        // Looked at now: others may have been stored meanwhile.
+        try checkNamespaces(name, owner: owner)
         let used = index.entries.values.filter { $0.owner == owner && $0.id != id }.reduce(0) { $0 + $1.bytes }
         if let limit, used + StoreFolder.bytes(in: incoming) > limit {
             throw ServingError.rateLimited(limit: "\(limit) bytes of prefixes", retryAfter: 60)
@@ -174,16 +202,25 @@ package actor PrefixLibrary {
         do {
             try StoreFolder.move(incoming, to: index.place(of: id), in: index.folder, id: id)
         } catch {
-            throw ServingError.storage(reason: error.localizedDescription)
+            throw ServingError.storing(error, in: index.folder)
         }
         pinned[id] = nil
-        resident.remove(id)
+        resident[id] = nil
         guard var entry = PrefixEntry(at: index.place(of: id), owner: owner, name: name) else {
             throw ServingError.modelNotFound(id)
         }
         entry.sha256 = StoreFolder.digest(of: index.place(of: id))
         index.insert(entry)
         return entry
+    }
+
+    /// The server's own prefixes and the folders of owners lie side by side: neither may have the other's name.
+    private func checkNamespaces(_ name: String, owner: String?) throws(ServingError) {
+        if let owner {
+            if index.entries[owner] != nil { throw .nameTaken(owner) }
+        } else if index.entries.values.contains(where: { $0.owner == name }) {
+            throw .nameTaken(name)
+        }
     }
 
     /// Removes a prefix for good; running requests keep its values.
@@ -193,7 +230,7 @@ package actor PrefixLibrary {
         do {
             try StoreFolder.remove(index.place(of: entry.id), in: index.folder)
         } catch {
-            throw .storage(reason: error.localizedDescription)
+            throw .storing(error, in: index.folder)
         }
         index.remove(entry.id)
     }

@@ -97,9 +97,37 @@ enum StoreFolder {
     }
 
     private static func synchronize(_ place: URL) throws {
-        let descriptor = open(place.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw CocoaError(.fileReadNoPermission) }
+        let descriptor = SystemCall.retried { open(place.path, O_RDONLY | O_CLOEXEC) }
+        guard descriptor >= 0 else { throw AtomicFile.failure(errno, writing: place.lastPathComponent) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 || errno == EINVAL else { throw CocoaError(.fileWriteOutOfSpace) }
+        guard SystemCall.retried({ fsync(descriptor) }) == 0 || errno == EINVAL else {
+            throw AtomicFile.failure(errno, writing: place.lastPathComponent)
+        }
+    }
+
+    /// Whether a file of this name is stored: nothing that could be another file of the folder, nothing hidden.
+    static func mayStore(_ name: String) -> Bool {
+        PrefixName.isValid(name)
+            && (name.hasSuffix(".json")
+                || [".safetensors", ".bin", ".pt", ".pth", ".ckpt"].contains { name.hasSuffix($0) })
+    }
+}
+
+extension ServingError {
+    /// What is told where something could not be written: that the disk is full, or the reason without the server's folders.
+    static func storing(_ error: any Error, in folder: URL) -> ServingError {
+        if isFullDisk(error) { return .diskFull }
+        return .storage(reason: "\(error)".replacing(folder.path + "/", with: ""))
+    }
+
+    private static func isFullDisk(_ error: any Error) -> Bool {
+        if let error = error as? CocoaError, error.code == .fileWriteOutOfSpace { return true }
+        if let error = error as? POSIXError { return [.ENOSPC, .EDQUOT].contains(error.code) }
+        if case .cannotWrite(_, let reason)? = error as? CheckpointError {
+            // The system's own words are all that is left of its number.
+            return [ENOSPC, EDQUOT].contains { reason.hasPrefix(String(cString: strerror($0))) }
+        }
+        guard let inner = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error else { return false }
+        return isFullDisk(inner)
     }
 }

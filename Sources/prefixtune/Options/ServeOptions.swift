@@ -137,7 +137,7 @@
             (settings.drainDelay, settings.drainTimeout) = (drainDelay, drainTimeout)
             settings.defaultMaxTokens = limits.defaultMaxTokens
             settings.connections = limits.maxConnections
-            settings.uploadLimit = limits.maxUpload
+            (settings.uploadLimit, settings.uploads) = (limits.maxUpload, limits.maxUploads)
             return settings
         }
     }
@@ -160,11 +160,13 @@
             help: ArgumentHelp("The largest prefix that can be uploaded, such as 1G.", valueName: "size"),
             transform: Memory.bytes)
         var maxUpload = 1 << 30
+        @Option(help: .n("Uploads at a time.")) var maxUploads = 4
 
         func validate() throws {
             for (name, value) in [
                 ("--max-rows", maxRows), ("--max-queued", maxQueued), ("--max-queued-tokens", maxQueuedTokens),
                 ("--default-max-tokens", defaultMaxTokens), ("--max-connections", maxConnections),
+                ("--max-uploads", maxUploads),
             ] where value < 1 {
                 throw ValidationError("\(name) is \(value), but at least 1 is needed.")
             }
