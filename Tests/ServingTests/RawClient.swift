@@ -63,6 +63,13 @@ final class RawClient: @unchecked Sendable {
         return text
     }
 
+    /// Goes without a word: what is on its way is thrown away, and the server is told by a reset.
+    func reset() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        close()
+    }
+
     func close() { _ = Foundation.close(descriptor) }
 
     /// The body of the answer to a request on a connection of its own.

@@ -21,7 +21,7 @@ final class AnswerFeed: Sendable {
     private let continuation: AsyncStream<Item>.Continuation
     private let engine: Engine
     private let requests = Mutex<[Int]>([])
-    private let flag: ConnectionWatch.Flag?
+    private let flag: ConnectionWatch.Flag
     private let watch = Mutex<Int?>(nil)
     private let pings = Mutex<RepeatedTask?>(nil)
 
@@ -30,7 +30,8 @@ final class AnswerFeed: Sendable {
         (items, continuation) = AsyncStream<Item>.makeStream()
         flag = await ConnectionWatch.flag(of: context.channel)
         let continuation = continuation
-        if let flag { watch.withLock { $0 = flag.whenGone { continuation.yield(.gone) } } }
+        let flag = flag
+        watch.withLock { $0 = flag.whenGone { continuation.yield(.gone) } }
         let interval = TimeAmount.seconds(Int64(pingSeconds))
         let task = context.channel.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
             continuation.yield(.ping)
@@ -56,7 +57,7 @@ final class AnswerFeed: Sendable {
             defer { id = nil }
             return id
         }
-        if let id { flag?.forget(id) }
+        if let id { flag.forget(id) }
         let ids = requests.withLock { requests in
             defer { requests = [] }
             return requests

@@ -11,7 +11,7 @@ struct AnswerStreaming {
     private let chunks: EventText
     private var choices: [[ChoiceText]]
     private var offsets: [[Int]]
-    private var hasRole: Set<Int> = []
+    private var begun: Set<Int> = []
     private var cached = 0
     private var isSilent = true
 
@@ -28,9 +28,8 @@ struct AnswerStreaming {
 
     /// Writes until the last answer is complete, or the client has gone.
     ///
-    /// - Returns: How many tokens there were.
     /// - Throws: What writing throws: the client has gone.
-    mutating func write(to writer: inout any ResponseBodyWriter) async throws -> Usage {
+    mutating func write(to writer: inout any ResponseBodyWriter) async throws {
         defer { feed.close() }
         var left = choices.count
         var text = opening()
@@ -40,7 +39,7 @@ struct AnswerStreaming {
             switch item {
             case .gone:
                 answering.server.metrics.refused(.clientGone)
-                return usage
+                return
             case .ping:
                 if isSilent {
                     text += EventText.ping
@@ -49,7 +48,9 @@ struct AnswerStreaming {
                 }
             case .event(let prompt, let event):
                 switch event {
-                case .began(let tokens): cached += tokens
+                case .began(let tokens):
+                    cached += tokens
+                    begun.insert(prompt)
                 case .token(let answer, let token, let known): text += self.text(prompt, answer, token, known)
                 case .finished(let answer, let generation): text += ending(prompt, answer, generation)
                 case .failed(let error):
@@ -57,7 +58,7 @@ struct AnswerStreaming {
                     answering.server.metrics.refused(error)
                     try await send(&text, to: &writer)
                     try await writer.finish(nil)
-                    return usage
+                    return
                 case .ended: left -= 1
                 }
             }
@@ -68,8 +69,10 @@ struct AnswerStreaming {
         text += EventText.done
         try await send(&text, to: &writer)
         try await writer.finish(nil)
-        return usage
     }
+
+    /// What was used up so far.
+    var spent: (prompt: Int, completion: Int) { answering.spent(begun, choices) }
 
     private var usage: Usage {
         answering.streamUsage(cached: cached, completion: choices.joined().reduce(0) { $0 + $1.tokens.count })

@@ -51,14 +51,19 @@ struct Answering: Sendable {
         let feed = await AnswerFeed(server.engine, context, pingSeconds: 3600)
         defer { feed.close() }
         for (prompt, request) in requests.enumerated() { try feed.submit(request, prompt: prompt) }
-        var choices = prompts.indices.map(empty), left = prompts.count, cached = 0
+        var choices = prompts.indices.map(empty), left = prompts.count, cached = 0, begun: Set<Int> = []
+        // What was computed is charged, whatever becomes of it; what is still to be computed for a repeated prompt counts as long as
+        // it takes.
+        defer { finish(context, spent(begun, choices)) }
         receiving: for await item in feed.items {
             switch item {
             case .gone: throw ServingError.clientGone
             case .ping: continue
             case .event(let prompt, let event):
                 switch event {
-                case .began(let tokens): cached += tokens
+                case .began(let tokens):
+                    cached += tokens
+                    begun.insert(prompt)
                 case .token(let answer, let token, let known):
                     _ = choices[prompt][answer].append(token, known)
                 case .finished(let answer, let generation): _ = choices[prompt][answer].end(generation)
@@ -70,8 +75,6 @@ struct Answering: Sendable {
             }
         }
         let usage = usage(cached: cached, completion: choices.joined().reduce(0) { $0 + $1.tokens.count })
-        // What is still to be computed for a repeated prompt counts as long as it takes.
-        defer { finish(context, usage) }
         let told = choices.map(best)
         let json =
             form == .chat
@@ -125,11 +128,16 @@ struct Answering: Sendable {
         return CompletionObject(id: id, created: created, model: model.id, choices: objects, usage: usage)
     }
 
+    /// What was used up: of prompts that the model began to read, and of answers so far.
+    func spent(_ begun: Set<Int>, _ choices: [[ChoiceText]]) -> (prompt: Int, completion: Int) {
+        (begun.reduce(0) { $0 + prompts[$1].count }, choices.joined().reduce(0) { $0 + $1.tokens.count })
+    }
+
     /// Notes what was used up.
-    private func finish(_ context: ServingContext, _ usage: Usage) {
-        context.facts.note("prompt_tokens", usage.promptTokens)
-        context.facts.note("completion_tokens", usage.completionTokens)
-        lease.end(tokens: usage.totalTokens)
+    private func finish(_ context: ServingContext, _ spent: (prompt: Int, completion: Int)) {
+        context.facts.note("prompt_tokens", spent.prompt)
+        context.facts.note("completion_tokens", spent.completion)
+        lease.end(tokens: spent.prompt + spent.completion)
     }
 
     /// The answer as it grows.
@@ -152,9 +160,12 @@ struct Answering: Sendable {
             body: ResponseBody { writer in
                 var stream = AnswerStreaming(
                     self, feed, SlowReaderGuard(channel, seconds: server.settings.writeSeconds))
-                let usage = try await stream.write(to: &writer)
-                lease.end(tokens: usage.totalTokens)
-                server.journal.streamed(context, usage)
+                // Also where the client goes, or the answer fails.
+                defer {
+                    lease.end(tokens: stream.spent.prompt + stream.spent.completion)
+                    server.journal.streamed(context, stream.spent)
+                }
+                try await stream.write(to: &writer)
             })
     }
 

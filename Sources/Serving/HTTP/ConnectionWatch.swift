@@ -68,10 +68,17 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler {
         context.fireErrorCaught(error)
     }
 
-    /// The flag of a connection; nil where it is none of this server's, as in tests without a network.
-    static func flag(of channel: any Channel) async -> Flag? {
-        try? await channel.eventLoop.submit {
+    /// The flag of a connection.
+    ///
+    /// Of one that has gone with its handlers, as after a reset before anybody asked, it is set already: so it is of a connection
+    /// that is none of this server's.
+    static func flag(of channel: any Channel) async -> Flag {
+        let known = try? await channel.eventLoop.submit {
             try channel.pipeline.syncOperations.handler(type: ConnectionWatch.self).flag
         }.get()
+        if let known { return known }
+        let flag = Flag()
+        flag.go()
+        return flag
     }
 }
