@@ -23,6 +23,7 @@ extension ServingServer {
         }
         let folder = try await library.incoming()
         defer { try? FileManager.default.removeItem(at: folder) }
+        let stated = request.headers[.contentLength].flatMap { Int($0) }
         var reader = reader
         reader.limit = settings.uploadLimit
         let form = try await reader.receive(request, context) { body, limit -> Result<UploadFiles.Form, ServingError> in
@@ -38,8 +39,9 @@ extension ServingServer {
                     try form.append(part.readableBytesView) { try files.take($0) }
                 } catch let error as ServingError {
                     // A little more is read to its end, so that the connection can stay.
+                    guard let stated, stated - count <= Self.readOn else { throw error }
                     refusal = error
-                    end = min(limit, count + Self.readOn)
+                    end = min(limit, stated)
                 }
             }
             if let refusal { return .failure(refusal) }
