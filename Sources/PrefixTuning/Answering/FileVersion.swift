@@ -9,9 +9,9 @@ package struct FileVersion: Hashable, Sendable {
         var written, changed: [Int]
 
         /// Nil where there is no such file.
-        init?(_ file: URL) {
+        init?(_ file: String) {
             var status = stat()
-            guard stat(file.path, &status) == 0 else { return nil }
+            guard stat(file, &status) == 0 else { return nil }
             device = Int64(status.st_dev)
             inode = Int64(bitPattern: UInt64(status.st_ino))
             size = Int64(status.st_size)
@@ -29,7 +29,12 @@ package struct FileVersion: Hashable, Sendable {
 
     /// The version of these files, of which any may be missing.
     package init(_ files: [URL]) {
-        stamps = files.reduce(into: [:]) { $0[$1.lastPathComponent] = Stamp($1) }
+        stamps = files.reduce(into: [:]) { $0[$1.lastPathComponent] = Stamp($1.path) }
+    }
+
+    /// The version of the files of these names in a folder: a path is put together faster than a `URL`.
+    package init(of names: [String], in folder: String) {
+        stamps = names.reduce(into: [:]) { $0[$1] = Stamp("\(folder)/\($1)") }
     }
 
     /// Bytes of all of them.

@@ -1,6 +1,8 @@
+import Dispatch
 import Foundation
 import LanguageModels
 import PrefixTuning
+import Synchronization
 
 /// What lies in a store's folder: `NAME` for the server's own prefixes, `OWNER/NAME` for those of keys.
 ///
@@ -22,33 +24,69 @@ struct PrefixIndex: Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let cached = (try? JSONDecoder().decode([PrefixEntry].self, from: Data(contentsOf: cacheFile))) ?? []
         let known = Dictionary(cached.map { ($0.id, $0) }) { first, _ in first }
-        for name in try Self.folders(in: folder) {
-            let place = folder.appendingPathComponent(name)
-            if Self.isPrefix(place) {
-                add(PrefixEntry(at: place, owner: nil, name: name, known: known[name]))
+        var places: [Place] = []
+        for name in try Self.names(in: folder.path, mustBeThere: true) where PrefixName.isValid(name) {
+            let path = "\(folder.path)/\(name)", files = try Self.names(in: path)
+            if Self.isPrefix(files) {
+                places.append(Place(owner: nil, name: name, path: path, files: files))
             } else {
-                for inner in (try? Self.folders(in: place)) ?? [] {
-                    let place = place.appendingPathComponent(inner)
-                    guard Self.isPrefix(place) else { continue }
-                    add(PrefixEntry(at: place, owner: name, name: inner, known: known["\(name)/\(inner)"]))
+                for inner in files where PrefixName.isValid(inner) {
+                    let files = try Self.names(in: "\(path)/\(inner)")
+                    guard Self.isPrefix(files) else { continue }
+                    places.append(Place(owner: name, name: inner, path: "\(path)/\(inner)", files: files))
                 }
             }
         }
-        save()
+        for entry in Self.entries(at: places, known) { entries[entry.id] = entry }
+        if entries != known { save() }
+    }
+
+    private struct Place: Sendable {
+        let owner: String?
+        let name: String, path: String
+        let files: [String]
     }
 
     private var cacheFile: URL { folder.appendingPathComponent(Self.cacheName) }
 
-    private mutating func add(_ entry: PrefixEntry?) { if let entry { entries[entry.id] = entry } }
+    /// What lies at some places, looked at on all cores: thousands of files are opened where nothing is known of them.
+    private static func entries(at places: [Place], _ known: [String: PrefixEntry]) -> [PrefixEntry] {
+        let size = 64, found = Mutex<[PrefixEntry]>([])
+        DispatchQueue.concurrentPerform(iterations: (places.count + size - 1) / size) { part in
+            let own = places[part * size..<min((part + 1) * size, places.count)].compactMap { place in
+                let id = place.owner.map { "\($0)/\(place.name)" } ?? place.name
+                return PrefixEntry(
+                    at: place.path, files: place.files, owner: place.owner, name: place.name, known: known[id])
+            }
+            found.withLock { $0 += own }
+        }
+        return found.withLock { $0 }
+    }
 
-    private static func folders(in folder: URL) throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { PrefixName.isValid($0) }.sorted()
+    /// The names in a folder, sorted, in one call of the system for many of them; none where it is no folder.
+    ///
+    /// - Throws: Where it cannot be read and must be there.
+    private static func names(in folder: String, mustBeThere: Bool = false) throws -> [String] {
+        guard let stream = opendir(folder) else {
+            if mustBeThere { throw CocoaError(.fileReadNoPermission, userInfo: [NSFilePathErrorKey: folder]) }
+            return []
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
+                name.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: name.pointee)) {
+                    String(cString: $0)
+                }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
     }
 
     /// Whether a folder holds an adapter: its files, as any program of the field writes them.
-    private static func isPrefix(_ folder: URL) -> Bool {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        return names.contains { name in
+    private static func isPrefix(_ names: [String]) -> Bool {
+        names.contains { name in
             name == "adapter_config.json"
                 || [".safetensors", ".bin", ".pt", ".pth", ".ckpt"].contains {
                     name.hasSuffix($0) && !name.hasPrefix(".")
@@ -59,20 +97,14 @@ struct PrefixIndex: Sendable {
     /// Where a prefix lies.
     func place(of id: String) -> URL { folder.appendingPathComponent(id) }
 
-    /// Puts an entry in, and writes the cache.
-    mutating func insert(_ entry: PrefixEntry) {
-        entries[entry.id] = entry
-        save()
-    }
+    /// Puts an entry in; ``save()`` is the caller's.
+    mutating func insert(_ entry: PrefixEntry) { entries[entry.id] = entry }
 
-    /// Takes an entry out, and writes the cache.
-    mutating func remove(_ id: String) {
-        entries[id] = nil
-        save()
-    }
+    /// Takes an entry out; ``save()`` is the caller's.
+    mutating func remove(_ id: String) { entries[id] = nil }
 
-    /// The cache is no loss: where it cannot be written, the next start takes longer.
-    private func save() {
+    /// Writes the cache, which is no loss: where it cannot be written, the next start takes longer.
+    func save() {
         let all = entries.values.sorted { $0.id < $1.id }
         if let text = try? JSONText.line(all) { try? AtomicFile.write(Data(text.utf8), to: cacheFile) }
     }
@@ -84,13 +116,18 @@ extension PrefixEntry {
     /// - Parameter known: What was known of it: believed where the files have not changed.
     init?(at folder: URL, owner: String?, name: String, known: PrefixEntry? = nil) {
         let files = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
-        let version = FileVersion(
-            files.filter { !$0.hasPrefix(".") }.map { folder.appendingPathComponent($0) })
+        self.init(at: folder.path, files: files, owner: owner, name: name, known: known)
+    }
+
+    /// The same, of a folder whose files are known by name.
+    init?(at path: String, files: [String], owner: String?, name: String, known: PrefixEntry?) {
+        let version = FileVersion(of: files.filter { !$0.hasPrefix(".") }, in: path)
         let stamp = version.text
         if let known, known.stamp == stamp, known.owner == owner, known.name == name {
             self = known
             return
         }
+        let folder = URL(fileURLWithPath: path, isDirectory: true)
         var length: Int?, position: String?
         if InfixFile.isInfix(folder) {
             length = (try? InfixFile(folder))?.length

@@ -21,6 +21,7 @@ package actor PrefixLibrary {
     /// Bytes that pinned prefixes may take together: the rest is for those that come and go.
     private let pinLimit: Int
     private var writing: Set<String> = []
+    private var isSaving = false
 
     private struct Resident {
         weak var prefix: ResidentPrefix?
@@ -74,10 +75,10 @@ package actor PrefixLibrary {
             let entry = PrefixEntry(at: place, owner: parts.count == 2 ? parts[0] : nil, name: name, known: before),
             before != nil || entry.length != nil
         else {
-            if before != nil { index.remove(id) }
+            if before != nil { remove(id) }
             return nil
         }
-        if entry != before { index.insert(entry) }
+        if entry != before { insert(entry) }
         return entry
     }
 
@@ -210,7 +211,7 @@ package actor PrefixLibrary {
             throw ServingError.modelNotFound(id)
         }
         entry.sha256 = StoreFolder.digest(of: index.place(of: id))
-        index.insert(entry)
+        insert(entry)
         return entry
     }
 
@@ -232,6 +233,27 @@ package actor PrefixLibrary {
         } catch {
             throw .storing(error, in: index.folder)
         }
-        index.remove(entry.id)
+        remove(entry.id)
+    }
+
+    private func insert(_ entry: PrefixEntry) {
+        index.insert(entry)
+        saveSoon()
+    }
+
+    private func remove(_ id: String) {
+        index.remove(id)
+        saveSoon()
+    }
+
+    /// Writes the index once for all that changes within a second: with thousands of prefixes it takes as long as an answer.
+    private func saveSoon() {
+        if isSaving { return }
+        isSaving = true
+        Task {
+            try? await Task.sleep(for: .seconds(1))
+            isSaving = false
+            index.save()
+        }
     }
 }
