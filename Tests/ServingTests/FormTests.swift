@@ -38,7 +38,7 @@ import Testing
         registry.observe("c_seconds", 0.5)
         registry.observe("c_seconds", 7)
         #expect(
-            registry.text(prefix: "p_") == """
+            registry.text(MetricsNames(prefix: "p_")) == """
                 # HELP p_a_total Help \\\\ and\\nmore.
                 # TYPE p_a_total counter
                 p_a_total{key="_other"} 10

@@ -38,9 +38,11 @@ struct TestServer: Sendable {
     ///   - template: Writes conversations.
     ///   - store: Where prefixes lie; a folder of its own unless given.
     ///   - prefixMemory: Bytes that they may take.
+    ///   - stepSeconds: What a step may take.
     static func with<Result: Sendable>(
         keys: String? = nil, prefixes: [(id: String, text: String)] = [], limits: Scheduler.Limits? = nil,
         template: ChatTemplate? = nil, store: URL? = nil, prefixMemory: Int = 64 << 20,
+        stepSeconds: Double = 0.06,
         change: (inout ServerSettings) -> Void = { _ in },
         _ body: @Sendable (TestServer) async throws -> Result
     ) async throws -> Result {
@@ -56,7 +58,7 @@ struct TestServer: Sendable {
             try Data(keys.utf8).write(to: folder.appendingPathComponent("keys"))
         }
         let metrics = ServingMetrics(), logs = LogLines()
-        let engine = Engine(limits: limits ?? Scheduler.Limits(), metrics: metrics)
+        let engine = Engine(limits: limits ?? Scheduler.Limits(), stepSeconds: stepSeconds, metrics: metrics)
         let loop = Task { @Compute in
             await engine.run {
                 LiveAnswers(model, limits: .init(rows: limits?.rows ?? 64, keyValueRows: 40_000, keepsPrompts: true))

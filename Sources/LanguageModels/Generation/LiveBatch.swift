@@ -24,6 +24,11 @@ import Tokenizers
     public let model: any CausalModel
     /// How much the batch holds.
     public let limits: Limits
+    /// Tokens of prompts that the next steps read, ``Limits/promptTokens`` to begin with: fewer make shorter steps, for those who are
+    /// being answered. At least 16; what is answered does not depend on it where ``CausalModel/isBatchInvariant(as:)``.
+    public var promptTokens: Int? {
+        didSet { promptTokens = promptTokens.map { max($0, 16) } }
+    }
     let cache: KVCache
     let tokenizer: Tokenizer?
     let cacheType: CacheType
@@ -50,6 +55,7 @@ import Tokenizers
     ) {
         self.model = model
         self.limits = limits
+        promptTokens = limits.promptTokens
         self.tokenizer = tokenizer
         self.cacheType = cacheType
         cache = KVCache(
@@ -176,7 +182,7 @@ import Tokenizers
     private func begin(_ step: inout Step) {
         if waiting.isEmpty { return }
         let start = model.startToken
-        var left = limits.promptTokens ?? .max, count = 0
+        var left = promptTokens ?? .max, count = 0
         for request in waiting {
             let isReadAtOnce = start != nil || request.request.starts.contains { $0.afterPrompt != nil }
             left -= isReadAtOnce ? request.request.prompt.count : 0
@@ -197,7 +203,7 @@ import Tokenizers
 
     /// How many tokens of each prompt are read in this step, the first to join first.
     private func parts() -> [Int] {
-        guard var left = limits.promptTokens else { return reading.map(\.unread.count) }
+        guard var left = promptTokens else { return reading.map(\.unread.count) }
         return reading.map { request in
             let count = Self.part(of: request.unread.count, within: left)
             left -= count

@@ -7,6 +7,9 @@ import Tensors
     /// Whether nothing is being answered.
     var isEmpty: Bool { get }
 
+    /// Tokens of prompts that a step reads, beside the rows that are answered; at least 16.
+    var promptTokens: Int { get set }
+
     /// Whether a request fits beside those that are there.
     func room(for request: EngineRequest) -> LiveBatch.Room
 
@@ -55,6 +58,11 @@ package struct BatchStep: Sendable {
     }
 
     package var isEmpty: Bool { batch.isEmpty }
+
+    package var promptTokens: Int {
+        get { batch.promptTokens ?? .max }
+        set { batch.promptTokens = newValue }
+    }
 
     package func room(for request: EngineRequest) -> LiveBatch.Room { batch.room(for: Self.generation(request)) }
 

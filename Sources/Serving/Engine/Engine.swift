@@ -53,10 +53,17 @@ package final class Engine: Sendable {
     private let state: Mutex<State>
     private let metrics: ServingMetrics
     private let limits: Scheduler.Limits
+    private let stepSeconds: Double
 
     /// An engine that has not begun.
-    package init(limits: Scheduler.Limits = Scheduler.Limits(), metrics: ServingMetrics = ServingMetrics()) {
+    ///
+    /// - Parameter stepSeconds: Seconds that a step may take in which prompts are read beside answers.
+    package init(
+        limits: Scheduler.Limits = Scheduler.Limits(), stepSeconds: Double = 0.06,
+        metrics: ServingMetrics = ServingMetrics()
+    ) {
         self.limits = limits
+        self.stepSeconds = stepSeconds
         self.metrics = metrics
         state = Mutex(State(scheduler: Scheduler(limits: limits), lastStep: Self.now))
     }
@@ -179,9 +186,22 @@ package final class Engine: Sendable {
         }
     }
 
+    /// How many requests of each prefix are being answered, and wait; of the model alone as `_base`.
+    package var loads: [String: (running: Int, waiting: Int)] {
+        state.withLock { state in
+            state.pending.reduce(into: [:]) { loads, pending in
+                let isRunning = state.scheduler.isRunning(pending.key)
+                let own = loads[pending.value.request.prefixName ?? "_base"] ?? (0, 0)
+                loads[pending.value.request.prefixName ?? "_base"] =
+                    isRunning ? (own.running + 1, own.waiting) : (own.running, own.waiting + 1)
+            }
+        }
+    }
+
     /// Answers until ``stop()``.
     @Compute package func run(_ batch: @Compute () -> any AnswerBatch) async {
         let batch = batch()
+        var budget = StepBudget(seconds: stepSeconds)
         while true {
             let (cancelled, isStopped) = state.withLock { state in
                 let cancelled = state.cancelled
@@ -197,8 +217,10 @@ package final class Engine: Sendable {
                 continue
             }
             let start = Self.now
-            let step = batch.step()
-            metrics.stepped(seconds: Self.now - start, rows: step.rows, promptTokens: step.promptTokens)
+            batch.promptTokens = budget.tokens
+            let step = batch.step(), seconds = Self.now - start
+            budget.note(seconds: seconds, promptTokens: step.promptTokens, rows: step.rows)
+            metrics.stepped(seconds: seconds, rows: step.rows, promptTokens: step.promptTokens)
             deliver(step)
             await Task.yield()
         }

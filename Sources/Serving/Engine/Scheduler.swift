@@ -36,6 +36,8 @@ package struct Scheduler {
     package var waitingCount: Int { queue.count }
     /// Requests that are being answered.
     package var runningCount: Int { running.count }
+    /// Whether a request is being answered.
+    package func isRunning(_ id: Int) -> Bool { running[id] != nil }
     /// Rows that they take.
     package var runningRows: Int { rows }
     /// Positions that are reserved.

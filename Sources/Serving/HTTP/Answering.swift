@@ -78,7 +78,7 @@ struct Answering: Sendable {
         let told = choices.map(best)
         let json =
             form == .chat
-            ? EventText.encoded(chat(told, usage)) : EventText.encoded(try await completion(told, usage))
+            ? EventText.encoded(try await chat(told, usage)) : EventText.encoded(try await completion(told, usage))
         return Response(
             status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(string: json)))
     }
@@ -97,7 +97,12 @@ struct Answering: Sendable {
         return sorted.prefix(count).map(\.element)
     }
 
-    private func chat(_ choices: [[ChoiceText]], _ usage: Usage) -> ChatObject {
+    private func promptLogprobs(_ prompt: Int) async throws -> [[String: PromptLogprob]?]? {
+        guard let best = sampling.promptLogprobs else { return nil }
+        return try await server.promptLogprobs(self, prompt, best: best)
+    }
+
+    private func chat(_ choices: [[ChoiceText]], _ usage: Usage) async throws -> ChatObject {
         ChatObject(
             id: id, created: created, model: model.id,
             choices: choices.joined().enumerated().map { index, choice in
@@ -105,13 +110,14 @@ struct Answering: Sendable {
                     index: index, message: .init(content: choice.said),
                     logprobs: logprobs.map { _ in ChatLogprobs(choice.notes) }, finishReason: choice.finish,
                     stopReason: choice.stop, tokenIDs: sampling.returnsTokens ? choice.tokens : nil)
-            }, usage: usage)
+            }, usage: usage, promptLogprobs: try await promptLogprobs(0))
     }
 
     private func completion(_ choices: [[ChoiceText]], _ usage: Usage) async throws -> CompletionObject {
         var objects: [CompletionObject.Choice] = []
         for (prompt, answers) in choices.enumerated() {
             let scored = echoes && logprobs != nil ? try await server.promptNotes(self, prompt) : []
+            let known = try await promptLogprobs(prompt)
             for answer in answers {
                 let isEmpty = sampling.maxTokens == 0
                 let text = (echoes ? texts[prompt] : "") + (isEmpty ? "" : answer.said)
@@ -122,7 +128,7 @@ struct Answering: Sendable {
                             CompletionLogprobs(scored + (isEmpty ? [] : answer.notes), offset: 0, top: $0)
                         },
                         finishReason: isEmpty ? .length : answer.finish, stopReason: answer.stop,
-                        tokenIDs: sampling.returnsTokens ? answer.tokens : nil))
+                        tokenIDs: sampling.returnsTokens ? answer.tokens : nil, promptLogprobs: known))
             }
         }
         return CompletionObject(id: id, created: created, model: model.id, choices: objects, usage: usage)

@@ -22,7 +22,8 @@ extension ServingServer {
         add(.post, "/detokenize", "The text of tokens.", body: "Detokenize")
         add(.get, "/v1/prefixes", "The prefixes that the key may use, page by page (after, limit).")
         add(
-            .post, "/v1/prefixes", "Makes a prefix: of uploaded files, of a text, of a folder on the server.",
+            .post, "/v1/prefixes",
+            "Makes a prefix: of uploaded files, of a text, of a folder on the server, of other prefixes.",
             body: "Prefix")
         add(.get, "/v1/prefixes/**", "One of them; with /content behind its id the file of its values.")
         add(

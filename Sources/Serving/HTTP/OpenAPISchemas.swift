@@ -51,7 +51,7 @@ enum OpenAPISchemas {
             "min_tokens": integer(0, nil), "presence_penalty": number(-2, 2), "frequency_penalty": number(-2, 2),
             "repetition_penalty": number(0, 10, open: true), "use_beam_search": flag,
             "length_penalty": number(-10, 10), "priority": integer(-10, 10), "stream": flag,
-            "return_token_ids": flag, "user": optionalString,
+            "return_token_ids": flag, "user": optionalString, "prompt_logprobs": integer(0, 20),
             "stream_options": object(["include_usage": flag, "continuous_usage_stats": flag]),
             "logit_bias": .object([
                 "type": .string("object"),
@@ -87,7 +87,14 @@ enum OpenAPISchemas {
             "Tokenize": object(
                 ["prompt": string, "model": optionalString, "add_special_tokens": flag], needs: ["prompt"]),
             "Detokenize": object(["tokens": list(token), "model": optionalString], needs: ["tokens"]),
-            "Prefix": object(["name": name, "text": string, "replace": flag], needs: ["name", "text"]),
+            "Prefix": oneOf(
+                object(["name": name, "text": string, "replace": flag], needs: ["name", "text"]),
+                object(
+                    [
+                        "name": name, "from": list(name, atMost: Combination.limit, atLeast: 2),
+                        "how": .object(["enum": .array([.string("row"), .string("mix")])]),
+                        "weight": number(-10, 10), "replace": flag,
+                    ], needs: ["name", "from"])),
             "LoadAdapter": object(["lora_name": name, "lora_path": string], needs: ["lora_name", "lora_path"]),
             "UnloadAdapter": object(["lora_name": string], needs: ["lora_name"]),
             "Error": object(

@@ -57,9 +57,10 @@ extension ServingServer {
         _ context: ServingContext, _ form: EventText.Form, _ resolved: ResolvedModel, _ prompts: [[Int32]],
         _ texts: [String], _ sampling: SamplingFields, logprobs: Int?, echoes: Bool, defaultTokens: Int
     ) async throws -> Response {
-        if echoes, logprobs != nil, model.startToken != nil {
+        if model.startToken != nil, echoes && logprobs != nil || sampling.promptLogprobs != nil {
             throw ServingError.unsupported(
-                field: "logprobs", value: "with echo",
+                field: sampling.promptLogprobs != nil ? "prompt_logprobs" : "logprobs",
+                value: sampling.promptLogprobs != nil ? "" : "with echo",
                 advice: "this model reads the prompt with an encoder and predicts none of it")
         }
         context.facts.note("model", resolved.id)

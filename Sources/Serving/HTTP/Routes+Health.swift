@@ -53,8 +53,9 @@ extension ServingServer {
         router.get("/metrics") { [self] _, context in
             guard context.identity.may(.metrics) else { throw ServingError.forbidden(scope: "metrics") }
             metrics.state(of: engine.status)
+            metrics.prefixes(engine.loads, await library.residents)
             return Self.text(
-                metrics.registry.text(prefix: settings.metricsPrefix), type: "text/plain; version=0.0.4; charset=utf-8")
+                metrics.registry.text(settings.metricsNames), type: "text/plain; version=0.0.4; charset=utf-8")
         }
         router.get("/openapi.json") { [self] _, _ in
             Self.text(EventText.encoded(openAPI()), type: "application/json")

@@ -123,7 +123,10 @@ extension ServingServer {
         if let path = try fields.string("path") {
             return try await copy(path, field: "path", as: name, replaces: replaces, context)
         }
-        throw ServingError.missing(field: "text or path")
+        if fields.values["from"] != nil {
+            return try await combine(try Combination(&fields), as: name, replaces: replaces, context)
+        }
+        throw ServingError.missing(field: "text, path or from")
     }
 
     /// Keys and values that the model computes for a text, as a prefix.

@@ -29,8 +29,8 @@ package struct ServerSettings: Sendable {
     package var certificate: URL?, certificateKey: URL?
     /// What `/version` tells beside the version.
     package var version = "", batchInvariant = false
-    /// What names of metrics begin with.
-    package var metricsPrefix = "prefixtune_"
+    /// What metrics are called.
+    package var metricsNames = MetricsNames.own
 
     /// The defaults.
     package init() {}

@@ -58,6 +58,14 @@ package final class MetricsRegistry: Sendable {
         }
     }
 
+    /// Sets a gauge of all labels anew: the largest values by their labels, the rest together as `_other`.
+    package func replace(_ name: String, _ values: [String: Double], atMost limit: Int = 50) {
+        let sorted = values.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        var kept = Dictionary(uniqueKeysWithValues: sorted.prefix(limit).map { ($0.key, $0.value) })
+        if sorted.count > limit { kept["_other", default: 0] += sorted.dropFirst(limit).reduce(0) { $0 + $1.value } }
+        families.withLock { $0[name]?.values = kept }
+    }
+
     /// Notes a value of a histogram.
     package func observe(_ name: String, _ value: Double, label: String = "") {
         families.withLock { families in
@@ -86,32 +94,37 @@ package final class MetricsRegistry: Sendable {
 
     /// All families, sorted by name, in Prometheus' text format (version 0.0.4).
     ///
-    /// - Parameter prefix: What every name begins with.
-    package func text(prefix: String) -> String {
+    package func text(_ names: MetricsNames) -> String {
         let families = families.withLock { $0 }
         var text = ""
-        for (name, family) in families.sorted(by: { $0.key < $1.key }) {
-            let name = prefix + name
+        for (ownName, family) in families.sorted(by: { $0.key < $1.key }) {
+            let name = names.name(of: ownName)
             text +=
                 "# HELP \(name) \(Self.escaped(family.help, quotes: false))\n# TYPE \(name) \(family.kind.rawValue)\n"
             if family.kind == .histogram {
                 for (label, histogram) in family.histograms.sorted(by: { $0.key < $1.key }) {
-                    text += Self.lines(name, family, label, histogram)
+                    text += Self.lines(name, names.labels + Self.own(family, label), histogram, family.bounds)
                 }
             } else {
                 let values = family.label == nil && family.values.isEmpty ? ["": 0] : family.values
                 for (label, value) in values.sorted(by: { $0.key < $1.key }) {
-                    text += "\(name)\(Self.labels(family.label.map { [($0, label)] } ?? [])) \(Self.number(value))\n"
+                    let own = Self.own(family, names.value(of: label, in: ownName))
+                    text += "\(name)\(Self.labels(names.labels + own)) \(Self.number(value))\n"
                 }
             }
         }
         return text
     }
 
-    private static func lines(_ name: String, _ family: Family, _ label: String, _ histogram: Histogram) -> String {
-        let own = family.label.map { [($0, label)] } ?? []
+    private static func own(_ family: Family, _ value: String) -> [(name: String, value: String)] {
+        family.label.map { [($0, value)] } ?? []
+    }
+
+    private static func lines(
+        _ name: String, _ own: [(name: String, value: String)], _ histogram: Histogram, _ bounds: [Double]
+    ) -> String {
         var text = "", total = 0
-        for (bound, count) in zip(family.bounds.map(number) + ["+Inf"], histogram.counts) {
+        for (bound, count) in zip(bounds.map(number) + ["+Inf"], histogram.counts) {
             total += count
             text += "\(name)_bucket\(labels(own + [("le", bound)])) \(total)\n"
         }

@@ -34,6 +34,12 @@ package struct ServingMetrics: Sendable {
             "e2e_request_latency_seconds", .histogram, "From a request's arrival to its end.", bounds: seconds)
         registry.declare("step_seconds", .histogram, "Steps of the engine.", bounds: seconds)
         registry.declare("prefix_load_seconds", .histogram, "Reading a prefix into memory.", bounds: seconds)
+        registry.declare(
+            "prefix_requests_running", .gauge, "Requests that are being answered, by prefix.", label: "prefix")
+        registry.declare(
+            "prefix_requests_waiting", .gauge, "Requests that wait for their turn, by prefix.", label: "prefix")
+        registry.declare(
+            "prefix_memory_bytes", .gauge, "Memory of the prefixes that lie there, by prefix.", label: "prefix")
         registry.declare("prefix_resident", .gauge, "Prefixes in memory.")
         registry.declare("prefix_bytes", .gauge, "Memory that prefixes take.")
         registry.declare("prefix_evictions_total", .counter, "Prefixes that were let go to make room.")
@@ -85,6 +91,16 @@ extension ServingMetrics {
         registry.set("prefix_resident", Double(count))
         registry.set("prefix_bytes", Double(bytes))
         registry.set("prefix_evictions_total", Double(evictions))
+    }
+
+    /// What there is of each prefix now: of those that have the most, so that thousands are not told one by one.
+    func prefixes(_ loads: [String: (running: Int, waiting: Int)], _ residents: [(id: String, bytes: Int)]) {
+        registry.replace(
+            "prefix_requests_running", loads.mapValues { Double($0.running) }.filter { $0.value > 0 })
+        registry.replace(
+            "prefix_requests_waiting", loads.mapValues { Double($0.waiting) }.filter { $0.value > 0 })
+        registry.replace(
+            "prefix_memory_bytes", Dictionary(residents.map { ($0.id, Double($0.bytes)) }) { first, _ in first })
     }
 
     func state(of status: Engine.Status) {

@@ -18,9 +18,12 @@ package struct CompletionObject: Codable, Equatable, Sendable {
         package var stopReason: RequestValue?
         /// vLLM's: its tokens, where they were asked for.
         package var tokenIDs: [Int32]?
+        /// vLLM's: what is told of the prompt's tokens, by their ids, where that was asked for.
+        package var promptLogprobs: [[String: PromptLogprob]?]?
 
         enum CodingKeys: String, CodingKey {
             case index, text, logprobs
+            case promptLogprobs = "prompt_logprobs"
             case finishReason = "finish_reason"
             case stopReason = "stop_reason"
             case tokenIDs = "token_ids"
@@ -30,6 +33,7 @@ package struct CompletionObject: Codable, Equatable, Sendable {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(index, forKey: .index)
             try container.encode(text, forKey: .text)
+            try container.encodeIfPresent(promptLogprobs, forKey: .promptLogprobs)
             try container.encode(logprobs, forKey: .logprobs)
             try container.encode(finishReason, forKey: .finishReason)
             try container.encodeIfPresent(stopReason, forKey: .stopReason)
@@ -105,4 +109,11 @@ package struct ChatObject: Codable, Equatable, Sendable {
     package var model: String
     package var choices: [Choice]
     package var usage: Usage
+    /// vLLM's; see ``CompletionObject/Choice/promptLogprobs``.
+    package var promptLogprobs: [[String: PromptLogprob]?]?
+
+    enum CodingKeys: String, CodingKey {
+        case id, object, created, model, choices, usage
+        case promptLogprobs = "prompt_logprobs"
+    }
 }

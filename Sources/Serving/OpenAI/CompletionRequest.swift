@@ -57,6 +57,11 @@ package struct CompletionRequest: Equatable, Sendable {
             throw .contradiction(
                 field: "best_of", other: "stream", reason: "which answers are the best is known at their end only")
         }
+        if sampling.streams, sampling.promptLogprobs != nil {
+            throw .contradiction(
+                field: "prompt_logprobs", other: "stream",
+                reason: "the prompt's log-probabilities are told with a whole answer only")
+        }
         if sampling.streams, sampling.usesBeams {
             throw .contradiction(
                 field: "use_beam_search", other: "stream", reason: "a beam search tells its answers at the end only")

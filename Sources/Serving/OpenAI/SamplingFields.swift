@@ -46,6 +46,8 @@ package struct SamplingFields: Equatable, Sendable {
     package var cacheSalt: String?
     /// Whether answers tell their tokens.
     package var returnsTokens = false
+    /// How many most probable tokens are told for each token of the prompts; nil where nothing is told of them.
+    package var promptLogprobs: Int?
     /// Whether the answer is sent as it grows.
     package var streams = false
     /// Streams: whether the last chunk tells how many tokens there were.
@@ -99,6 +101,12 @@ package struct SamplingFields: Equatable, Sendable {
         priority = try fields.integer("priority", in: -10...10) ?? 0
         cacheSalt = try fields.string("cache_salt")
         returnsTokens = try fields.flag("return_token_ids") ?? false
+        promptLogprobs = try fields.integer("prompt_logprobs", in: Limit.logprobs)
+        if try fields.flag("prefix_attention") ?? false {
+            throw .unsupported(
+                field: "prefix_attention", value: "true",
+                advice: "what is answered in one batch is not measured; the command prefixtune attention does that")
+        }
         try readStreaming(&fields)
         // What says who asks, or what is always so here.
         fields.pass("user", "safety_identifier", "metadata", "store", "service_tier", "prompt_cache_key")

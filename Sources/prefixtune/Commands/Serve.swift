@@ -62,12 +62,14 @@
             let library = try PrefixLibrary(store.folder, for: loaded, budget: budget, metrics: metrics)
             let count = await library.count
             let batch = limits.batch(for: loaded)
-            let engine = Engine(limits: limits.scheduler(batch), metrics: metrics)
+            let engine = Engine(
+                limits: limits.scheduler(batch), stepSeconds: limits.maxStepMs / 1000, metrics: metrics)
             Task { @Compute in await engine.run { LiveAnswers(loaded, limits: batch) } }
             var settings = http.settings(limits)
             settings.version = Version.build
             settings.batchInvariant = loaded.isBatchInvariant()
             settings.prefixRoot = store.prefixRoot
+            settings.metricsNames = http.metricsNames == .vllm ? .vLLM(model: name) : .own
             let logger = Logger(label: "prefixtune") { _ in JSONLogHandler(level: logLevel) }
             let server = ServingServer(
                 served, engine: engine, library: library, keys: try KeyRing(http.keys), metrics: metrics,

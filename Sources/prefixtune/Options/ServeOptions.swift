@@ -81,6 +81,9 @@
         var prefixMemory: Int?
     }
 
+    /// Whose names metrics have.
+    enum MetricsForm: String, ExpressibleByArgument, CaseIterable { case prefixtune, vllm }
+
     /// Where the server listens, and to whom.
     struct HTTPOptions: ParsableArguments {
         @Option(help: ArgumentHelp("The address to listen at.", valueName: "address")) var host = "127.0.0.1"
@@ -99,6 +102,8 @@
         var corsOrigin: String?
         @Option(help: .file("The certificate chain, PEM: serve over TLS.")) var tlsCertificate: URL?
         @Option(help: .file("The certificate's key, PEM.")) var tlsKey: URL?
+        @Option(help: "What /metrics calls what it counts: as prefixtune, or as vllm, for dashboards made for it.")
+        var metricsNames = MetricsForm.prefixtune
         @Option(help: .x("Seconds after SIGTERM in which /ready says no and requests are still taken."))
         var drainDelay =
             0.0
@@ -145,12 +150,18 @@
     /// How much is taken at a time.
     struct ServeLimits: ParsableArguments {
         @Option(help: .n("Answers that go through the model side by side.")) var maxRows = 64
-        @Option(help: .x("The share of them that one key may have while others wait.")) var maxRowsShare = 0.5
+        @Option(help: .x("The share of them, and of the memory below, that one key may have while others wait."))
+        var maxRowsShare = 0.5
         @Option(
             help: ArgumentHelp(
                 "Memory for keys and values of what is read and written, such as 8G; a quarter of this machine's by default.",
                 valueName: "size"), transform: Memory.bytes)
         var kvMemory: Int?
+        @Option(
+            help: ArgumentHelp(
+                "Milliseconds that a step may take in which prompts are read beside answers: long prompts are read in parts of so much.",
+                valueName: "ms"))
+        var maxStepMs = 60.0
         @Option(help: .n("Requests that wait at most.")) var maxQueued = 1024
         @Option(help: .n("Tokens that waiting requests are about at most.")) var maxQueuedTokens = 1 << 20
         @Option(help: .n("New tokens of a chat's answer whose request does not say how many.")) var defaultMaxTokens =
@@ -169,6 +180,9 @@
                 ("--max-uploads", maxUploads),
             ] where value < 1 {
                 throw ValidationError("\(name) is \(value), but at least 1 is needed.")
+            }
+            guard (1...60_000).contains(maxStepMs) else {
+                throw ValidationError("--max-step-ms is \(maxStepMs), but a number from 1 to 60000 is needed.")
             }
             guard maxRowsShare > 0, maxRowsShare <= 1 else {
                 throw ValidationError(
