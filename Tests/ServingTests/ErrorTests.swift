@@ -93,6 +93,18 @@ extension ServedTests {
                         #expect(
                             answer["error.param"] == (param.map { .string($0) } ?? .null), "\(fields): \(answer.text)")
                     }
+                    // Found by fuzzing: one of two was checked, the other shown.
+                    for messages in [
+                        "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"messages\":2",
+                        "\"messages\":[{\"role\":\"user\",\"content\":\"a\",\"content\":[3]}]",
+                        "\"messages\":[{\"role\":\"user\",\"content\":\"a\",\"x\":[{\"y\":1,\"y\":2}]}]",
+                    ] {
+                        let answer = try await ask(
+                            .post, "/v1/chat/completions", "{\"model\":\"embedded\",\(messages)}")
+                        #expect(
+                            answer.status == 400 && answer["error.code"] == .string("invalid_json"), "\(answer.text)")
+                        #expect(answer["error.message"]?.string?.contains("twice") == true)
+                    }
                     let chat = try await ask(
                         .post, "/v1/chat/completions",
                         "{\"model\":\"embedded\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"name : \"}]}],\"max_tokens\":5,\"logprobs\":true,\"top_logprobs\":2}"

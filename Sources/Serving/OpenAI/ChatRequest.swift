@@ -59,6 +59,10 @@ package struct ChatRequest: Equatable, Sendable {
             }
             let ordered: ChatValue
             do { ordered = try ChatValue(json: body) } catch { throw .notJSON(reason: "\(error)") }
+            // What is checked is one of them, and what templates show may be the other.
+            if let name = ordered.nameThatStandsTwice {
+                throw .notJSON(reason: "an object has the member \"\(name.prefix(32))\" twice")
+            }
             for (index, (message, value)) in zip(list, ordered["messages"]?.array ?? []).enumerated() {
                 let content = try ChatRequest.content(of: message, path: "messages[\(index)]")
                 messages.append(ChatRequest.message(value, content: content))
@@ -156,5 +160,23 @@ package struct ChatRequest: Equatable, Sendable {
             text += try fields.neededString("text")
         }
         return text
+    }
+}
+
+extension ChatValue {
+    /// A name that two members of an object have, here or within; nil where there is none.
+    fileprivate var nameThatStandsTwice: String? {
+        switch self {
+        case .array(let elements):
+            for element in elements { if let name = element.nameThatStandsTwice { return name } }
+        case .object(let members):
+            var names: Set<String> = []
+            for member in members {
+                if !names.insert(member.name).inserted { return member.name }
+                if let name = member.value.nameThatStandsTwice { return name }
+            }
+        default: break
+        }
+        return nil
     }
 }
