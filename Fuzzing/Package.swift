@@ -9,8 +9,10 @@ let package = Package(
     dependencies: [.package(name: "prefixtune", path: "..", traits: [])],
     targets: [
         .systemLibrary(name: "CLibFuzzer"),
+        // The part of the server that reads what clients send, by links to its files: all of the server would need hummingbird.
+        .target(name: "Requests", dependencies: [.product(name: "PrefixTuning", package: "prefixtune")]),
         .executableTarget(
-            name: "Fuzz", dependencies: ["CLibFuzzer", .product(name: "PrefixTuning", package: "prefixtune")]),
+            name: "Fuzz", dependencies: ["CLibFuzzer", "Requests", .product(name: "PrefixTuning", package: "prefixtune")]),
     ],
     swiftLanguageModes: [.v6]
 )

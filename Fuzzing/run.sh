@@ -13,7 +13,7 @@ seconds=${1:-60}
 shift || true
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(
-    pytorch pickle safetensors gguf cache mlx json tokenizer sentencepiece config state metrics adapter data gzip hub chat stop)
+    pytorch pickle safetensors gguf cache mlx json tokenizer sentencepiece config state metrics adapter data gzip hub chat stop multipart request)
 
 flags=(-c release -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing --scratch-path .build --product Fuzz)
 swift build "${flags[@]}"

@@ -36,6 +36,10 @@ enum FuzzTarget: String, CaseIterable {
     case chat
     /// Stop texts and a text (see `scanForStops`).
     case stop
+    /// A form, as prefixes are uploaded in (see `readForm`).
+    case multipart
+    /// The body of a request to the server (see `readRequest`).
+    case request
     /// What a hub replies: status, headers, an empty line, body.
     case hub
 
@@ -63,6 +67,8 @@ enum FuzzTarget: String, CaseIterable {
             case .gzip: try readGzip(bytes)
             case .chat: try renderChat(bytes)
             case .stop: scanForStops(bytes)
+            case .multipart: try readForm(bytes)
+            case .request: readRequest(bytes)
             case .hub: try readReply(bytes)
             }
         } catch {

@@ -23,13 +23,12 @@ func scanForStops(_ bytes: UnsafeRawBufferPointer) {
     }
     precondition(text.starts(with: expected) && (whole.stop != nil || expected == text), "another text came out")
     for stop in stops where !stop.isEmpty {
-        precondition(!String(decoding: expected, as: UTF8.self).utf8.contains(stop.utf8), "a stop text came out")
+        precondition(!expected.contains(Array(stop.utf8)), "a stop text came out")
     }
 }
 
-extension String.UTF8View {
-    fileprivate func contains(_ other: String.UTF8View) -> Bool {
-        let all = Array(self), part = Array(other)
-        return all.indices.contains { all[$0...].starts(with: part) }
+extension [UInt8] {
+    fileprivate func contains(_ part: [UInt8]) -> Bool {
+        indices.contains { self[$0...].starts(with: part) }
     }
 }

@@ -1,0 +1,1 @@
+../../../Sources/Serving/Store/MultipartReader.swift

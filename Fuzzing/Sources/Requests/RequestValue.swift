@@ -1,0 +1,1 @@
+../../../Sources/Serving/OpenAI/RequestValue.swift
