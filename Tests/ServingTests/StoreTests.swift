@@ -27,7 +27,10 @@ extension ServedTests {
             // Half written.
             try FileManager.default.createDirectory(
                 at: folder.appendingPathComponent(".incoming/3"), withIntermediateDirectories: true)
+            let index = folder.appendingPathComponent("..index.json.12-ab.tmp")
+            try Data("[".utf8).write(to: index)
             let library = try PrefixLibrary(folder, for: model, budget: 1 << 20)
+            #expect(!FileManager.default.fileExists(atPath: index.path))
             let ids = await library.visible(to: .local).map(\.id)
             #expect(ids == ["alice/menus", "bob/menus"])
             let left = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()

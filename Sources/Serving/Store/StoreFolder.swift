@@ -71,6 +71,8 @@ enum StoreFolder {
             }
         }
         try? files.removeItem(at: folder.appendingPathComponent(incomingName))
+        // The index, where it was being written.
+        AtomicFile.removeLeftovers(in: folder)
     }
 
     /// Bytes of a prefix's files.
