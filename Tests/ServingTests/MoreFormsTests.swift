@@ -186,7 +186,7 @@ extension ServedTests {
             #expect(budget.tokens == StepBudget.range.lowerBound)
             // Nobody waits: nothing is learnt.
             budget.note(seconds: 0.001, promptTokens: 16, rows: 0)
-            #expect(budget.tokens == 16)
+            #expect(budget.tokens(beside: true) == 16 && budget.tokens(beside: false) == 128)
             for _ in 0..<100 { budget.note(seconds: 0.001, promptTokens: budget.tokens, rows: 1) }
             #expect(budget.tokens == StepBudget.range.upperBound)
         }

@@ -201,7 +201,7 @@ package final class Engine: Sendable {
     /// Answers until ``stop()``.
     @Compute package func run(_ batch: @Compute () -> any AnswerBatch) async {
         let batch = batch()
-        var budget = StepBudget(seconds: stepSeconds)
+        var budget = StepBudget(seconds: stepSeconds), isAnswering = false
         while true {
             let (cancelled, isStopped) = state.withLock { state in
                 let cancelled = state.cancelled
@@ -217,9 +217,10 @@ package final class Engine: Sendable {
                 continue
             }
             let start = Self.now
-            batch.promptTokens = budget.tokens
+            batch.promptTokens = budget.tokens(beside: isAnswering)
             let step = batch.step(), seconds = Self.now - start
             budget.note(seconds: seconds, promptTokens: step.promptTokens, rows: step.rows)
+            isAnswering = step.rows > 0 || !step.tokens.isEmpty
             metrics.stepped(seconds: seconds, rows: step.rows, promptTokens: step.promptTokens)
             deliver(step)
             await Task.yield()

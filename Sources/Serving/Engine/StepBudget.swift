@@ -6,11 +6,16 @@ package struct StepBudget: Equatable, Sendable {
 
     /// Seconds that a step may take.
     package let seconds: Double
-    /// Tokens of prompts in the next step.
+    /// Tokens of prompts in the next step, where somebody waits for it.
     package private(set) var tokens = 128
 
     /// A budget that no step has been measured by.
     package init(seconds: Double) { self.seconds = seconds }
+
+    /// Tokens of prompts in the next step.
+    ///
+    /// - Parameter isAnswering: Whether somebody waits for it; else no fewer are read than to begin with.
+    package func tokens(beside isAnswering: Bool) -> Int { isAnswering ? tokens : max(tokens, 128) }
 
     /// Notes how long a step took: a longer one at once makes the next ones shorter, a shorter one makes them longer little by little.
     ///

@@ -72,7 +72,10 @@ enum StoreFolder {
         }
         try? files.removeItem(at: folder.appendingPathComponent(incomingName))
         // The index, where it was being written.
-        AtomicFile.removeLeftovers(in: folder)
+        for name in (try? files.contentsOfDirectory(atPath: folder.path)) ?? []
+        where name.hasPrefix("..index.json.") && name.hasSuffix(".tmp") {
+            try? files.removeItem(at: folder.appendingPathComponent(name))
+        }
     }
 
     /// Bytes of a prefix's files.
