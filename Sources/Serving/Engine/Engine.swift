@@ -340,8 +340,9 @@ package final class Engine: Sendable {
         }
         for id in step.answered {
             guard let gone = pending[id] else { continue }
-            gone.deliver(.ended)
+            // Counted before it is told: who has the answer may look.
             metrics.finished(prefix: gone.request.prefixName, reason: step.reason(of: id), seconds: now - gone.arrival)
+            gone.deliver(.ended)
         }
         for (id, error) in step.failed {
             if let request = pending[id]?.request { fail(id, Self.told(error, request)) }
