@@ -45,7 +45,10 @@ extension ServedTests {
             defer { try? FileManager.default.removeItem(at: folder) }
             try await TestServer.prefix(of: "area : here", model).write(
                 to: folder.appendingPathComponent("house"))
-            let first = try PrefixIndex(folder).entries["house"]
+            let index = try PrefixIndex(folder), first = index.entries["house"]
+            #expect(index.isStale)
+            index.save()
+            #expect(try !PrefixIndex(folder).isStale)
             #expect(first?.length ?? 0 > 0 && first?.textPosition == "after-prefix")
             #expect(try PrefixIndex(folder).entries["house"] == first)
             try await TestServer.prefix(of: "area : here and there and everywhere", model).write(

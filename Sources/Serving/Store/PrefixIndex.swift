@@ -13,6 +13,8 @@ struct PrefixIndex: Sendable {
     let folder: URL
     /// What lies in it, by id.
     private(set) var entries: [String: PrefixEntry] = [:]
+    /// Whether the cache tells other things than were found: ``save()`` is the caller's, who need not wait for the disk.
+    private(set) var isStale = false
 
     private static let cacheName = ".index.json"
 
@@ -38,7 +40,7 @@ struct PrefixIndex: Sendable {
             }
         }
         for entry in Self.entries(at: places, known) { entries[entry.id] = entry }
-        if entries != known { save() }
+        isStale = entries != known
     }
 
     private struct Place: Sendable {

@@ -42,6 +42,7 @@ package actor PrefixLibrary {
         pinLimit = budget / 2
         try StoreFolder.recover(folder)
         index = try PrefixIndex(folder)
+        if index.isStale { Task { await saveSoon() } }
     }
 
     /// How many prefixes there are.
