@@ -109,7 +109,7 @@ extension ServedTests {
                 try await server.live { ask in
                     #expect(try await ask(.get, "/metrics", key: alice).status == 403)
                     _ = try await ask.complete(
-                        "\"prompt\":\"secret words\",\"max_tokens\":2", model: "menus", key: alice)
+                        "\"prompt\":\"secret words\",\"max_tokens\":2,\"ignore_eos\":true", model: "menus", key: alice)
                     let metrics = try await ask(.get, "/metrics", key: scraper)
                     #expect(metrics.status == 200)
                     #expect(metrics.text.contains("prefixtune_generation_tokens_total{prefix=\"alice/menus\"} 2"))
