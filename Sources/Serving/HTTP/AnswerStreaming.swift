@@ -33,7 +33,7 @@ struct AnswerStreaming {
         defer { feed.close() }
         var left = choices.count
         var text = opening()
-        // Headers go out with the first chunk of a chat, and at once for a completion.
+        // Headers go out with what is written first: of a chat at once, of a completion with its first token or a ping.
         if !text.isEmpty { try await send(&text, to: &writer) }
         for await item in feed.items {
             switch item {

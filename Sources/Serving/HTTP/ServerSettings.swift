@@ -20,7 +20,7 @@ package struct ServerSettings: Sendable {
     package var connections = 4096
     /// Seconds after which a silent stream tells that it lives, after which a client that does not read is left, and after
     /// which a connection without a request is closed.
-    package var pingSeconds = 15, writeSeconds = 60, idleSeconds = 60
+    package var pingSeconds = 4, writeSeconds = 60, idleSeconds = 60
     /// Seconds in which new requests are still taken after SIGTERM, and in which those that are there are answered.
     package var drainDelay = 0.0, drainTimeout = 30.0
     /// Where JSON requests may take prefixes from; nil for nowhere.
