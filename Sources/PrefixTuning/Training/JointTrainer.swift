@@ -5,7 +5,7 @@ import Tensors
 ///
 /// The examples of all runs pass through the model side by side, each attending to the prefix of its own run, so that
 /// small batches share the large products with the frozen matrices. Each run keeps its own data order, optimiser and
-/// schedule, and comes to what it would come to alone, but for the order in which the gradients of a prefix are summed.
+/// schedule, and comes to what it would come to alone, but for the passes that its examples fall into.
 ///
 /// ```swift
 /// let tape = Tape()
@@ -70,15 +70,22 @@ import Tensors
         guard let model = running.first.map({ trainers[$0].method.model.network }) else { return outcomes }
         let settings = trainers[0].settings
         let drafts = running.map { trainers[$0].draft() }
+        let passes = TargetLoss.passes(drafts.flatMap(\.rows), tokensPerPass: settings.tokensPerPass)
+        var gradients = zip(running, Self.passCounts(drafts.map(\.rows.count), of: passes.map(\.count))).map {
+            let method = trainers[$0].method
+            return PassGradients(
+                of: method.passLeaves, passes: $1, isExact: method.sumsExactly, ranks: trainers[$0].ranks)
+        }
         var perTarget: [Float] = []
-        for pass in TargetLoss.passes(drafts.flatMap(\.rows), tokensPerPass: settings.tokensPerPass) {
+        for pass in passes {
             let (loss, losses) = TargetLoss.evaluate(
                 pass, model: model, recomputation: Recomputation(settings.recomputation ?? .none, on: tape))
             tape.backward(from: loss)
+            for index in gradients.indices { gradients[index].takePass() }
             perTarget += losses
         }
         var rest = perTarget[...]
-        for (index, draft) in zip(running, drafts) {
+        for (place, (index, draft)) in zip(running, drafts).enumerated() {
             var loss = 0.0, own: [Float] = []
             for row in draft.rows {
                 let losses = rest.prefix(row.example.targetCount)
@@ -87,6 +94,7 @@ import Tensors
                 own += losses
             }
             do {
+                try gradients[place].finish()
                 let tokenLoss = own.reduce(0) { $0 + Double($1) } / Double(max(1, own.count))
                 outcomes[index] = .success(try trainers[index].finish(draft, loss: loss, tokenLoss: tokenLoss))
             } catch {
@@ -95,5 +103,23 @@ import Tensors
             }
         }
         return outcomes
+    }
+
+    /// How many passes have rows of each run, where rows of runs follow each other.
+    ///
+    /// - Parameters:
+    ///   - rows: Of each run.
+    ///   - passes: Rows of each pass.
+    static func passCounts(_ rows: [Int], of passes: [Int]) -> [Int] {
+        var start = 0
+        return rows.map { count in
+            let own = start..<start + count
+            start += count
+            var first = 0
+            return passes.count { length in
+                defer { first += length }
+                return own.overlaps(first..<first + length)
+            }
+        }
     }
 }

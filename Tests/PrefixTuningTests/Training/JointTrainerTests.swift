@@ -151,6 +151,14 @@ import Testing
         }
     }
 
+    @Test("passes that have rows of a run are counted")
+    func passCounts() {
+        #expect(JointTrainer.passCounts([2, 3, 1], of: [1, 2, 3]) == [2, 2, 1])
+        #expect(JointTrainer.passCounts([4], of: [4]) == [1])
+        #expect(JointTrainer.passCounts([1, 1, 1], of: [3]) == [1, 1, 1])
+        #expect(JointTrainer.passCounts([3, 3], of: [1, 1, 1, 1, 1, 1]) == [3, 3])
+    }
+
     @Test("what cannot share a pass is refused")
     func refusals() throws {
         let model = try TinyModel.worded(), other = try TinyModel.worded(), tape = Tape()
