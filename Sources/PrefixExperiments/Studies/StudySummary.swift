@@ -116,7 +116,12 @@ extension StudyResults {
                 ? "one run each; intervals are of 95% over test sources (bootstrap), and know nothing of other seeds"
                 : "one run each, without intervals"
         }
-        let design = least.runs == most.runs ? most.design : "from \(least.design) to \(most.design)"
+        let areSole = least.runs == least.subsets && most.runs == most.subsets
+        let design =
+            least.runs == most.runs
+            ? most.design
+            : areSole
+                ? "\(least.runs) to \(most.runs) runs, one on each subset" : "\(least.design), up to \(most.design)"
         let unit =
             most.subsets == 1
             ? "seeds" : most.runs == most.subsets ? "subsets" : "subsets, the seeds of a subset being one mean"
