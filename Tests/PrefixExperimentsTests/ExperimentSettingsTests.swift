@@ -128,7 +128,8 @@ import Testing
             try identity.settings.validate()
             let file = file.deletingLastPathComponent().appendingPathComponent("results.json")
             let record = try JSONDecoder().decode(ExperimentRecord.self, from: Data(contentsOf: file))
-            #expect(record.runs.count == record.planned && record.origin.command != nil, "\(file.path)")
+            // A study that is under way may be committed, too: its report says how many of its runs are done.
+            #expect((1...record.planned).contains(record.runs.count) && record.origin.command != nil, "\(file.path)")
             for result in record.runs { try result.plan.method.validate() }
         }
     }
