@@ -45,9 +45,9 @@ def text(tokens, seed):
 class Server:
     """A server process on a free port, for as long as the block."""
 
-    def __init__(self, command, ready, environment=None):
+    def __init__(self, command, ready):
         self.log = []
-        self.process = subprocess.Popen(command, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True, env=environment)
+        self.process = subprocess.Popen(command, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True)
         self.is_ready = threading.Event()
         self.port = None
 
@@ -75,10 +75,6 @@ class Server:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
             self.process.kill()
-
-    def cpu(self):
-        fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def ours(arguments, store, *options):

@@ -11,7 +11,7 @@ extension Train {
         if !isFirst { command.common.quiet = true }
         do {
             if let problem = Self.problem(of: self) { throw problem }
-            try command.shareThreads(ranks)
+            command.shareThreads()
             if isFirst { try await command.lead(ranks) } else { try await command.follow(ranks) }
             try ranks.leave()
         } catch let error as RankError {
@@ -57,7 +57,7 @@ extension Train {
     }
 
     /// The cores of this machine, divided among its processes, unless the launcher has divided them.
-    @Compute private func shareThreads(_ ranks: MPIRanks) throws {
+    @Compute private func shareThreads() {
         let environment = ProcessInfo.processInfo.environment
         let own = Compute.threads, all = ProcessInfo.processInfo.processorCount
         guard common.threads == nil, environment["PREFIXTUNE_THREADS"] == nil, own >= all else { return }

@@ -145,6 +145,20 @@ import Testing
         #expect(hasEnded)
     }
 
+    @Test("launchers are known by what they set, and their libraries come first")
+    func launchers() {
+        #expect(MPIRanks.launcher([:]) == nil)
+        #expect(MPIRanks.launcher(["OMPI_COMM_WORLD_SIZE": "1", "SLURM_STEP_NUM_TASKS": "4"]) == nil)
+        #expect(MPIRanks.launcher(["OMPI_COMM_WORLD_SIZE": "2"]) == "mpirun")
+        #expect(MPIRanks.launcher(["PMI_SIZE": "2"]) == "mpiexec")
+        #expect(MPIRanks.launcher(["PMIX_RANK": "0", "SLURM_STEP_NUM_TASKS": "4"]) == "srun")
+        #expect(MPIRanks.libraries(["PREFIXTUNE_MPI": "/a/libmpi.so"]) == ["/a/libmpi.so"])
+        #if os(Linux)
+            #expect(MPIRanks.libraries(["PMIX_RANK": "0"]).first == "libmpi.so.40")
+            #expect(MPIRanks.libraries(["PMI_SIZE": "2"]).first == "libmpich.so.12")
+        #endif
+    }
+
     @Test("passes go to the rank with the least to do, longest first")
     func shares() {
         #expect(PassShares.owners(of: [1, 5, 3, 3], ranks: 2) == [0, 0, 1, 1])

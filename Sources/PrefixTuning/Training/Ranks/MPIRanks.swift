@@ -17,19 +17,14 @@ import Tensors
     private let timeout: Double
     /// What is being done, for the sentence about others that do not answer.
     public var place = "at the start"
-    /// Seconds in exchanges so far: what other processes were waited for, and what MPI took.
-    public private(set) var secondsExchanging = 0.0
-    /// Bytes given to exchanges so far.
-    public private(set) var bytesExchanged = 0
 
-    /// Whether a launcher says that it has started several processes, and which.
-    public nonisolated static func launcher(_ environment: [String: String]) -> (name: String, count: Int)? {
-        for (key, name) in [
-            ("OMPI_COMM_WORLD_SIZE", "mpirun"), ("PMI_SIZE", "mpiexec"), ("MPI_LOCALNRANKS", "mpiexec"),
-        ] {
-            if let count = environment[key].flatMap({ Int($0) }), count > 1 { return (name, count) }
-        }
-        return nil
+    /// What launcher says that it has started several processes; nil where none does.
+    public nonisolated static func launcher(_ environment: [String: String]) -> String? {
+        func hasSeveral(_ key: String) -> Bool { environment[key].flatMap { Int($0) } ?? 1 > 1 }
+        if hasSeveral("OMPI_COMM_WORLD_SIZE") { return "mpirun" }
+        if hasSeveral("PMI_SIZE") { return "mpiexec" }
+        // Slurm starts steps without MPI, too: only with PMIx do its tasks find each other.
+        return environment["PMIX_RANK"] != nil && hasSeveral("SLURM_STEP_NUM_TASKS") ? "srun" : nil
     }
 
     /// Joins the processes of the launcher; must be called once, on the thread that trains.
@@ -54,7 +49,7 @@ import Tensors
                 throw RankError.badLibrary(name: name, problem: problem)
             }
             throw RankError.noLibrary(
-                launcher: Self.launcher(environment)?.name ?? "a launcher", tried: names)
+                launcher: Self.launcher(environment) ?? "a launcher", tried: names)
         }
         var index: Int32 = 0, count: Int32 = 0
         try Self.check(ptm_start(&index, &count), "to start")
@@ -72,7 +67,8 @@ import Tensors
             return ["libmpi.dylib", "/opt/homebrew/lib/libmpi.dylib", "/usr/local/lib/libmpi.dylib"]
         #else
             let openMPI = ["libmpi.so.40", "libmpi.so"], mpich = ["libmpich.so.12", "libmpi.so.12"]
-            return environment["OMPI_COMM_WORLD_SIZE"] != nil ? openMPI + mpich : mpich + openMPI
+            let isOpenMPI = environment["OMPI_COMM_WORLD_SIZE"] != nil || environment["PMIX_RANK"] != nil
+            return isOpenMPI ? openMPI + mpich : mpich + openMPI
         #endif
     }
 
@@ -104,7 +100,6 @@ import Tensors
         while !rest.isEmpty {
             let part = UnsafeMutableBufferPointer(rebasing: rest.prefix(1 << 28))
             try exchange(what, part.baseAddress, count: part.count, timeout: timeout ?? self.timeout)
-            bytesExchanged += part.count * MemoryLayout<Element>.stride
             rest = rest.dropFirst(part.count)
         }
     }
@@ -113,7 +108,6 @@ import Tensors
         _ what: ptm_sum, _ values: UnsafeMutableRawPointer?, count: Int, timeout: Double
     ) throws {
         let start = ContinuousClock.now
-        defer { secondsExchanging += start.duration(to: .now).seconds }
         try Self.check(ptm_begin(what, values, Int32(count)), "an exchange")
         var nap: UInt32 = 20
         while true {
