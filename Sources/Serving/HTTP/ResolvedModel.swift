@@ -1,3 +1,4 @@
+import ChatTemplates
 import PrefixTuning
 
 /// What a request's `model` means: the base model, and the prefixes that its texts come after.
@@ -28,7 +29,22 @@ extension ServingServer {
         return ResolvedModel(id: name, entries: entries, prefixes: prefixes)
     }
 
-    private func entries(of name: String, for identity: Identity) async throws(ServingError) -> [PrefixEntry] {
+    /// The chat template that the prefixes of a name were trained with, where that is not the model's own.
+    ///
+    /// - Throws: ``ServingError/modelNotFound(_:)``, ``ServingError/invalidPrefix(name:reason:)``,
+    ///   ``ServingError/templatesDiffer(_:_:)``.
+    func template(of entries: [PrefixEntry]) async throws(ServingError) -> ChatTemplate? {
+        var found: (template: ChatTemplate, id: String)?
+        for entry in entries {
+            guard let template = try await library.template(of: entry) else { continue }
+            if let found, found.template.source != template.source { throw .templatesDiffer(found.id, entry.id) }
+            found = (template, entry.id)
+        }
+        return found?.template
+    }
+
+    /// The prefixes that a name means; none for the model itself.
+    func entries(of name: String, for identity: Identity) async throws(ServingError) -> [PrefixEntry] {
         if name == model.name { return [] }
         if name.hasPrefix(model.name + "+") {
             let names = name.dropFirst(model.name.count + 1).split(separator: "+", omittingEmptySubsequences: false)

@@ -35,7 +35,8 @@ extension ServingServer {
                 try await reader.json(request, context), vocabularySize: model.vocabularySize)
             note(body.ignored, context)
             let resolved = try await resolve(body.model, for: context.identity)
-            let text = try model.text(of: body.conversation)
+            let template = try await template(of: resolved.entries)
+            let text = try model.text(of: body.conversation, as: template)
             let prompt = try model.tokens(of: text, addingSpecialTokens: false)
             return try await answer(
                 context, .chat, resolved, [prompt], [""], body.sampling, logprobs: body.logprobs, echoes: false,

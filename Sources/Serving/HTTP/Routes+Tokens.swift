@@ -21,11 +21,13 @@ extension ServingServer {
         router.post("/tokenize") { [self] request, context in
             let body = try await reader.json(request, context)
             var fields = try RequestFields(body)
-            if let name = try fields.string("model") { _ = try await find(name, for: context.identity) }
+            let name = try fields.string("model") ?? model.name
+            let entries = try await entries(of: name, for: context.identity)
             let addsSpecial = try fields.flag("add_special_tokens"), wantsStrings = try fields.flag("return_token_strs")
             let tokens: [Int32]
             if fields.value("messages") != nil {
-                let text = try model.text(of: ChatRequest.Conversation(&fields, body))
+                let conversation = try ChatRequest.Conversation(&fields, body)
+                let text = try model.text(of: conversation, as: try await template(of: entries))
                 tokens = try model.tokens(of: text, addingSpecialTokens: addsSpecial ?? false)
             } else {
                 let text = try fields.neededString("prompt")
@@ -39,15 +41,10 @@ extension ServingServer {
         }
         router.post("/detokenize") { [self] request, context in
             var fields = try RequestFields(try await reader.json(request, context))
-            if let name = try fields.string("model") { _ = try await find(name, for: context.identity) }
+            _ = try await entries(of: try fields.string("model") ?? model.name, for: context.identity)
             guard fields.value("tokens") != nil else { throw ServingError.missing(field: "tokens") }
             let tokens = try fields.tokens("tokens", vocabularySize: model.vocabularySize)
             return Self.json(["prompt": model.tokenizer.decode(tokens)])
         }
-    }
-
-    /// Whether a name is that of a model that somebody may use.
-    private func find(_ name: String, for identity: Identity) async throws(ServingError) -> PrefixEntry? {
-        name == model.name ? nil : try await library.find(name, for: identity)
     }
 }

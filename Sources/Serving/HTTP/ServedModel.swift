@@ -14,7 +14,7 @@ package struct ServedModel: Sendable {
     package let created: Int
     /// The first token of its decoder, where it reads the prompt with an encoder.
     package let startToken: Int32?
-    /// How it writes conversations; nil where it has no template.
+    /// How it writes conversations, before prefixes that were trained with no other template; nil where it has none.
     package let template: ChatTemplate?
 
     /// A model.
@@ -59,11 +59,14 @@ package struct ServedModel: Sendable {
         return [begin]
     }
 
-    /// A conversation as the model's makers write it.
+    /// A conversation as text.
     ///
+    /// - Parameter trained: The template that the prefixes were trained with, where it is not the model's own.
     /// - Throws: ``ServingError/noChatTemplate(model:)``, ``ServingError/template(reason:)``.
-    package func text(of conversation: ChatRequest.Conversation) throws(ServingError) -> String {
-        guard let template else { throw .noChatTemplate(model: name) }
+    package func text(of conversation: ChatRequest.Conversation, as trained: ChatTemplate?) throws(ServingError)
+        -> String
+    {
+        guard let template = trained ?? template else { throw .noChatTemplate(model: name) }
         var tokens: [String: String] = [:]
         func set(_ name: String, _ token: Int32?) {
             if let text = token.flatMap({ tokenizer.token(for: $0) }) { tokens[name] = text }

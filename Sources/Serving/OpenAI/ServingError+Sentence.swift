@@ -29,6 +29,9 @@ extension ServingError: CustomStringConvertible, LocalizedError {
             "the chat template cannot be applied to these messages: \(reason)"
         case .noChatTemplate(let model):
             "the model \(model) has no chat template; start the server with --chat-template FILE, or use /v1/completions"
+        case .templatesDiffer(let first, let second):
+            "the prefixes \(first) and \(second) were trained with different chat templates; ask for one of them, or use "
+                + "/v1/completions"
         case .keyMissing:
             "no API key was sent; send the header Authorization: Bearer KEY"
         case .keyUnknown:

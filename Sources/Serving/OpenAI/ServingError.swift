@@ -26,6 +26,8 @@ package enum ServingError: Error, Equatable, Sendable {
     case template(reason: String)
     /// The model has no chat template.
     case noChatTemplate(model: String)
+    /// Two prefixes that are asked for together were trained with different chat templates.
+    case templatesDiffer(String, String)
 
     // Who asks.
     /// No key was sent.
@@ -87,7 +89,7 @@ extension ServingError {
     package var status: Int {
         switch self {
         case .notJSON, .notAnObject, .missing, .wrongType, .outOfRange, .unsupported, .contradiction, .contextLength,
-            .invalidPrefix, .template, .noChatTemplate:
+            .invalidPrefix, .template, .noChatTemplate, .templatesDiffer:
             400
         case .keyMissing, .keyUnknown: 401
         case .forbidden, .foreignHost: 403
@@ -122,7 +124,7 @@ extension ServingError {
         switch self {
         case .contextLength: "context_length_exceeded"
         case .invalidPrefix: "invalid_prefix"
-        case .template, .noChatTemplate: "template_error"
+        case .template, .noChatTemplate, .templatesDiffer: "template_error"
         case .keyMissing, .keyUnknown: "invalid_api_key"
         case .forbidden, .foreignHost: "insufficient_permissions"
         case .modelNotFound: "model_not_found"
@@ -152,7 +154,7 @@ extension ServingError {
         case .missing(let field), .wrongType(let field, _, _), .outOfRange(let field, _, _),
             .unsupported(let field, _, _), .contradiction(let field, _, _), .contextLength(let field, _, _, _, _):
             field
-        case .modelNotFound, .invalidPrefix, .noChatTemplate: "model"
+        case .modelNotFound, .invalidPrefix, .noChatTemplate, .templatesDiffer: "model"
         case .template: "messages"
         default: nil
         }

@@ -1,3 +1,4 @@
+import ChatTemplates
 import Foundation
 import Hub
 import LanguageModels
@@ -21,6 +22,7 @@ package actor PrefixLibrary {
     /// Bytes that pinned prefixes may take together: the rest is for those that come and go.
     private let pinLimit: Int
     private var writing: Set<String> = []
+    private var templates: [String: (stamp: String, template: ChatTemplate?)] = [:]
     private var isSaving = false
 
     private struct Resident {
@@ -99,6 +101,29 @@ package actor PrefixLibrary {
         resident[entry.id] = Resident(prefix: prefix)
         metrics.resident(counts.prefixes, bytes: counts.bytes, evictions: counts.evictions)
         return prefix
+    }
+
+    /// The chat template that a prefix was trained with, where that was not the model's own.
+    ///
+    /// - Throws: ``ServingError/invalidPrefix(name:reason:)`` where its record or the template cannot be understood.
+    package func template(of entry: PrefixEntry) throws(ServingError) -> ChatTemplate? {
+        if let known = templates[entry.id], known.stamp == entry.stamp { return known.template }
+        let template: ChatTemplate?
+        do {
+            template = try Self.template(in: index.place(of: entry.id))
+        } catch {
+            throw .invalidPrefix(name: entry.id, reason: Self.reason(error, folder: index.folder))
+        }
+        // Templates are no part of the memory that prefixes may take; a thousand of them are some megabytes.
+        if templates.count >= 1000 { templates = [:] }
+        templates[entry.id] = (entry.stamp, template)
+        return template
+    }
+
+    private static func template(in place: URL) throws -> ChatTemplate? {
+        try TaskRecord.read(from: [place])?.chatTemplate.map {
+            try ChatTemplate($0, name: "the chat template of its \(TaskRecord.fileName)")
+        }
     }
 
     /// A sentence without the server's folders.
@@ -192,6 +217,7 @@ package actor PrefixLibrary {
         }
         do {
             _ = try await ResidentPrefix.read(incoming, for: model)
+            _ = try Self.template(in: incoming)
         } catch {
             throw ServingError.invalidPrefix(name: id, reason: Self.reason(error, folder: incoming))
         }

@@ -22,7 +22,10 @@
             false
         @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
         @Option(help: CacheType.help) var cacheType = CacheType.float32
-        @Option(help: .file("The chat template, in Jinja; the model's own by default.")) var chatTemplate: URL?
+        @Option(
+            help: .file(
+                "The chat template, in Jinja; the LoRA adapter's or the model's own by default. Prefixes keep theirs."))
+        var chatTemplate: URL?
 
         func validate() throws {
             if lora == nil, mergeLora || loraAlpha != nil {
@@ -52,6 +55,9 @@
             if let chatTemplate {
                 return try ChatTemplate(
                     String(contentsOf: chatTemplate, encoding: .utf8), name: chatTemplate.lastPathComponent)
+            }
+            if let source = try files.taskRecord?.chatTemplate {
+                return try ChatTemplate(source, name: "the chat template of the adapter (\(TaskRecord.fileName))")
             }
             return try modelFiles(at: files.model).chatTemplate.map {
                 try ChatTemplate($0, name: "the model's chat template")
