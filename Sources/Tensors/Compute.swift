@@ -26,6 +26,14 @@ public actor Compute {
         try await body()
     }
 
+    /// Lets other work that waits for the compute thread go first; returns at once where there is none.
+    ///
+    /// `Task.yield()` alone goes through the runtime's own threads, two of which wake for it: a third of a millisecond, a tenth of
+    /// what a token of a small model takes (Benchmarks/NOTES.md).
+    @Compute public static func yield() async {
+        if shared.executor.hasWaitingJobs { await Task.yield() }
+    }
+
     /// Returns memory that is kept for reuse to the system: after loading a model or reading data, say.
     @Compute public static func releaseFreeMemory() {
         BlockPool.shared.clear()
@@ -58,6 +66,9 @@ private final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
         condition.signal()
         condition.unlock()
     }
+
+    /// Whether there is work behind the job that runs.
+    var hasWaitingJobs: Bool { condition.withLock { !jobs.isEmpty } }
 
     private func work(as name: String) {
         var job = nextJob()

@@ -111,7 +111,7 @@ import Tokenizers
             do {
                 while !Task.isCancelled, let step = try run.next() {
                     for (_, answer, token) in step.tokens where answer == 0 { continuation.yield(token) }
-                    await Task.yield()
+                    await Compute.yield()
                 }
                 continuation.finish()
             } catch {

@@ -33,7 +33,7 @@ extension CausalModel {
                 }
             }
             read += count
-            await Task.yield()
+            await Compute.yield()
             try Task.checkCancellation()
         }
         guard result.allSatisfy({ $0?.logProbability.isFinite ?? true }) else {

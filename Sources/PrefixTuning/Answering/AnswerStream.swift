@@ -126,7 +126,7 @@ extension LanguageModel {
                     let number = numbers[place]
                     continuation.yield(.failed(request: number, GenerationError.notFinite(index: number)))
                 }
-                await Task.yield()
+                await Compute.yield()
             }
             continuation.finish()
         }

@@ -53,13 +53,13 @@ package final class Engine: Sendable {
     private let state: Mutex<State>
     private let metrics: ServingMetrics
     private let limits: Scheduler.Limits
-    private let stepSeconds: Double
+    private let stepSeconds: Double?
 
     /// An engine that has not begun.
     ///
-    /// - Parameter stepSeconds: Seconds that a step may take in which prompts are read beside answers.
+    /// - Parameter stepSeconds: Seconds that a step may take in which prompts are read beside answers; see ``StepBudget/seconds``.
     package init(
-        limits: Scheduler.Limits = Scheduler.Limits(), stepSeconds: Double = 0.06,
+        limits: Scheduler.Limits = Scheduler.Limits(), stepSeconds: Double? = nil,
         metrics: ServingMetrics = ServingMetrics()
     ) {
         self.limits = limits
@@ -223,7 +223,7 @@ package final class Engine: Sendable {
             isAnswering = step.rows > 0 || !step.tokens.isEmpty
             metrics.stepped(seconds: seconds, rows: step.rows, promptTokens: step.promptTokens)
             deliver(step)
-            await Task.yield()
+            await Compute.yield()
         }
     }
 
