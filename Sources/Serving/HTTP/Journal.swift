@@ -91,10 +91,10 @@ struct Journal: RouterMiddleware {
         let seconds = ProcessInfo.processInfo.systemUptime - start
         var metadata: Logger.Metadata = [
             "id": "\(context.requestID)", "method": "\(request.method.rawValue)",
-            "path": "\(request.uri.path.prefix(128))", "status": "\(status)",
-            "ms": "\(Int((seconds * 1000).rounded()))",
+            "path": "\(request.uri.path.prefix(128))", "status": .stringConvertible(status),
+            "ms": .stringConvertible(Int((seconds * 1000).rounded())),
         ]
-        for (name, value) in context.facts.noted { metadata[name] = "\(value)" }
+        metadata.merge(context.facts.noted) { $1 }
         // The code, not the sentence: that may quote what was sent.
         if let error { metadata["code"] = "\(error.code ?? error.type)" }
         logger.log(level: level, "request", metadata: metadata)
@@ -105,8 +105,8 @@ struct Journal: RouterMiddleware {
         logger.info(
             "stream",
             metadata: [
-                "id": "\(context.requestID)", "prompt_tokens": "\(spent.prompt)",
-                "completion_tokens": "\(spent.completion)",
+                "id": "\(context.requestID)", "prompt_tokens": .stringConvertible(spent.prompt),
+                "completion_tokens": .stringConvertible(spent.completion),
             ])
     }
 }

@@ -2,6 +2,28 @@ import Foundation
 import Logging
 import Synchronization
 
+/// A value of a line: what is logged as a number is written as one.
+private enum Field: Encodable {
+    case text(String)
+    case number(Int)
+
+    init(_ value: Logger.MetadataValue) {
+        if case .stringConvertible(let number as Int) = value {
+            self = .number(number)
+        } else {
+            self = .text("\(value)")
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .text(let text): try container.encode(text)
+        case .number(let number): try container.encode(number)
+        }
+    }
+}
+
 /// Log messages as lines of JSON: `time`, `level`, `message`, and the metadata.
 ///
 /// Nobody's texts are ever among them: what is logged of a request are its id, key, model, numbers of tokens, status.
@@ -29,10 +51,10 @@ package struct JSONLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        var fields = metadata.merging(event.metadata ?? [:]) { $1 }.mapValues { "\($0)" }
-        fields["time"] = Self.time(Date())
-        fields["level"] = "\(event.level)"
-        fields["message"] = "\(event.message)"
+        var fields = metadata.merging(event.metadata ?? [:]) { $1 }.mapValues(Field.init)
+        fields["time"] = .text(Self.time(Date()))
+        fields["level"] = .text("\(event.level)")
+        fields["message"] = .text("\(event.message)")
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(fields) else { return }
