@@ -60,6 +60,14 @@ extension ServedTests {
             #expect(try PrefixIndex(folder).entries["house"] == second)
         }
 
+        @Test func aFileIsNoStore() throws {
+            let file = FileManager.default.temporaryDirectory.appendingPathComponent("store-\(UUID().uuidString)")
+            try Data().write(to: file)
+            defer { try? FileManager.default.removeItem(at: file) }
+            let error = try #require(throws: CheckpointError.self) { try PrefixIndex(file) }
+            #expect("\(error)".contains(file.path) && !"\(error)".contains("Domain"), "\(error)")
+        }
+
         @Test func aDamagedPrefixIsToldToWhoAsksForIt() async throws {
             try await TestServer.with(prefixes: [("house", "area : riverside"), ("cut", "area : here")]) {
                 server in

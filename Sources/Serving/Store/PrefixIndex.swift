@@ -20,10 +20,10 @@ struct PrefixIndex: Sendable {
 
     /// Looks through the folder, which is made where there is none.
     ///
-    /// - Throws: Where it cannot be read or made.
+    /// - Throws: Where it cannot be read, `CheckpointError` where it cannot be made.
     init(_ folder: URL) throws {
         self.folder = folder
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try ModelFolder.makeFolder(folder)
         let cached = (try? JSONDecoder().decode([PrefixEntry].self, from: Data(contentsOf: cacheFile))) ?? []
         let known = Dictionary(cached.map { ($0.id, $0) }) { first, _ in first }
         var places: [Place] = []
