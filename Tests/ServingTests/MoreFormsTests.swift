@@ -191,6 +191,23 @@ extension ServedTests {
             #expect(budget.tokens == StepBudget.range.upperBound)
         }
 
+        @Test func stepsAreThreeTimesAsLongAsThoseWithoutPrompts() {
+            var budget = StepBudget(seconds: nil)
+            #expect(budget.limit == 0.06)
+            // 4 ms without, half a millisecond more for each token: 16 of them.
+            for _ in 0..<50 {
+                budget.note(seconds: 0.004, promptTokens: 0, rows: 8)
+                budget.note(seconds: 0.004 + Double(budget.tokens) * 0.0005, promptTokens: budget.tokens, rows: 8)
+            }
+            #expect(abs(budget.limit - 0.012) < 1e-9 && budget.tokens == 16, "\(budget.tokens)")
+            // A larger model: 100 ms without, 2 ms for each token.
+            for _ in 0..<200 {
+                budget.note(seconds: 0.1, promptTokens: 0, rows: 8)
+                budget.note(seconds: 0.1 + Double(budget.tokens) * 0.002, promptTokens: budget.tokens, rows: 8)
+            }
+            #expect((60...100).contains(budget.tokens), "\(budget.tokens)")
+        }
+
         @Test func whatIsAnsweredDoesNotDependOnTheStep() async throws {
             let tokens = (0..<150).map { String(5 + $0 * 7 % 300) }.joined(separator: ",")
             let body = "\"prompt\":[\(tokens)],\"max_tokens\":8,\"seed\":3,\"logprobs\":1"

@@ -44,6 +44,20 @@ import Testing
         #expect(admitted.count == 8)
     }
 
+    @Test func rowsAreKeptForKeysThatHaveNone() throws {
+        var limits = Scheduler.Limits()
+        (limits.rows, limits.spareRows) = (8, 1)
+        var scheduler = Scheduler(limits: limits)
+        for id in 0..<10 { try scheduler.enqueue(item(id, "always")) }
+        expectAdmitted(&scheduler, [0, 1, 2, 3, 4, 5, 6])
+        // Who comes does not wait for one of them to end, and then has no more than others have.
+        try scheduler.enqueue(item(10, "once"))
+        try scheduler.enqueue(item(11, "once"))
+        expectAdmitted(&scheduler, [10])
+        scheduler.remove(10, of: "once")
+        expectAdmitted(&scheduler, [11])
+    }
+
     @Test func aKeyHasNoMoreThanItsShareOfTheMemoryWhileOthersWait() throws {
         var scheduler = scheduler(rows: 100, positions: 200)
         // Its weight puts it first whenever both wait.

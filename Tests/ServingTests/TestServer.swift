@@ -42,7 +42,7 @@ struct TestServer: Sendable {
     static func with<Result: Sendable>(
         keys: String? = nil, prefixes: [(id: String, text: String)] = [], limits: Scheduler.Limits? = nil,
         template: ChatTemplate? = nil, store: URL? = nil, prefixMemory: Int = 64 << 20,
-        stepSeconds: Double = 0.06,
+        stepSeconds: Double? = nil,
         change: (inout ServerSettings) -> Void = { _ in },
         _ body: @Sendable (TestServer) async throws -> Result
     ) async throws -> Result {

@@ -7,6 +7,9 @@ package struct Scheduler {
         package var rows = 64
         /// The share of the rows, and of the positions, that one key may take while others wait.
         package var rowsShare = 0.5
+        /// Rows that are kept for keys of which nothing is being answered: rows are not taken from who has them, and a key that
+        /// asks now and then would wait for a whole answer of one that always asks.
+        package var spareRows = 0
         /// Requests that may wait.
         package var waitingRequests = 1024
         /// Tokens that waiting requests may be about: prompts and longest answers.
@@ -82,7 +85,12 @@ package struct Scheduler {
                 excluded.insert(item.key)
                 continue
             }
+            let isSecond = ofKey[item.key] != nil
             guard rows + item.rows <= limits.rows || running.isEmpty else { return nil }
+            if isSecond, rows + item.rows > limits.rows - limits.spareRows {
+                excluded.insert(item.key)
+                continue
+            }
             // Memory is not handed to smaller ones behind: a large request would wait for ever.
             guard positions + item.positions <= limits.positions else { return nil }
             return item

@@ -63,7 +63,8 @@
             let count = await library.count
             let batch = limits.batch(for: loaded)
             let engine = Engine(
-                limits: limits.scheduler(batch), stepSeconds: limits.maxStepMs / 1000, metrics: metrics)
+                limits: limits.scheduler(batch, hasKeys: http.keys != nil),
+                stepSeconds: limits.maxStepMs.map { $0 / 1000 }, metrics: metrics)
             Task { @Compute in await engine.run { LiveAnswers(loaded, limits: batch) } }
             var settings = http.settings(limits)
             settings.version = Version.build

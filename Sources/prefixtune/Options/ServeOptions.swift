@@ -165,9 +165,9 @@
         var kvMemory: Int?
         @Option(
             help: ArgumentHelp(
-                "Milliseconds that a step may take in which prompts are read beside answers: long prompts are read in parts of so much.",
+                "Milliseconds that a step may take in which prompts are read beside answers: long prompts are read in parts of so much; by default three times what a step without takes.",
                 valueName: "ms"))
-        var maxStepMs = 60.0
+        var maxStepMs: Double?
         @Option(help: .n("Requests that wait at most.")) var maxQueued = 1024
         @Option(help: .n("Tokens that waiting requests are about at most.")) var maxQueuedTokens = 1 << 20
         @Option(help: .n("New tokens of a chat's answer whose request does not say how many.")) var defaultMaxTokens =
@@ -187,7 +187,7 @@
             ] where value < 1 {
                 throw ValidationError("\(name) is \(value), but at least 1 is needed.")
             }
-            guard (1...60_000).contains(maxStepMs) else {
+            if let maxStepMs, !(1...60_000).contains(maxStepMs) {
                 throw ValidationError("--max-step-ms is \(maxStepMs), but a number from 1 to 60000 is needed.")
             }
             guard maxRowsShare > 0, maxRowsShare <= 1 else {
@@ -209,10 +209,13 @@
         }
 
         /// Who is answered when.
-        func scheduler(_ batch: LiveBatch.Limits) -> Scheduler.Limits {
+        ///
+        /// - Parameter hasKeys: Whether there is more than one who may ask: a row in sixteen is then kept for who has none.
+        func scheduler(_ batch: LiveBatch.Limits, hasKeys: Bool) -> Scheduler.Limits {
             var limits = Scheduler.Limits()
             limits.rows = maxRows
             limits.rowsShare = maxRowsShare
+            if hasKeys, maxRows >= 8 { limits.spareRows = max(1, maxRows / 16) }
             limits.waitingRequests = maxQueued
             limits.waitingTokens = maxQueuedTokens
             limits.positions = batch.keyValueRows ?? .max
