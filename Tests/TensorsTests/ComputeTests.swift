@@ -21,6 +21,18 @@ import Testing
         }
     }
 
+    @Compute @Test func yieldingLetsWhatWaitsGoFirst() async {
+        final class Order { var names: [String] = [] }
+        let order = Order()
+        let other = Task { @Compute in order.names.append("other") }
+        await Compute.yield()
+        order.names.append("own")
+        await other.value
+        #expect(order.names == ["other", "own"])
+        // Where nothing waits, it returns.
+        await Compute.yield()
+    }
+
     @Compute @Test func threadsAreAtLeastOne() {
         let before = Compute.threads
         defer { Compute.threads = before }
