@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Asks a server as others' programs do, in at most two minutes: OpenAI's Python client in an environment of its own, then clients that
-# go, are many, are slow. What is not there (Python, PyPI) is skipped, with a message. Usage: Tests/Serving/run.sh PREFIXTUNE
+# Asks a server as others' programs do, in at most three minutes: OpenAI's Python client in an environment of its own, then clients that
+# go, are many, are slow, and how it ends. What is not there (Python, PyPI) is skipped, with a message. Usage: Tests/Serving/run.sh PREFIXTUNE
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -20,4 +20,5 @@ fi
 if [ -x $client/bin/python ]; then timeout 90 $client/bin/python Tests/Serving/openai_client.py --binary "$binary"; fi
 if [ "$(uname -s)" = Linux ]; then
     timeout 90 python3 Tests/Serving/stress.py --binary "$binary" --disconnects 3000 --streams 100 --slow 20
+    timeout 90 python3 Tests/Serving/endings.py --binary "$binary"
 fi
