@@ -1,7 +1,9 @@
-"""Tiny random OPT, GPT-NeoX, Llama, Mistral, Qwen2, Qwen3 and Gemma 3 models: logits, losses, a prefix's gradient, greedy and beam
-search, by transformers and PEFT in float64.
+"""Tiny random decoders of each architecture: logits, losses, gradients of a prefix and of all weights, greedy and beam search, by
+transformers and PEFT in float64.
 
-Run: python Tests/Goldens/architectures/generate.py [name ...]
+Run: python Tests/Goldens/architectures/generate.py [--gradients] [name ...]
+
+With --gradients only those of weights are made, of the models that are there.
 """
 
 import copy
@@ -182,13 +184,31 @@ def write_golden(name, index, generator):
     print(name, f"ended {ended}, fragile {fragile}", flush=True)
 
 
+def write_weight_gradients(name, keys):
+    """Of each weight's gradient what tells it from any other: its norm, and its product with cos(0.7 i + 1) over its values in order."""
+    model = load(name)
+    cases = json.loads((HERE / name / "cases.json").read_text())
+    losses = [target_losses(logits_of(model, ids), ids, start) for ids, start in zip(cases["sequences"], cases["target_starts"])]
+    torch.cat(losses).sum().backward()
+    found = {}
+    for key, parameter in model.named_parameters():
+        values = parameter.grad.reshape(-1)
+        wave = torch.cos(0.7 * torch.arange(len(values), dtype=torch.float64) + 1)
+        found[keys(key)] = [values.norm().item(), (values @ wave).item()]
+    write_json(HERE / name / "weight_gradients.json", found)
+
+
 if __name__ == "__main__":
+    only_gradients = "--gradients" in sys.argv
+    names = [name for name in sys.argv[1:] if name != "--gradients"]
     for index, (name, settings) in enumerate(CONFIGURATIONS.items()):
-        if sys.argv[1:] and name not in sys.argv[1:]:
+        if names and name not in names:
             continue
-        source = torch.Generator().manual_seed(settings.get("seed", SEED + index))
-        write_model(name, settings, source)
-        write_golden(name, index, source)
+        if not only_gradients:
+            source = torch.Generator().manual_seed(settings.get("seed", SEED + index))
+            write_model(name, settings, source)
+            write_golden(name, index, source)
+        write_weight_gradients(name, settings.get("keys", lambda key: key))
         assert "_name_or_path" not in json.loads((HERE / name / "config.json").read_text())
     shutil.rmtree(HERE / "__pycache__", ignore_errors=True)
     write_manifest(HERE, SEED, {
@@ -200,5 +220,7 @@ if __name__ == "__main__":
                       "prompts whose answers do not depend on float32 rounding",
         "golden.safetensors": "float64; prefix.prompt_embeddings (float32): PEFT's layout [T, 2L * key/value width], keys after rotation, "
                               "text starts at position T; prefix.grad: of the sum of the target losses of all three sequences",
+        "weight_gradients.json": "by the names in model.safetensors: of the sum of the target losses of all three sequences without the prefix, "
+                                 "the gradient's norm, and the sum of its values times cos(0.7 i + 1)",
         "seeds": "each model has its own: seed plus its place in configurations.py, or what it says there",
     })

@@ -105,6 +105,34 @@ import Testing
             isNear(relativeError(found, try golden.tensor("prefix.grad").values), "gradients", name, tolerance: 2e-5))
     }
 
+    /// By the norm of each and one product with it: the wave of `generate.py`.
+    @Test("gradients of all weights", arguments: models)
+    func weightGradients(name: String) throws {
+        let golden = try golden(name), tape = Tape()
+        let configuration = try ModelConfigurationFile.read(from: golden.folder.appendingPathComponent("config.json"))
+        let model: any CausalModel = try configuration.network(
+            WeightLoader(CheckpointReader(folder: golden.folder), use: .trainable(tape)))
+        let sequences = golden.cases.sequences
+        let targets = zip(sequences, golden.cases.target_starts).map { Array($0[$1...]) }
+        let batch = TokenBatch(sequences.map { $0.dropLast() }, wanting: targets.map(\.count))
+        let cache = KVCache(shape: model.shape, sequences: sequences.map { _ in .init(after: nil) }, keepsTokens: false)
+        let hidden = model.hiddenStates(batch, cache: cache, dropout: nil)
+        let flat = targets.flatMap(\.self)
+        tape.backward(from: crossEntropy(hidden, head: model.head, targets: flat, weights: flat.map { _ in 1 }).loss)
+        let expected: [String: [Double]] = try Fixtures.decode("architectures/\(name)/weight_gradients.json")
+        #expect(Set(model.parameters.map(\.name)) == Set(expected.keys))
+        // Biases of keys have none but rounding.
+        let least = 0.01 * (expected.values.map { $0[0] }.max() ?? 0)
+        for (parameter, value) in model.parameters {
+            let numbers = try #require(expected[parameter], "no golden \(parameter)")
+            let found = try #require(value.gradient?.value, "no gradient of \(parameter)").values.map(Double.init)
+            let norm = found.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            let wave = found.enumerated().reduce(0) { $0 + $1.element * cos(0.7 * Double($1.offset) + 1) }
+            let error = max(abs(norm - numbers[0]), abs(wave - numbers[1])) / max(numbers[0], least)
+            #expect(error < 2e-5, "\(parameter) differs by \(error)")
+        }
+    }
+
     @Test("greedy and beam search, without and with a prefix", arguments: models)
     func answers(name: String) throws {
         let golden = try golden(name), model = try golden.model()
