@@ -184,9 +184,11 @@ def write_golden(name, index, generator):
     print(name, f"ended {ended}, fragile {fragile}", flush=True)
 
 
-def write_weight_gradients(name, keys):
+def write_weight_gradients(name):
     """Of each weight's gradient what tells it from any other: its norm, and its product with cos(0.7 i + 1) over its values in order."""
     model = load(name)
+    # Else the row of the padding token, which these sequences have as a token like others, gets none from its lookups.
+    model.get_input_embeddings().padding_idx = None
     cases = json.loads((HERE / name / "cases.json").read_text())
     losses = [target_losses(logits_of(model, ids), ids, start) for ids, start in zip(cases["sequences"], cases["target_starts"])]
     torch.cat(losses).sum().backward()
@@ -194,7 +196,9 @@ def write_weight_gradients(name, keys):
     for key, parameter in model.named_parameters():
         values = parameter.grad.reshape(-1)
         wave = torch.cos(0.7 * torch.arange(len(values), dtype=torch.float64) + 1)
-        found[keys(key)] = [values.norm().item(), (values @ wave).item()]
+        # As files have it, whatever transformers calls it in memory.
+        key = "embed_out.weight" if model.config.model_type == "gpt_neox" and key == "lm_head.weight" else key
+        found[key] = [values.norm().item(), (values @ wave).item()]
     write_json(HERE / name / "weight_gradients.json", found)
 
 
@@ -208,7 +212,7 @@ if __name__ == "__main__":
             source = torch.Generator().manual_seed(settings.get("seed", SEED + index))
             write_model(name, settings, source)
             write_golden(name, index, source)
-        write_weight_gradients(name, settings.get("keys", lambda key: key))
+        write_weight_gradients(name)
         assert "_name_or_path" not in json.loads((HERE / name / "config.json").read_text())
     shutil.rmtree(HERE / "__pycache__", ignore_errors=True)
     write_manifest(HERE, SEED, {
@@ -220,7 +224,7 @@ if __name__ == "__main__":
                       "prompts whose answers do not depend on float32 rounding",
         "golden.safetensors": "float64; prefix.prompt_embeddings (float32): PEFT's layout [T, 2L * key/value width], keys after rotation, "
                               "text starts at position T; prefix.grad: of the sum of the target losses of all three sequences",
-        "weight_gradients.json": "by the names in model.safetensors: of the sum of the target losses of all three sequences without the prefix, "
+        "weight_gradients.json": "by the names that files of the architecture have: of the sum of the target losses of all three sequences without the prefix, "
                                  "the gradient's norm, and the sum of its values times cos(0.7 i + 1)",
         "seeds": "each model has its own: seed plus its place in configurations.py, or what it says there",
     })
