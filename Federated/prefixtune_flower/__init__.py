@@ -1,0 +1,1 @@
+"""Federated rounds on Flower: a local round is one call of `prefixtune train`."""
