@@ -78,17 +78,17 @@ def train(message: Message, context: Context) -> Message:
             options += ["--freeze", "lora_A"]
         options += shlex.split(str(node.get("options", "")))
         output = folder / "out"
-        tool.run(binary, [
+        done = tool.run(binary, [
             "train", "--model", model, "--data", str(node["data"]), "--output", str(output), "--init", f"adapter:{start}",
-            *options])
+            "--log", "json", *options])
         trained = Adapter.read(output).arrays
         if config.get("lora") == "ffa":
             trained = {key: value for key, value in trained.items() if key.endswith(UP)}
         arrays = to_record(trained)
-        steps = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
-        examples = sum(1 for _ in open(str(node["data"]), "rb"))
+        events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith('{"event"')]
+        steps = [event for event in events if event["event"] == "step"]
         metrics = {
-            "examples": examples, "one": 1, "target-tokens": 0,
+            "examples": events[0]["examples"], "one": 1, "target-tokens": 0,
             "loss-first": float(steps[0]["token_loss"]), "loss-last": float(steps[-1]["token_loss"]),
             "bytes-down": size(message.content.get("arrays")) + size(message.content.get("frozen")), "bytes-up": size(arrays),
             "seconds": time.monotonic() - started}

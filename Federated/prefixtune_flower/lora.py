@@ -1,16 +1,11 @@
 """What is particular to LoRA: the mean of B·A is not mean(B)·mean(A)."""
 
-import io
-import json
-import pickle
 import shutil
-import zipfile
-from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 
-from .adapter import Adapter, read_safetensors, write_safetensors
+from .adapter import read_safetensors, write_safetensors
 
 Arrays = dict[str, np.ndarray]
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
@@ -97,58 +92,3 @@ def merged_model(model: Path, base: Arrays, config: dict, output: Path) -> None:
     if left:
         shutil.rmtree(output)
         raise ValueError(f"the model has no matrix for {sorted(left)[0]}")
-
-
-class _Checkpoint(pickle.Unpickler):
-    """Reads PyTorch's zip files of f32 and f16 tensors, and nothing that runs code."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        folder = next(name for name in archive.namelist() if name.endswith("data.pkl")).removesuffix("data.pkl")
-        super().__init__(io.BytesIO(archive.read(folder + "data.pkl")))
-        self.archive, self.folder = archive, folder
-
-    def find_class(self, module: str, name: str):
-        known = {
-            ("collections", "OrderedDict"): OrderedDict, ("torch._utils", "_rebuild_tensor_v2"): self.tensor,
-            ("torch", "FloatStorage"): "<f4", ("torch", "HalfStorage"): "<f2"}
-        if (module, name) not in known:
-            raise pickle.UnpicklingError(f"a checkpoint of tensors was expected, but it wants {module}.{name}")
-        return known[module, name]
-
-    def persistent_load(self, saved):
-        return np.frombuffer(self.archive.read(f"{self.folder}data/{saved[2]}"), saved[1])
-
-    @staticmethod
-    def tensor(storage, offset, shape, stride, *_):
-        strides = [s * storage.itemsize for s in stride]
-        return np.lib.stride_tricks.as_strided(storage[offset:], shape, strides).astype(np.float32)
-
-
-def from_loralib(path: Path, alpha: float, model: str) -> Adapter:
-    """A checkpoint of loralib, as the LoRA paper's code and FZH1996/fed-lora keep GPT-2's. `MergedLinear` updates two thirds of
-    c_attn (queries, values) or all three: A [g·r × in], B [g·out × r] become one update of rank g·r, B block by block."""
-    with zipfile.ZipFile(path) as archive:
-        state = _Checkpoint(archive).load()
-    state = state.get("model_state_dict", state.get("state_dict", state))
-    arrays: Arrays = {}
-    for name in [name for name in state if name.endswith(".lora_A")]:
-        down, up = state[name], state[name.removesuffix("A") + "B"]
-        rank, width = up.shape[1], down.shape[1]
-        groups = down.shape[0] // rank
-        if groups > 1:
-            joint = np.zeros((3 * width, groups * rank), np.float32)
-            for group, third in enumerate({2: (0, 2), 3: (0, 1, 2)}[groups]):
-                joint[third * width : (third + 1) * width, group * rank : (group + 1) * rank] = up[
-                    group * width : (group + 1) * width]
-            up = joint
-        stem = "base_model.model." + name.removesuffix(".lora_A").removeprefix("module.")
-        arrays[stem + DOWN], arrays[stem + UP] = down, up
-    if not arrays:
-        raise ValueError(f"{path}: it has no tensor whose name ends in lora_A, as loralib's adapters have")
-    total = down.shape[0]
-    config = {
-        "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": model, "r": total,
-        "lora_alpha": alpha * total / rank, "lora_dropout": 0, "bias": "none", "fan_in_fan_out": "c_attn" in stem,
-        "target_modules": sorted({name.rsplit(".", 3)[1] for name in arrays}), "inference_mode": True,
-        "init_lora_weights": True, "use_dora": False, "use_rslora": False}
-    return Adapter(dict(sorted(arrays.items())), config)

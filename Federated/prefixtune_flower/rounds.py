@@ -92,7 +92,9 @@ class Rounds(Strategy):
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        replies = list(replies)
+        replies = [reply for reply in replies if reply.has_error() or self.is_usable(reply)]
+        # In an order of their contents, not of their arrival: sums, and with them all later rounds, are the same when repeated.
+        replies = sorted(replies, key=lambda r: b"" if r.has_error() else next(iter(r.content["arrays"].values())).data)
         answers = [reply.content for reply in replies if not reply.has_error()]
         counts = [next(iter(a.metric_records.values()))[self.weight] for a in answers]
         weights = [count / sum(counts) for count in counts]
@@ -116,6 +118,18 @@ class Rounds(Strategy):
         kept = self.keep(dict(metrics))
         print(f"round {self.done}: {json.dumps(kept)}", flush=True)
         return self.sent(), metrics
+
+    def is_usable(self, reply: Message) -> bool:
+        """One client whose training has diverged, or whose program sends something else, must not end or spoil the round."""
+        arrays, expected = to_arrays(reply.content.get("arrays")), to_arrays(self.sent())
+        if {k: x.shape for k, x in arrays.items()} != {k: x.shape for k, x in expected.items()}:
+            reason = "its tensors have other names or shapes"
+        elif not all(np.isfinite(x).all() for x in arrays.values()):
+            reason = "its values are not all finite"
+        else:
+            return True
+        print(f"round {self.done + 1}: node {reply.metadata.src_node_id} is left out: {reason}", flush=True)
+        return False
 
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid) -> Iterable[Message]:

@@ -16,7 +16,7 @@ app = ServerApp()
 # What clients are told; the rest of a run's configuration is the server's own business.
 TOLD = ("method", "method-options", "task-options", "lora", "local-steps", "batch-size", "learning-rate", "seed")
 # What has to stay when a run is continued.
-FIXED = (*TOLD, "model", "strategy", "strategy-options", "weights", "dp", "dp-noise", "dp-clip", "dp-clients")
+FIXED = (*TOLD, "model", "prompt-ending", "strategy", "strategy-options", "weights", "dp", "dp-noise", "dp-clip", "dp-clients")
 # Strategies by the name that people type.
 STRATEGIES = {
     name.lower(): kind for name, kind in vars(flower).items()
