@@ -78,18 +78,16 @@ def train(message: Message, context: Context) -> Message:
             options += ["--freeze", "lora_A"]
         options += shlex.split(str(node.get("options", "")))
         output = folder / "out"
-        done = tool.run(binary, [
+        summary = json.loads(tool.run(binary, [
             "train", "--model", model, "--data", str(node["data"]), "--output", str(output), "--init", f"adapter:{start}",
-            "--log", "json", *options])
+            "--summary-only", "--quiet", *options]).stdout)
         trained = Adapter.read(output).arrays
         if config.get("lora") == "ffa":
             trained = {key: value for key, value in trained.items() if key.endswith(UP)}
         arrays = to_record(trained)
-        events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith('{"event"')]
-        steps = [event for event in events if event["event"] == "step"]
         metrics = {
-            "examples": events[0]["examples"], "one": 1, "target-tokens": 0,
-            "loss-first": float(steps[0]["token_loss"]), "loss-last": float(steps[-1]["token_loss"]),
+            "examples": summary["examples"], "one": 1, "target-tokens": summary["target_tokens"],
+            "loss-before": summary["loss_before"], "loss-after": summary["loss_after"],
             "bytes-down": size(message.content.get("arrays")) + size(message.content.get("frozen")), "bytes-up": size(arrays),
             "seconds": time.monotonic() - started}
     return Message(RecordDict({"arrays": arrays, "metrics": MetricRecord(metrics)}), reply_to=message)

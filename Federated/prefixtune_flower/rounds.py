@@ -115,8 +115,8 @@ class Rounds(Strategy):
             new = {name: array.astype(np.float32) for name, array in to_arrays(arrays).items()}
             self.adapter.arrays = self.adapter.arrays | new
         metrics["seconds"] = time.monotonic() - self.started
-        kept = self.keep(dict(metrics))
-        print(f"round {self.done}: {json.dumps(kept)}", flush=True)
+        metrics = MetricRecord(self.keep(dict(metrics)))
+        print(f"round {self.done}: {json.dumps(dict(metrics))}", flush=True)
         return self.sent(), metrics
 
     def is_usable(self, reply: Message) -> bool:

@@ -30,11 +30,13 @@ def chosen(value: str, of, option: str) -> str:
 
 
 def make_strategy(config: dict) -> flower.Strategy:
-    """A strategy by name, with options such as eta=0.01, and clipping and noise around it where they are asked for."""
+    """A strategy by name, with options such as eta=0.01 (values as in JSON), and clipping and noise around it where they are asked for."""
     kind = STRATEGIES[chosen(config["strategy"].lower(), STRATEGIES, "strategy")]
-    options = {key.replace("-", "_"): float(value) for key, value in (
+    options = {key.replace("-", "_"): json.loads(value) for key, value in (
         pair.split("=", 1) for pair in shlex.split(config["strategy-options"]))}
     known = set(inspect.signature(kind.__init__).parameters)
+    if "train_loss_key" in known:
+        options.setdefault("train_loss_key", "loss-before")
     for key in options:
         chosen(key, known, f"an option of {kind.__name__}")
     nodes = int(config["min-nodes"])

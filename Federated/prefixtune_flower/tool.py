@@ -1,7 +1,6 @@
 """Calls of the program `prefixtune`."""
 
 import json
-import math
 import re
 import shlex
 import subprocess
@@ -67,8 +66,7 @@ def untrained(config: dict) -> Adapter:
 
 def loss(binary: str, model: str, folder: Path, method: str, data: str, options: list[str]) -> tuple[float, int, int]:
     """Mean loss per target token of some data, in nats; target tokens and completions that it is of."""
-    lines = run(binary, [
-        "score", "--model", model, OPTIONS.get(method, "--prefix"), str(folder), "--data", data, "--quiet", *options]).stdout
-    scores = [json.loads(line)["logprobs"] for line in lines.splitlines() if line]
-    tokens = sum(map(len, scores))
-    return -math.fsum(map(math.fsum, scores)) / tokens, tokens, len(scores)
+    mean = json.loads(run(binary, [
+        "score", "--model", model, OPTIONS.get(method, "--prefix"), str(folder), "--data", data, "--mean", "--quiet",
+        *options]).stdout)
+    return mean["loss"], mean["tokens"], mean["examples"]

@@ -236,10 +236,10 @@ def exercise(f: Federation, options: argparse.Namespace, places: list[Path]) -> 
     expect(status == "finished:completed", f"the run's status is {status}")
     for r in range(1, options.rounds + 1):
         m = metrics(f.folder, r)
-        print(f"round {r}: {m['clients']} clients, loss {m['loss-first']:.3f} to {m['loss-last']:.3f} (worst client {m['loss-last-worst']:.3f}),"
+        print(f"round {r}: {m['clients']} clients, loss {m['loss-before']:.3f} to {m['loss-after']:.3f} (worst client {m['loss-after-worst']:.3f}),"
               f" {m['bytes-down']} bytes down, {m['bytes-up']} up, {m['seconds']:.1f} s, longest client {m['seconds-longest']:.1f} s")
         expect(m["clients"] == (3 if r == 1 else 2), f"round {r} had {m['clients']} clients")
-    expect(metrics(f.folder, options.rounds)["loss-last"] < metrics(f.folder, 1)["loss-first"] - 0.3, "the loss has hardly fallen")
+    expect(metrics(f.folder, options.rounds)["loss-after"] < metrics(f.folder, 1)["loss-before"] - 0.3, "the loss has hardly fallen")
     same_as_by_hand(f, places, steps)
     nothing_private(f)
     reads_the_adapter(f, options)

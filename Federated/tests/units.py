@@ -5,12 +5,14 @@
 
 import argparse
 import contextlib
+import importlib.util
 import io
 import json
 import logging
 import sys
 import tempfile
 import unittest
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,8 @@ from prefixtune_flower import client_app, lora, server_app, tool  # noqa: E402
 from prefixtune_flower.adapter import Adapter, read_safetensors, write_safetensors  # noqa: E402
 from prefixtune_flower.rounds import Rounds, gathered  # noqa: E402
 
-BINARY = ""
+BINARY = BASE = ""
+REPORT = sys.stdout  # tests print into nothing, but for this
 CONFIG = {
     "prefixtune": "", "model": "embedded", "output": "", "initial": "", "init": "words:good food near the river", "validation": "",
     "prompt-ending": "\n", "method": "prefix", "method-options": "", "task-options": "", "lora": "average", "local-steps": 3,
@@ -58,7 +61,7 @@ def replies(clients: list[dict], examples: list[int]) -> list[Message]:
     result = []
     for arrays, count in zip(clients, examples):
         asked = Message(RecordDict(), dst_node_id=1, message_type="train")
-        metrics = MetricRecord({"examples": count, "one": 1, "target-tokens": 2 * count, "loss-last": 1.0 + count, "seconds": 1.0})
+        metrics = MetricRecord({"examples": count, "one": 1, "target-tokens": 2 * count, "loss-before": 2.0 + count, "loss-after": 1.0 + count, "seconds": 1.0})
         result.append(Message(RecordDict({"arrays": client_app.to_record(arrays), "metrics": metrics}), reply_to=asked))
     return result
 
@@ -122,13 +125,15 @@ class Means(Quiet):
     def test_the_worst_client_stands_beside_the_mean(self):
         records = [reply.content for reply in replies(self.clients, [1, 3, 4])]
         metrics = gathered(records, "examples")
-        self.assertEqual((metrics["clients"], metrics["examples"], metrics["loss-last-worst"]), (3, 8, 5.0))
-        self.assertAlmostEqual(metrics["loss-last"], (1 * 2 + 3 * 4 + 4 * 5) / 8)
+        self.assertEqual((metrics["clients"], metrics["examples"], metrics["loss-after-worst"]), (3, 8, 5.0))
+        self.assertAlmostEqual(metrics["loss-after"], (1 * 2 + 3 * 4 + 4 * 5) / 8)
 
     def test_every_strategy_by_name_and_going_on(self):
         """Three rounds at once, and two and one: the same bytes, with what the server's optimiser carries on."""
-        for name in ("fedavg", "fedprox", "fedadam", "fedadagrad", "fedyogi", "fedavgm", "fedmedian", "fedtrimmedavg"):
-            options = {"fedavgm": "server_momentum=0.9 server_learning_rate=0.5", "fedprox": "proximal_mu=0.1"}.get(name, "")
+        for name in ("fedavg", "fedprox", "fedadam", "fedadagrad", "fedyogi", "fedavgm", "fedmedian", "fedtrimmedavg", "krum",
+                     "multikrum", "bulyan", "qfedavg"):
+            options = {"fedavgm": "server_momentum=0.9 server_learning_rate=0.5", "fedprox": "proximal_mu=0.1",
+                       "qfedavg": "client_learning_rate=0.1"}.get(name, "")
             config = settings(strategy=name, strategy_options=options)
             whole = start(config, self.folder / name, low_rank(0))
             for _ in range(3):
@@ -175,6 +180,31 @@ class Means(Quiet):
         self.assertEqual(rounds.done, 0)
 
 
+class Merging(Quiet):
+    def test_a_merged_model_scores_as_with_the_adapter_beside_it(self):
+        adapter = tool.untrained(settings(method="lora", method_options="--lora-rank 4", init=""))
+        nothing = Adapter(dict(adapter.arrays), adapter.config)
+        random = np.random.default_rng(1)
+        adapter.arrays = {k: (0.1 * random.normal(size=x.shape)).astype(np.float32) for k, x in adapter.arrays.items()}
+        adapter.write(self.folder / "adapter")
+        nothing.write(self.folder / "nothing")
+        data = self.folder / "d.jsonl"
+        data.write_text(json.dumps({"prompt": "name : The Swan\n", "completion": "The Swan is a hotel."}) + "\n")
+        base = lora.stacked({}, [adapter.arrays], [1.0], lora.scale(adapter.config))
+        lora.merged_model(Path(BASE), base, adapter.config, self.folder / "merged")
+
+        def loss(model: str, name: str) -> float:
+            return tool.loss(BINARY, model, self.folder / name, "lora", str(data), [])[0]
+
+        beside, without = loss("embedded", "adapter"), loss("embedded", "nothing")
+        self.assertGreater(abs(beside - without), 0.1)
+        self.assertAlmostEqual(loss(str(self.folder / "merged"), "nothing"), beside, delta=1e-4)
+
+    def test_a_model_without_the_matrix_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "no matrix for m.0"):
+            lora.merged_model(Path(BASE), low_rank(0), {}, self.folder / "merged")
+
+
 class Privacy(Quiet):
     def test_no_noise_and_no_clipping_is_no_privacy(self):
         clients, examples = [low_rank(seed) for seed in (1, 2, 3)], [5, 5, 5]
@@ -187,6 +217,27 @@ class Privacy(Quiet):
             np.testing.assert_allclose(private.adapter.arrays[name], array, rtol=1e-5, atol=1e-6)
         moved = np.sqrt(sum(np.sum((x - low_rank(0)[k]) ** 2) for k, x in clipped.adapter.arrays.items()))
         self.assertLess(moved, 0.5 + 1e-4)
+
+    @unittest.skipUnless(importlib.util.find_spec("dp_accounting"), "flwr[dp] is not installed")
+    def test_what_was_spent_is_kept(self):
+        config = settings(weights="equal", dp="fixed", dp_delta=1e-5, dp_noise=1.0)
+        clients, spent = [low_rank(seed) for seed in (1, 2, 3)], []
+        for _ in range(3):
+            rounds = start(config, self.folder, low_rank(0))
+            spent.append(one_round(rounds, clients, [1, 1, 1])[1]["epsilon"])
+        self.assertTrue(spent[0] < spent[1] < spent[2], spent)
+        whole = start(config, self.folder / "whole", low_rank(0))
+        for _ in range(3):
+            metrics = one_round(whole, clients, [1, 1, 1])[1]
+        self.assertAlmostEqual(metrics["epsilon"], spent[2])
+
+    def test_adaptive_clipping_goes_on_where_it_was(self):
+        config, clients = settings(weights="equal", dp="adaptive", dp_noise=0.0), [low_rank(seed) for seed in (1, 2, 3)]
+        rounds = start(config, self.folder, low_rank(0))
+        one_round(rounds, clients, [1, 1, 1])
+        norm = rounds.strategy.clipping_norm
+        self.assertNotEqual(norm, 1.0)
+        self.assertEqual(start(config, self.folder, low_rank(0)).strategy.clipping_norm, norm)
 
     def test_noise_has_the_stated_size(self):
         rounds = start(settings(weights="equal", dp="fixed", dp_noise=2.0, dp_clip=0.3), self.folder, low_rank(0))
@@ -255,7 +306,7 @@ def with_config(message: Message, **more) -> Message:
     return message
 
 
-class Clients(Quiet):
+class Asked(Quiet):
     def message(self, adapter: Adapter | None, **changes) -> Message:
         config = {key: settings(**changes)[key] for key in server_app.TOLD} | {"server-round": 1}
         content = RecordDict({"config": ConfigRecord(config)})
@@ -268,6 +319,8 @@ class Clients(Quiet):
         context = Context(run_id=1, node_id=1, node_config=node, state=RecordDict(), run_config={})
         return client_app.app(message, context)
 
+
+class Clients(Asked):
     def test_a_client_never_starts_from_its_own(self):
         answer = self.ask(self.message(None), model="embedded", data="d.jsonl")
         self.assertTrue(answer.has_error())
@@ -300,16 +353,117 @@ class Clients(Quiet):
         moved = self.ask(self.message(adapter, local_steps=40), model="embedded", data=str(data), prefixtune=BINARY)
         metrics = dict(moved.content["metrics"])
         self.assertEqual(metrics["examples"], 9)
-        self.assertLess(metrics["loss-last"], metrics["loss-first"])
+        self.assertLess(metrics["loss-after"], metrics["loss-before"])
         self.assertFalse(np.array_equal(client_app.to_arrays(moved.content["arrays"])[name], adapter.arrays[name]))
         # The record has arrays and numbers, and nothing else.
         self.assertEqual(sorted(moved.content), ["arrays", "metrics"])
         self.assertTrue(all(isinstance(v, (int, float)) for v in metrics.values()))
 
 
+class WholeRounds(Asked):
+    """Server and clients in one process, with the program: what Flower does between them is in loopback.py."""
+
+    def setUp(self):
+        super().setUp()
+        self.places = [self.folder / name for name in ("hotel", "museum")]
+        for place in self.places:
+            rows = [json.dumps({"prompt": f"name : The {i} | type : {place.name}\n", "completion": f"The {i} is a {place.name}."})
+                    for i in range(12)]
+            place.write_text("\n".join(rows) + "\n")
+
+    def rounds(self, number: int, **changes) -> tuple[Rounds, dict]:
+        config = settings(local_steps=6, min_nodes=2, **changes)
+        output = self.folder / "rounds"
+        rounds = Rounds(server_app.make_strategy(config), config, output, tool.untrained(config))
+        arrays = rounds.sent()
+        for _ in range(number):
+            told = ConfigRecord({key: config[key] for key in server_app.TOLD})
+            messages = list(rounds.configure_train(1, arrays, told, NoGrid()))[:2]
+            answers = [
+                self.ask(message, model=BASE, data=str(place), prefixtune=BINARY)
+                for message, place in zip(messages, self.places)]
+            for answer in answers:
+                self.assertFalse(answer.has_error(), answer)
+            arrays, metrics = rounds.aggregate_train(1, answers)
+        return rounds, dict(metrics)
+
+    def loss(self, folder: Path, method: str) -> float:
+        return np.mean([tool.loss(BINARY, "embedded", folder, method, str(place), [])[0] for place in self.places])
+
+    def test_three_ways_to_federate_lora(self):
+        for way in ("average", "ffa", "stack"):
+            rounds, metrics = self.rounds(2, method="lora", method_options="--lora-rank 2", init="", lora=way)
+            output = self.folder / way
+            (self.folder / "rounds").rename(output)
+            losses = [self.loss(output / f"round-{r:03}", "lora") for r in (0, 2)]
+            self.assertLess(losses[1], losses[0] - 0.1, way)
+            error, rank = metrics["aggregation-error"], Adapter.read(output / "round-002").config["r"]
+            print(f"{way}: loss {losses[0]:.4f} to {losses[1]:.4f}, error of aggregation {error:.1e}, rank {rank}, "
+                  f"{metrics['bytes-down']} bytes down, {metrics['bytes-up']} up", file=REPORT)
+            self.assertEqual(rank, 8 if way == "stack" else 2)
+            if way == "average":
+                self.assertGreater(error, 1e-3)
+            else:
+                self.assertLess(error, 1e-6)
+
+    def test_other_methods_and_the_proximal_term(self):
+        for method, options in (("prefix", ""), ("prompt-tuning", "--prefix-length 4"), ("adapter", "--bottleneck 2")):
+            words = {} if method == "prefix" else {"init": ""}
+            _, metrics = self.rounds(1, method=method, method_options=options, learning_rate=1e-2, **words)
+            (self.folder / "rounds").rename(self.folder / method)
+            self.assertLess(self.loss(self.folder / method / "round-001", method), self.loss(self.folder / method / "round-000", method))
+        moved = []
+        for mu in (0.001, 1000):
+            rounds, _ = self.rounds(1, strategy="fedprox", strategy_options=f"proximal_mu={mu}")
+            start = Adapter.read(self.folder / "rounds" / "round-000").arrays
+            moved.append(np.sqrt(sum(np.sum((x - start[k]) ** 2) for k, x in rounds.adapter.arrays.items())))
+            (self.folder / "rounds").rename(self.folder / f"mu-{mu}")
+        self.assertLess(moved[1], 0.7 * moved[0])
+
+    def test_a_file_of_loralib_is_a_start(self):
+        """As FZH1996/fed-lora and the LoRA paper's code keep GPT-2's: queries and values of c_attn, A [2r × in], B [2 in × r]."""
+        random, state = np.random.default_rng(5), {}
+        for layer in range(4):
+            stem = f"transformer.h.{layer}.attn.c_attn.lora_"
+            state |= {stem + "A": 0.1 * random.normal(size=(8, 192)), stem + "B": 0.1 * random.normal(size=(384, 4))}
+        torch_file(self.folder / "model.pt", state)
+        rounds, _ = self.rounds(1, method="lora", lora="ffa", init="", initial=str(self.folder / "model.pt"))
+        self.assertEqual(rounds.adapter.config["r"], 8)
+        start = tool.loss(BINARY, "embedded", self.folder / "rounds" / "round-000", "lora", str(self.places[0]), [])[0]
+        self.assertAlmostEqual(
+            start, tool.loss(BINARY, "embedded", self.folder / "model.pt", "lora", str(self.places[0]), [])[0], delta=1e-5)
+
+
+def torch_file(path: Path, state: dict) -> None:
+    """What torch.save writes of a dictionary of matrices, without torch."""
+    storages = []
+    pickled = b"\x80\x02}("
+    for name, array in state.items():
+        key, rows, columns = str(len(storages)), *array.shape
+        storages.append(array.astype("<f4").tobytes())
+
+        def text(x: str) -> bytes:
+            return b"X" + len(x.encode()).to_bytes(4, "little") + x.encode()
+
+        def number(x: int) -> bytes:
+            return b"J" + x.to_bytes(4, "little")
+
+        storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text(key) + text("cpu") + number(array.size) + b"tQ"
+        pickled += text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + number(0)
+        pickled += number(rows) + number(columns) + b"\x86" + number(columns) + number(1) + b"\x86"
+        pickled += b"\x89ccollections\nOrderedDict\n)RtR"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/data.pkl", pickled + b"u.")
+        archive.writestr("model/byteorder", "little")
+        archive.writestr("model/version", "3\n")
+        for index, content in enumerate(storages):
+            archive.writestr(f"model/data/{index}", content)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", required=True)
     options, rest = parser.parse_known_args()
-    BINARY = str(Path(options.binary).resolve())
+    BINARY = str(Path(options.binary).absolute())
+    BASE = str(Path(BINARY).resolve().parent / "prefixtune_PrefixExperiments.resources" / "Resources" / "base-model")
     unittest.main(argv=[sys.argv[0], *rest])
