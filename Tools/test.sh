@@ -44,6 +44,10 @@ third=$((SECONDS - started - built - first - second))
 echo "== Several processes"
 bash Tests/Ranks/run.sh "$PREFIXTUNE_BINARY"
 
+fourth=$((SECONDS - started - built - first - second - third))
+echo "== Federated rounds"
+bash Federated/tests/run.sh "$PREFIXTUNE_BINARY"
+
 total=$((SECONDS - started))
 echo "== All tests passed in $total s: build $built s, tier 1 $first s, tier 2 $second s, the server from outside $third s," \
-    "several processes $((total - built - first - second - third)) s"
+    "several processes $fourth s, federated rounds $((total - built - first - second - third - fourth)) s"
