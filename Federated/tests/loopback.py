@@ -1,7 +1,7 @@
 """Federated rounds on this machine's loopback: a SuperLink with TLS, three SuperNodes with registered keys and one topic each, the
 embedded model; a fourth node whose key nobody knows; one node killed in the second round.
 
-    python loopback.py --binary PREFIXTUNE [--insecure] [--rounds 5] [--peft PYTHON-WITH-PEFT]
+    python loopback.py --binary PREFIXTUNE [--insecure] [--rounds 5] [--late] [--peft PYTHON-WITH-PEFT]
 """
 
 import argparse
@@ -147,7 +147,7 @@ def split(binary: str, folder: Path) -> list[Path]:
     rows, places = [json.loads(line) for line in resources.read_text().splitlines()], []
     for index, topic in enumerate(TOPICS):
         rows_here = [row for row in rows if row["topic"] == topic][: 300 - 100 * index]
-        places.append(folder / f"private-{topic}" / "data.jsonl")
+        places.append(folder / f"hidden-place-{topic}" / "data.jsonl")
         places[-1].parent.mkdir(parents=True)
         places[-1].write_text("".join(json.dumps(row) + "\n" for row in rows_here))
     return places
@@ -178,12 +178,12 @@ def same_as_by_hand(f: Federation, places: list[Path], steps: int) -> None:
 
 def nothing_private(f: Federation) -> None:
     """Neither places nor words of the data are anywhere that the server has."""
-    words = {w for w in re.findall(rb"[A-Z][a-z]{8,}", b"".join(p.read_bytes() for p in f.folder.glob("private-*/data.jsonl")))}
+    words = {w for w in re.findall(rb"[A-Z][a-z]{8,}", b"".join(p.read_bytes() for p in f.folder.glob("hidden-place-*/data.jsonl")))}
     expect(len(words) > 20, "the data has no words to look for")
     for file in [*f.folder.glob("link*"), *(f.folder / "rounds").rglob("*"), *f.folder.glob("flwr/**/*")]:
         if file.is_file() and file.suffix not in (".key", ".crt"):
             content = file.read_bytes()
-            for secret in (b"private-", *words):
+            for secret in (b"hidden-place", *words):
                 expect(secret not in content, f"{file.name} of the server has {secret.decode()!r}, which a node should have kept")
     print(f"{len(words)} words of the data and the names of its folders are nowhere at the server")
 
@@ -193,6 +193,7 @@ def main() -> None:
     parser.add_argument("--binary", required=True)
     parser.add_argument("--insecure", action="store_true", help="without TLS and keys")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--late", action="store_true", help="a node more, which is too late in every round; go on for a round at the end")
     parser.add_argument("--peft", help="a Python that has peft and transformers")
     parser.add_argument("--keep", type=Path, help="a folder to work in that stays")
     options = parser.parse_args()
@@ -214,6 +215,15 @@ def main() -> None:
 
 def exercise(f: Federation, options: argparse.Namespace, places: list[Path]) -> None:
     keys, steps = not options.insecure, 20
+    central = f.folder / "central.jsonl"
+    central.write_text("".join(place.read_text() for place in places)[: 40 * 300].rsplit("\n", 1)[0] + "\n")
+    if options.late:
+        slow = f.folder / "slow"
+        slow.write_text(f'#!/bin/sh\nsleep 30\nexec "{f.binary}" "$@"\n')
+        slow.chmod(0o755)
+        if keys:
+            f.key(4, registered=True)
+        f.node(4, places[0], key=keys, prefixtune=str(slow))
     for index, place in enumerate(places):
         if keys:
             f.key(index, registered=True)
@@ -221,7 +231,8 @@ def exercise(f: Federation, options: argparse.Namespace, places: list[Path]) -> 
     if keys:
         f.key(3, registered=False)
         stranger = f.node(3, places[0], key=True)
-    number = f.run(rounds=options.rounds, local_steps=steps)
+    settings = {"local_steps": steps, "validation": str(central)}
+    number = f.run(rounds=options.rounds, **settings, **({"start_nodes": 4} if options.late else {}))
     first, deadline = f.folder / "rounds" / "round-001", time.monotonic() + 90
     while not first.exists():
         expect(time.monotonic() < deadline, "the first round was not done after 90 s")
@@ -232,36 +243,43 @@ def exercise(f: Federation, options: argparse.Namespace, places: list[Path]) -> 
         expect(code != 0 and "Failed to activate SuperNode" in f.log("node3"), f"a node with an unknown key ended with code {code}: {f.log('node3')}")
         print(f"a node with an unknown key was refused, exit code {code}: {refusal(f.log('node3'))}")
         f.kill("node3", signal.SIGKILL)  # its helpers are still there
-    status = f.wait(number, 60 + 40 * options.rounds)
+    status = f.wait(number, 90 + 40 * options.rounds)
     expect(status == "finished:completed", f"the run's status is {status}")
     for r in range(1, options.rounds + 1):
         m = metrics(f.folder, r)
         print(f"round {r}: {m['clients']} clients, loss {m['loss-before']:.3f} to {m['loss-after']:.3f} (worst client {m['loss-after-worst']:.3f}),"
-              f" {m['bytes-down']} bytes down, {m['bytes-up']} up, {m['seconds']:.1f} s, longest client {m['seconds-longest']:.1f} s")
+              f" validation at the server {m['validation-loss']:.3f}, {m['bytes-down']} bytes down, {m['bytes-up']} up, {m['seconds']:.1f} s, longest client {m['seconds-longest']:.1f} s")
         expect(m["clients"] == (3 if r == 1 else 2), f"round {r} had {m['clients']} clients")
     expect(metrics(f.folder, options.rounds)["loss-after"] < metrics(f.folder, 1)["loss-before"] - 0.3, "the loss has hardly fallen")
     same_as_by_hand(f, places, steps)
     nothing_private(f)
-    reads_the_adapter(f, options)
+    reads_the_adapter(f, options.rounds, options.peft)
+    if options.late:
+        f.kill("node4", signal.SIGKILL)
+        before = {p: p.read_bytes() for p in (f.folder / "rounds").rglob("*.safetensors")}
+        status = f.wait(f.run(rounds=options.rounds + 1, start_nodes=2, **settings), 90)
+        expect(status == "finished:completed" and metrics(f.folder, options.rounds + 1)["clients"] == 2, f"going on: {status}")
+        expect(all(p.read_bytes() == content for p, content in before.items()), "going on has changed an earlier round")
+        print(f"gone on to round {options.rounds + 1}, loss {metrics(f.folder, options.rounds + 1)['loss-after']:.3f}")
 
 
 def refusal(log: str) -> str:
     return " ".join(re.findall(r"Exit Code: \d+|\[code: .*", log))
 
 
-def reads_the_adapter(f: Federation, options: argparse.Namespace) -> None:
-    last = f.folder / "rounds" / f"round-{options.rounds:03}"
-    prompt = json.loads(next(f.folder.glob("private-restaurant/data.jsonl")).read_text().splitlines()[0])["prompt"]
+def reads_the_adapter(f: Federation, number: int, peft: str | None) -> None:
+    last = f.folder / "rounds" / f"round-{number:03}"
+    prompt = json.loads(next(f.folder.glob("hidden-place-restaurant/data.jsonl")).read_text().splitlines()[0])["prompt"]
     done = subprocess.run([f.binary, "generate", "--prefix", str(last), "--prompt", prompt, "--quiet"], env=f.environment,
                           capture_output=True, text=True, check=False)
     expect(done.returncode == 0 and done.stdout.strip() != "", f"generate: {done.stderr}")
     print(f"generate by the last adapter: {done.stdout.strip()[:100]}")
-    if options.peft:
+    if peft:
         model = Path(f.binary).resolve().parent / "prefixtune_PrefixExperiments.resources" / "Resources" / "base-model"
         code = ("import sys, torch; from transformers import AutoModelForCausalLM; from peft import PeftModel\n"
                 "m = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(sys.argv[1]).float(), sys.argv[2])\n"
                 "print('PeftModel has read it:', m.active_peft_config.num_virtual_tokens, 'positions')")
-        done = subprocess.run([options.peft, "-c", code, str(model), str(last)], capture_output=True, text=True, check=False)
+        done = subprocess.run([peft, "-c", code, str(model), str(last)], capture_output=True, text=True, check=False)
         expect(done.returncode == 0, f"PeftModel: {done.stderr[-2000:]}")
         print(done.stdout.strip())
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Flower app: its parts without a network, and beside that rounds on loopback under TLS with node keys, in an environment of its own
-# (in .build, with what pyproject.toml pins). FEDERATED_ROUNDS=5 for more rounds than three. What is not there (Python 3.11, PyPI,
+# (in .build, with what pyproject.toml pins). FEDERATED_ROUNDS=5 FEDERATED_LATE=1: more rounds than three, a node that is always late, going on. What is not there (Python 3.11, PyPI,
 # openssl, ssh-keygen) is skipped, with a message; CI must not skip (FEDERATED_REQUIRED=1). Usage: Federated/tests/run.sh PREFIXTUNE
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -48,8 +48,8 @@ done
 timeout 300 $environment/bin/python Federated/tests/units.py --binary "$binary" >$environment/units.log 2>&1 &
 units=$!
 failed=0
-timeout 420 $environment/bin/python Federated/tests/loopback.py --binary "$binary" --rounds "${FEDERATED_ROUNDS:-3}" \
-    ${peft[@]+"${peft[@]}"} || failed=1
+timeout 540 $environment/bin/python Federated/tests/loopback.py --binary "$binary" --rounds "${FEDERATED_ROUNDS:-3}" \
+    ${peft[@]+"${peft[@]}"} ${FEDERATED_LATE:+--late} || failed=1
 wait $units || failed=1
 cat $environment/units.log
 exit $failed

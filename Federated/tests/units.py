@@ -420,6 +420,20 @@ class WholeRounds(Asked):
             (self.folder / "rounds").rename(self.folder / f"mu-{mu}")
         self.assertLess(moved[1], 0.7 * moved[0])
 
+    def test_clients_score_the_adapter_on_their_own_validation(self):
+        rounds, _ = self.rounds(1, fraction_evaluate=1.0)
+        told = ConfigRecord({key: settings()[key] for key in server_app.TOLD})
+        messages = list(rounds.configure_evaluate(1, rounds.sent(), told, NoGrid()))[:2]
+        answers = [
+            self.ask(m, model=BASE, data="absent", validation=str(place), prefixtune=BINARY)
+            for m, place in zip(messages, self.places)]
+        metrics = dict(rounds.aggregate_evaluate(1, answers))
+        expected = self.loss(self.folder / "rounds" / "round-001", "prefix")  # of as many tokens each
+        self.assertAlmostEqual(metrics["loss"], expected, delta=1e-5)
+        self.assertEqual((metrics["clients"], metrics["examples"]), (2, 24))
+        without = self.ask(messages[0], model=BASE, data="absent", prefixtune=BINARY)
+        self.assertIn("has no validation", without.error.reason)
+
     def test_a_file_of_loralib_is_a_start(self):
         """As FZH1996/fed-lora and the LoRA paper's code keep GPT-2's: queries and values of c_attn, A [2r × in], B [2 in × r]."""
         random, state = np.random.default_rng(5), {}
