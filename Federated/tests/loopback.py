@@ -1,5 +1,5 @@
 """Federated rounds on this machine's loopback: a SuperLink with TLS, three SuperNodes with registered keys and one topic each, the
-embedded model; a fourth node whose key nobody knows; one node killed in the second round.
+embedded model; one without data, and one whose key nobody knows; one node killed in the second round.
 
     python loopback.py --binary PREFIXTUNE [--insecure] [--rounds 5] [--late] [--peft PYTHON-WITH-PEFT]
 """
@@ -185,6 +185,9 @@ def nothing_private(f: Federation) -> None:
             content = file.read_bytes()
             for secret in (b"hidden-place", *words):
                 expect(secret not in content, f"{file.name} of the server has {secret.decode()!r}, which a node should have kept")
+    expect(b"hidden-place-absent" in (f.folder / "node5.log").read_bytes(), "the node without data does not say what it misses")
+    sentence = b"prefixtune train ended with code 1; this machine's log says why"
+    expect(sentence in (f.folder / "link.db").read_bytes(), "the server was not told that a node has failed")
     print(f"{len(words)} words of the data and the names of its folders are nowhere at the server")
 
 
@@ -224,7 +227,8 @@ def exercise(f: Federation, options: argparse.Namespace, places: list[Path]) -> 
         if keys:
             f.key(4, registered=True)
         f.node(4, places[0], key=keys, prefixtune=str(slow))
-    for index, place in enumerate(places):
+    # The last one has no data where it says: its rounds fail, and why must stay with it.
+    for index, place in [*enumerate(places), (5, f.folder / "hidden-place-absent" / "data.jsonl")]:
         if keys:
             f.key(index, registered=True)
         f.node(index, place, key=keys)
@@ -232,7 +236,7 @@ def exercise(f: Federation, options: argparse.Namespace, places: list[Path]) -> 
         f.key(3, registered=False)
         stranger = f.node(3, places[0], key=True)
     settings = {"local_steps": steps, "validation": str(central)}
-    number = f.run(rounds=options.rounds, **settings, **({"start_nodes": 4} if options.late else {}))
+    number = f.run(rounds=options.rounds, **settings, start_nodes=5 if options.late else 4)
     first, deadline = f.folder / "rounds" / "round-001", time.monotonic() + 90
     while not first.exists():
         expect(time.monotonic() < deadline, "the first round was not done after 90 s")

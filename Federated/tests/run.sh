@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The Flower app: its parts without a network, and beside that rounds on loopback under TLS with node keys, in an environment of its own
-# (in .build, with what pyproject.toml pins). FEDERATED_ROUNDS=5 FEDERATED_LATE=1: more rounds than three, a node that is always late, going on. What is not there (Python 3.11, PyPI,
-# openssl, ssh-keygen) is skipped, with a message; CI must not skip (FEDERATED_REQUIRED=1). Usage: Federated/tests/run.sh PREFIXTUNE
+# (in .build, with what pyproject.toml pins). FEDERATED_ROUNDS=5 FEDERATED_LATE=1: more rounds than three, a node that is always late,
+# going on. What is not there (Python 3.11, PyPI, openssl, ssh-keygen) is skipped, with a message; CI must not skip
+# (FEDERATED_REQUIRED=1). Usage: Federated/tests/run.sh PREFIXTUNE
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -96,6 +96,14 @@ class Files(Quiet):
             self.assertEqual(array.shape, back[name].shape)
 
 
+    def test_tensors_come_in_the_order_of_their_names(self):
+        """Flower's clipping takes a client's arrays and the global ones in pairs by their place."""
+        header = b'{"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"BF16","shape":[1],"data_offsets":[4,6]}}'
+        content = len(header).to_bytes(8, "little") + header + np.array([2], "<f4").tobytes() + b"\xc0\x3f"
+        (self.folder / "x.safetensors").write_bytes(content)
+        self.assertEqual([(k, float(x[0])) for k, x in read_safetensors(self.folder / "x.safetensors")[0].items()], [("a", 1.5), ("b", 2)])
+
+
 class Means(Quiet):
     clients = [low_rank(seed) for seed in (1, 2, 3)]
     examples = [500, 30, 7]
@@ -273,8 +281,9 @@ class LoRA(Quiet):
 
     def test_stacking_is_exact_beyond_full_rank(self):
         config = settings(method="lora", lora="stack")
-        rounds, sums = start(config, self.folder, low_rank(0, b=False)), None
+        rounds, sums, starts = start(config, self.folder, low_rank(0, b=False)), None, []
         for number in range(1, 5):
+            starts.append(rounds.adapter.arrays["m.0" + lora.DOWN].tobytes())
             messages, metrics = one_round(rounds, self.clients, self.examples)
             self.assertEqual("frozen" in messages[0].content, number > 1)
             self.assertLess(metrics["aggregation-error"], 1e-6)
@@ -285,6 +294,7 @@ class LoRA(Quiet):
             factor = kept.config["lora_alpha"] / kept.config["r"]
             for module, product in self.products(kept.arrays, factor).items():
                 self.assertLess(np.linalg.norm(product - sums[module]) / np.linalg.norm(sums[module]), 1e-6)
+        self.assertEqual(len(set(starts)), 4)  # LoRA anew in every round
         self.assertEqual(kept.config["r"], 24)  # not 4 rounds x 3 clients x rank 4 = 48
         again = Rounds(server_app.make_strategy(config), config, self.folder, None)
         self.assertEqual(again.done, 4)
@@ -339,6 +349,12 @@ class Clients(Asked):
             self.assertTrue(answer.has_error(), node)
             for secret in ("private-folder", "secret-words", "d.jsonl", str(self.folder)):
                 self.assertNotIn(secret, answer.error.reason)
+        # What nobody has thought of: a model's folder whose file is gone.
+        (data.parent / "model.safetensors").symlink_to(data.parent / "gone")
+        message = self.message(Adapter(low_rank(0), {"r": 4, "lora_alpha": 8}), method="lora", lora="stack")
+        message.content["config"]["base-config"], message.content["frozen"] = "{}", client_app.to_record(low_rank(0))
+        answer = self.ask(message, model=str(data.parent), data=str(data), prefixtune=BINARY)
+        self.assertEqual(answer.error.reason, "FileNotFoundError; the node's log says more")
         self.assertIn("private-folder", self.printed.getvalue())  # the node's own log does say it
 
     def test_a_local_round_trains_from_what_came(self):
