@@ -108,7 +108,7 @@ class Federation:
     def run(self, **config) -> str:
         """Starts a run; returns its number."""
         settings = {
-            "prefixtune": self.binary, "output": str(self.folder / "rounds"), "start-nodes": 3, "timeout": 20.0, "prompt-ending": "\\n",
+            "prefixtune": self.binary, "output": str(self.folder / "rounds"), "start-nodes": 3, "prompt-ending": "\\n",
             "init": "words:a place to eat near the river", **{k.replace("_", "-"): v for k, v in config.items()}}
         text = " ".join(f'{k}="{v}"' if isinstance(v, str) else f"{k}={v}" for k, v in settings.items())
         started = self.flwr("run", str(HERE.parent), "lo", "--run-config", text, "--format", "json")
@@ -222,7 +222,7 @@ def exercise(f: Federation, options: argparse.Namespace, places: list[Path]) -> 
     central.write_text("".join(place.read_text() for place in places)[: 40 * 300].rsplit("\n", 1)[0] + "\n")
     if options.late:
         slow = f.folder / "slow"
-        slow.write_text(f'#!/bin/sh\nsleep 30\nexec "{f.binary}" "$@"\n')
+        slow.write_text(f'#!/bin/sh\nsleep 90\nexec "{f.binary}" "$@"\n')
         slow.chmod(0o755)
         if keys:
             f.key(4, registered=True)
@@ -235,7 +235,8 @@ def exercise(f: Federation, options: argparse.Namespace, places: list[Path]) -> 
     if keys:
         f.key(3, registered=False)
         stranger = f.node(3, places[0], key=True)
-    settings = {"local_steps": steps, "validation": str(central)}
+    # Flower itself gives up a killed node after a minute without its heartbeat; a late one is given up by the run's limit alone.
+    settings = {"local_steps": steps, "validation": str(central), "timeout": 25.0 if options.late else 60.0}
     number = f.run(rounds=options.rounds, **settings, start_nodes=5 if options.late else 4)
     first, deadline = f.folder / "rounds" / "round-001", time.monotonic() + 90
     while not first.exists():
