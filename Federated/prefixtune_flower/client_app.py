@@ -22,6 +22,10 @@ from .lora import UP, merged_model
 app = ClientApp()
 
 
+# Options that name files: they are the node's own, whatever a server asks for.
+OWN = {"model", "data", "validation", "output", "config", "init", "test", "resume", "chat-template", "seeds"}
+
+
 class Refused(Exception):
     """What is wrong with a message or a node's configuration; its text is safe to send."""
 
@@ -50,6 +54,9 @@ def place(message: Message, context: Context, folder: Path) -> tuple[str, str, P
     node, config = context.node_config, dict(message.content["config"])
     if missing := [key for key in ("model", "data") if not node.get(key)]:
         raise Refused(f"this node's configuration has no {missing[0]}")
+    for word in shlex.split(f"{config['method-options']} {config['task-options']}"):
+        if word.startswith("--") and word[2:].split("=")[0] in OWN:
+            raise Refused(f"a server has no say about {word.split('=')[0]} at a node")
     adapter, base = received(message)
     model = str(node["model"])
     if base:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flwr.app import ConfigRecord, Context
 from flwr.serverapp import Grid, ServerApp, strategy as flower
+from flwr.serverapp.exception import PrivacyBudgetExhausted
 
 from . import tool
 from .rounds import WEIGHTS, Rounds, gathered
@@ -64,7 +65,7 @@ def make_accountant(config: dict):
 
     return RdpAccountant(PrivacyConfig(
         float(config["dp-delta"]), int(config["dp-population"]), NeighboringRelation.ADD_OR_REMOVE_ONE,
-        SamplingMethod.NO_AMPLIFICATION))
+        SamplingMethod.NO_AMPLIFICATION, float(config["dp-epsilon"]) or None))
 
 
 def checked(config: dict, output: Path) -> None:
@@ -111,8 +112,11 @@ def main(grid: Grid, context: Context) -> None:
     rounds = Rounds(strategy, config, output, start, evaluate if config["validation"] else None)
     wait(grid, max(int(config["start-nodes"]), int(config["min-nodes"])), float(config["timeout"]))
     # Flower waits for an hour by default.
-    rounds.start(
-        grid, rounds.sent(), num_rounds=max(0, int(config["rounds"]) - rounds.done), timeout=float(config["timeout"]),
-        train_config=ConfigRecord({key: config[key] for key in TOLD}),
-        evaluate_config=ConfigRecord({key: config[key] for key in TOLD}))
+    try:
+        rounds.start(
+            grid, rounds.sent(), num_rounds=max(0, int(config["rounds"]) - rounds.done), timeout=float(config["timeout"]),
+            train_config=ConfigRecord({key: config[key] for key in TOLD}),
+            evaluate_config=ConfigRecord({key: config[key] for key in TOLD}))
+    except PrivacyBudgetExhausted as error:
+        print(f"no further round: {error}", flush=True)
     print(f"{rounds.done} rounds done; the last adapter is {rounds.folder(rounds.done)}", flush=True)

@@ -31,7 +31,7 @@ CONFIG = {
     "prompt-ending": "\n", "method": "prefix", "method-options": "", "task-options": "", "lora": "average", "local-steps": 3,
     "batch-size": 4, "learning-rate": 5e-3, "seed": 101, "strategy": "fedavg", "strategy-options": "", "weights": "examples",
     "fraction-train": 1.0, "fraction-evaluate": 0.0, "min-nodes": 1, "start-nodes": 1, "timeout": 60.0, "rounds": 2, "dp": "none",
-    "dp-noise": 1.0, "dp-clip": 1.0, "dp-clients": 3, "dp-population": 3, "dp-delta": 0.0}
+    "dp-noise": 1.0, "dp-clip": 1.0, "dp-clients": 3, "dp-population": 3, "dp-delta": 0.0, "dp-epsilon": 0.0}
 # What Flower's processes set before an app runs; a message cannot be made without.
 logging.getLogger("flwr").setLevel(logging.CRITICAL)
 TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = 1, 1, 1
@@ -238,6 +238,10 @@ class Privacy(Quiet):
         for _ in range(3):
             metrics = one_round(whole, clients, [1, 1, 1])[1]
         self.assertAlmostEqual(metrics["epsilon"], spent[2])
+        bounded = start({**config, "dp-epsilon": (spent[0] + spent[1]) / 2}, self.folder / "bounded", low_rank(0))
+        one_round(bounded, clients, [1, 1, 1])
+        with self.assertRaises(server_app.PrivacyBudgetExhausted):
+            one_round(bounded, clients, [1, 1, 1])
 
     def test_adaptive_clipping_goes_on_where_it_was(self):
         config, clients = settings(weights="equal", dp="adaptive", dp_noise=0.0), [low_rank(seed) for seed in (1, 2, 3)]
@@ -335,6 +339,11 @@ class Clients(Asked):
         answer = self.ask(self.message(None), model="embedded", data="d.jsonl")
         self.assertTrue(answer.has_error())
         self.assertIn("every client must start from the server's adapter", answer.error.reason)
+
+    def test_a_server_has_no_say_about_files(self):
+        for options in ({"method_options": "--output /elsewhere"}, {"task_options": "--config=/etc/other.json"}):
+            answer = self.ask(self.message(Adapter(low_rank(0), {}), **options), model="embedded", data="d.jsonl")
+            self.assertIn("a server has no say about --", answer.error.reason)
 
     def test_errors_leave_without_paths_and_data(self):
         adapter = tool.untrained(settings())
