@@ -46,10 +46,10 @@ done
 [ ${#peft[@]} -gt 0 ] || echo "skipped: no Python with peft and transformers (PREFIXTUNE_PEFT_PYTHON): PeftModel does not read the last adapter"
 
 # Rounds mostly wait, for Flower's polls and for the killed node.
-timeout 300 $environment/bin/python Federated/tests/units.py --binary "$binary" >$environment/units.log 2>&1 &
+timeout 600 $environment/bin/python Federated/tests/units.py --binary "$binary" >$environment/units.log 2>&1 &
 units=$!
 failed=0
-timeout 540 $environment/bin/python Federated/tests/loopback.py --binary "$binary" --rounds "${FEDERATED_ROUNDS:-3}" \
+timeout 900 $environment/bin/python Federated/tests/loopback.py --binary "$binary" --rounds "${FEDERATED_ROUNDS:-3}" \
     ${peft[@]+"${peft[@]}"} ${FEDERATED_LATE:+--late} || failed=1
 wait $units || failed=1
 cat $environment/units.log

@@ -395,6 +395,7 @@ class WholeRounds(Asked):
             rows = [json.dumps({"prompt": f"name : The {i} | type : {place.name}\n", "completion": f"The {i} is a {place.name}."})
                     for i in range(12)]
             place.write_text("\n".join(rows) + "\n")
+        (self.folder / "both").write_text("".join(place.read_text() for place in self.places))
 
     def rounds(self, number: int, **changes) -> tuple[Rounds, dict]:
         config = settings(local_steps=6, min_nodes=2, **changes)
@@ -413,7 +414,7 @@ class WholeRounds(Asked):
         return rounds, dict(metrics)
 
     def loss(self, folder: Path, method: str) -> float:
-        return np.mean([tool.loss(BINARY, "embedded", folder, method, str(place), [])[0] for place in self.places])
+        return tool.loss(BINARY, "embedded", folder, method, str(self.folder / "both"), [])[0]
 
     def test_three_ways_to_federate_lora(self):
         for way in ("average", "ffa", "stack"):
@@ -453,8 +454,9 @@ class WholeRounds(Asked):
             self.ask(m, model=BASE, data="absent", validation=str(place), prefixtune=BINARY)
             for m, place in zip(messages, self.places)]
         metrics = dict(rounds.aggregate_evaluate(1, answers))
-        expected = self.loss(self.folder / "rounds" / "round-001", "prefix")  # of as many tokens each
-        self.assertAlmostEqual(metrics["loss"], expected, delta=1e-5)
+        last = self.folder / "rounds" / "round-001"
+        expected = [tool.loss(BINARY, "embedded", last, "prefix", str(place), [])[0] for place in self.places]
+        self.assertAlmostEqual(metrics["loss"], np.mean(expected), delta=1e-5)  # of as many examples each
         self.assertEqual((metrics["clients"], metrics["examples"]), (2, 24))
         without = self.ask(messages[0], model=BASE, data="absent", prefixtune=BINARY)
         self.assertIn("has no validation", without.error.reason)
