@@ -78,7 +78,18 @@ import Testing
                 "--method top-layers changes the weights: --precision must be f32."
             ),
             (["p-tuning", "--init", "words:a b"], "--method p-tuning starts from random values; leave --init out."),
-            (["infix", "--init", "words:a b"], "--method infix starts from random values; leave --init out."),
+            (
+                ["infix", "--init", "words:a b"],
+                "--method infix starts from random values or adapter:DIR; leave --init out."
+            ),
+            (
+                ["fine-tune", "--init", "random"],
+                "--method fine-tune starts from the model's own weights or those of adapter:DIR; leave --init out."
+            ),
+            (["prefix", "--freeze", "lora_A"], "A LoRA option has no meaning with --method prefix; leave it out."),
+            (["lora", "--proximal", "-1"], "--proximal is -1.0, but a number from 0 on is needed."),
+            (["lora", "--proximal", "inf"], "--proximal is inf, but a number from 0 on is needed."),
+            (["lora", "--summary-only", "--dry-run"], "--summary-only is of one run: leave out --dry-run."),
             (["infix", "--text-at-zero"], "A prefix option has no meaning with --method infix; leave it out."),
         ] {
             let result = try await Tool.run(

@@ -24,6 +24,8 @@ import Tensors
     public let targets: [String]
     /// Whether the lengths of columns are trained.
     public let trainsMagnitudes: Bool
+    /// Whether A is trained; else it stays as it was drawn (FFA-LoRA, Sun et al. 2024).
+    public let trainsDown: Bool
     /// The updated matrices, in the order of the model.
     public private(set) var maps: [Update] = []
 
@@ -36,16 +38,19 @@ import Tensors
     ///
     /// - Parameters:
     ///   - trainsMagnitudes: Whether lengths of columns are trained, too.
+    ///   - trainsDown: Whether A is trained.
     ///   - tape: Differentiates them.
     ///   - seed: Fixes A.
     public init(
-        rank: Int, alpha: Float, targets: [String], trainsMagnitudes: Bool = false, tape: Tape, seed: UInt64
+        rank: Int, alpha: Float, targets: [String], trainsMagnitudes: Bool = false, trainsDown: Bool = true, tape: Tape,
+        seed: UInt64
     ) {
         precondition(rank > 0, "a rank of \(rank)")
         self.rank = rank
         self.alpha = alpha
         self.targets = targets
         self.trainsMagnitudes = trainsMagnitudes
+        self.trainsDown = trainsDown
         self.tape = tape
         generator = SeededGenerator(seed: seed)
     }
@@ -63,7 +68,7 @@ import Tensors
     func map(over base: any LinearMap, name: String) -> (any LinearMap)? {
         guard reaches(name) else { return nil }
         let bound = 1 / Double(base.inputWidth).squareRoot()
-        let down = Tensor.filled([rank, base.inputWidth], tape: tape) {
+        let down = Tensor.filled([rank, base.inputWidth], tape: trainsDown ? tape : nil) {
             Float((2 * generator.uniform() - 1) * bound)
         }
         let map = LowRankMap(

@@ -67,6 +67,25 @@ public struct BottleneckFile {
         source = try SafetensorsFile(weightsFile)
     }
 
+    /// Gives adapters in training the file's values.
+    ///
+    /// - Throws: ``TrainingError/badStart(file:reason:)`` where they have another form, `CheckpointError` where they belong to
+    ///   another model.
+    @Compute func copy(into adapters: BottleneckAdapters) throws {
+        for (name, found, asked) in [
+            ("the bottleneck", "\(bottleneck)", "\(adapters.bottleneck)"),
+            ("the placement", placement.rawValue, adapters.placement.rawValue),
+        ] where found != asked {
+            throw TrainingError.badStart(
+                file: weightsFile.path, reason: "\(name) is \(found) there, but \(asked) was asked for")
+        }
+        let reader = CheckpointReader(source)
+        for (name, tensor) in adapters.parameters {
+            try tensor.withMutableValues { try reader.read(name, shape: tensor.shape, into: $0) }
+        }
+        try reader.finish()
+    }
+
     /// The adapters, to load their model with.
     ///
     /// ```swift

@@ -14,6 +14,18 @@ struct PEFTLowRankConfiguration: Sendable {
         var rank_pattern: [String: Double]?
         var alpha_pattern: [String: Double]?
         var modules_to_save: [String]?
+        var target_modules: Targets?
+    }
+
+    /// Endings of names; an expression for names is another form, which PEFT has, too.
+    private enum Targets: Decodable {
+        case endings([String])
+        case other
+
+        init(from decoder: any Decoder) throws {
+            let endings = try? decoder.singleValueContainer().decode([String].self)
+            self = endings.map(Targets.endings) ?? .other
+        }
     }
 
     private let path: String
@@ -23,6 +35,12 @@ struct PEFTLowRankConfiguration: Sendable {
     var rank: Int { file.r ?? 8 }
     /// Modules that were trained as a whole.
     var modules: [String] { file.modules_to_save ?? [] }
+    /// Endings of the names of the updated matrices; nil where the file says it in another way.
+    var targets: [String]? {
+        if case .endings(let endings)? = file.target_modules, !endings.isEmpty { endings } else { nil }
+    }
+    /// Biases that were trained.
+    var biases: TrainedParts.Biases { file.bias.flatMap(TrainedParts.Biases.init) ?? .none }
     /// Whether the lengths of columns were trained (DoRA).
     var hasMagnitudes: Bool { file.use_dora ?? false }
 

@@ -30,12 +30,14 @@ import Tensors
     private let adapters: BottleneckAdapters
     private let dropout: ModelDropout
 
-    /// Loads a model from its folder; see ``init(_:settings:precision:modelName:seed:)``.
+    /// Loads a model from its folder; see ``init(_:settings:precision:modelName:seed:start:)``.
     public convenience init(
-        folder: URL, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil, seed: UInt64
+        folder: URL, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil, seed: UInt64,
+        start: BottleneckFile? = nil
     ) throws {
         try self.init(
-            modelFiles(at: folder), settings: settings, precision: precision, modelName: modelName, seed: seed)
+            modelFiles(at: folder), settings: settings, precision: precision, modelName: modelName, seed: seed,
+            start: start)
     }
 
     /// Loads a model with adapters to be trained.
@@ -44,11 +46,12 @@ import Tensors
     ///   - files: Of the model.
     ///   - precision: How the frozen weights are held.
     ///   - modelName: What the model is called; the files' own name unless given.
-    ///   - seed: Fixes the initial values.
-    /// - Throws: ``TrainingError`` for a setting without meaning, `CheckpointError` or `TokenizerError` for the files.
+    ///   - seed: Fixes the initial values, unless there is something to start from.
+    ///   - start: Adapters of the settings' form, from whose values training starts.
+    /// - Throws: ``TrainingError`` for a setting without meaning or a start of another form, `CheckpointError` or `TokenizerError` for the files.
     public init(
         _ files: any ModelFiles, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil,
-        seed: UInt64
+        seed: UInt64, start: BottleneckFile? = nil
     ) throws {
         try TrainingError.check(width: settings.bottleneck, "the bottleneck")
         let configuration = try files.configuration
@@ -60,6 +63,7 @@ import Tensors
         model = try LanguageModel.load(
             files, for: .tuning, precision: precision, trained: TrainedAdapters(bottleneck: adapters),
             name: modelName)
+        try start?.copy(into: adapters)
     }
 
     /// Width, places and dropout.

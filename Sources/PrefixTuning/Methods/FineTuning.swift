@@ -23,13 +23,14 @@ import Tensors
     public let passTape: Tape
     private let dropout: ModelDropout
 
-    /// Loads a model with trainable weights from its folder; see ``init(_:part:dropout:attentionDropout:modelName:)``.
+    /// Loads a model with trainable weights from its folder; see ``init(_:part:dropout:attentionDropout:modelName:start:)``.
     public convenience init(
-        folder: URL, part: Part = .all, dropout: Float? = nil, attentionDropout: Float? = nil, modelName: String? = nil
+        folder: URL, part: Part = .all, dropout: Float? = nil, attentionDropout: Float? = nil, modelName: String? = nil,
+        start: URL? = nil
     ) throws {
         try self.init(
             modelFiles(at: folder), part: part, dropout: dropout, attentionDropout: attentionDropout,
-            modelName: modelName)
+            modelName: modelName, start: start)
     }
 
     /// Loads a model with trainable weights.
@@ -40,18 +41,40 @@ import Tensors
     ///   - dropout: On embeddings and residual branches, in 0..<1; nil for the probability in `config.json`.
     ///   - attentionDropout: On the probabilities of attention; nil for that in `config.json`, or 0 where `dropout` is 0.
     ///   - modelName: What the model is called; the files' own name unless given.
-    /// - Throws: ``TrainingError`` for another dropout, `CheckpointError` or `TokenizerError` for the files.
+    ///   - start: A folder with a model of the same kind and sizes, from whose weights training starts; of it only those are
+    ///     taken that are trained.
+    /// - Throws: ``TrainingError`` for another dropout or start, `CheckpointError` or `TokenizerError` for the files.
     public init(
         _ files: any ModelFiles, part: Part = .all, dropout: Float? = nil, attentionDropout: Float? = nil,
-        modelName: String? = nil
+        modelName: String? = nil, start: URL? = nil
     ) throws {
         passTape = Tape()
         self.part = part
         let configuration = try files.configuration
         self.dropout = try ModelDropout(residual: dropout, attention: attentionDropout, of: configuration)
-        model = try LanguageModel.load(
-            files, trainedOn: passTape,
-            only: part.choice(configuration.parts, layerCount: configuration.shape.layerCount), name: modelName)
+        let choice = try part.choice(configuration.parts, layerCount: configuration.shape.layerCount)
+        model = try LanguageModel.load(files, trainedOn: passTape, only: choice, name: modelName)
+        if let start { try copy(from: start, choice) }
+    }
+
+    private func copy(from folder: URL, _ choice: (@Sendable (String) -> Bool)?) throws {
+        let files = try modelFiles(at: folder), own = model.configuration, other = try files.configuration
+        guard other.architecture == own.architecture, other.shape == own.shape else {
+            throw TrainingError.badStart(
+                file: folder.path,
+                reason:
+                    "it holds a model of \(other.architecture) with \(other.parameterCount) parameters, but one like the "
+                    + "base model is needed (\(own.architecture), \(own.parameterCount))")
+        }
+        let start = try LanguageModel.load(files, trainedOn: Tape(), only: choice)
+        let values = Dictionary(start.network.parameters) { $1 }
+        for (name, value) in parameters {
+            guard let found = values[name], found.shape == value.shape else {
+                throw TrainingError.badStart(
+                    file: folder.path, reason: "it has no weights \"\(name)\" of this model's shape")
+            }
+            value.set(found.values)
+        }
     }
 
     /// False: each pass's gradient would be as large as the model.

@@ -20,6 +20,8 @@ import Tensors
         public var hiddenWidth: Int? = 512
         /// Dropout on P.
         public var dropout: Float = 0
+        /// An infix of the same length, whose values training starts from; nil for random ones.
+        public var adapter: URL?
 
         /// The authors' settings for table-to-text.
         public init() {}
@@ -62,16 +64,23 @@ import Tensors
         self.model = model
         self.passTape = passTape
         self.settings = settings
+        let start = try settings.adapter.map { try InfixFile($0).infix(for: model) }
+        if let start, start.count != length { throw PrefixError.otherLength(adapter: start.count, asked: length) }
         var generator = SeededGenerator(seed: seed)
         if let hiddenWidth = settings.hiddenWidth {
-            parametrization = MLPPrefix(
+            let mlp = MLPPrefix(
                 random: &generator, length: length, hiddenWidth: hiddenWidth, outputWidth: shape.prefixRowWidth,
                 width: shape.width, tape: tape)
+            if let start { mlp.fit(start.shift) }
+            parametrization = mlp
+        } else if let start {
+            parametrization = FlatPrefix(start.shift, tape: tape)
         } else {
             parametrization = FlatPrefix(random: &generator, length: length, width: shape.prefixRowWidth, tape: tape)
         }
         let width = model.network.embeddings(of: [0]).width
-        embeddings = .filled([length, width], tape: tape) { Float(generator.normal()) }
+        embeddings =
+            start?.embeddings.leaf(on: tape) ?? .filled([length, width], tape: tape) { Float(generator.normal()) }
     }
 
     /// Length, reparametrisation and dropout.

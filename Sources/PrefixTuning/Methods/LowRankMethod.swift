@@ -20,6 +20,8 @@ import Tensors
         public var biases = TrainedParts.Biases.none
         /// What the names of modules end in that are trained as a whole.
         public var modules: [String] = []
+        /// What of the updates is not trained; nil for nothing.
+        public var frozen: Frozen?
         /// Dropout inside the frozen model; nil for the probability in `config.json`.
         public var modelDropout: Float?
         /// Dropout on the probabilities of its attention; nil for that in `config.json`, or 0 where `modelDropout` is 0.
@@ -27,6 +29,12 @@ import Tensors
 
         /// PEFT's defaults.
         public init() {}
+    }
+
+    /// What of the updates may stay as it is.
+    public enum Frozen: String, Codable, CaseIterable, Sendable {
+        /// A: means of several B are then those of the products B·A, too (FFA-LoRA, Sun et al. 2024).
+        case down = "lora_A"
     }
 
     /// "lora".
@@ -39,13 +47,17 @@ import Tensors
     private let parts: TrainedParts
     private let settings: Settings
     private let modelDropout: ModelDropout
+    /// Of A, where it is not trained: no state holds it.
+    private let frozenDigest: Digest?
 
-    /// Loads a model from its folder; see ``init(_:settings:precision:modelName:seed:)``.
+    /// Loads a model from its folder; see ``init(_:settings:precision:modelName:seed:start:)``.
     public convenience init(
-        folder: URL, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil, seed: UInt64
+        folder: URL, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil, seed: UInt64,
+        start: LowRankStart? = nil
     ) throws {
         try self.init(
-            modelFiles(at: folder), settings: settings, precision: precision, modelName: modelName, seed: seed)
+            modelFiles(at: folder), settings: settings, precision: precision, modelName: modelName, seed: seed,
+            start: start)
     }
 
     /// Loads a model with updates to be trained.
@@ -54,12 +66,13 @@ import Tensors
     ///   - files: Of the model.
     ///   - precision: How the frozen weights are held.
     ///   - modelName: What the model is called; the files' own name unless given.
-    ///   - seed: Fixes A.
-    /// - Throws: ``TrainingError`` for a setting without meaning, `AdapterError` where no matrix has such a name,
-    ///   `CheckpointError` or `TokenizerError` for the files.
+    ///   - seed: Fixes A, unless there is something to start from.
+    ///   - start: An adapter of the settings' form, from whose values training starts.
+    /// - Throws: ``TrainingError`` for a setting without meaning or a start of another form, `AdapterError` where no matrix
+    ///   has such a name, `CheckpointError` or `TokenizerError` for the files.
     public init(
         _ files: any ModelFiles, settings: Settings, precision: WeightPrecision = .float32, modelName: String? = nil,
-        seed: UInt64
+        seed: UInt64, start: LowRankStart? = nil
     ) throws {
         try TrainingError.check(width: settings.rank, "the rank")
         guard (0..<1).contains(settings.dropout) else {
@@ -74,12 +87,17 @@ import Tensors
         if settings.targets.isEmpty { settings.targets = configuration.parts.lowRankTargets }
         updates = TrainedLowRankUpdates(
             rank: settings.rank, alpha: settings.alpha, targets: settings.targets,
-            trainsMagnitudes: settings.trainsMagnitudes, tape: passTape, seed: seed)
+            trainsMagnitudes: settings.trainsMagnitudes, trainsDown: settings.frozen != .down, tape: passTape,
+            seed: seed)
         parts = TrainedParts(
             biases: settings.biases, modules: settings.modules, updated: settings.targets, tape: passTape)
         model = try LanguageModel.load(
             files, for: .tuning, precision: precision, trained: TrainedAdapters(lowRank: updates, parts: parts),
             name: modelName)
+        try start?.copy(into: updates, parts, settings)
+        var digester = Digester()
+        for update in updates.maps { digester.add(update.map.down.values) }
+        frozenDigest = settings.frozen == .down ? digester.digest : nil
         self.settings = settings
     }
 
@@ -90,10 +108,14 @@ import Tensors
             + (settings.trainsMagnitudes ? ", with magnitudes" : "")
             + (settings.biases == .none ? "" : ", biases \(settings.biases.rawValue)")
             + (settings.modules.isEmpty ? "" : ", modules \(settings.modules.joined(separator: " "))")
+            + (frozenDigest.map { ", A frozen (checksum \($0))" } ?? "")
             + (model.precision == .float32 ? "" : ", model in \(model.precision.rawValue)")
     }
-    /// A, B and magnitudes of each matrix, biases and modules, under PEFT's names.
-    public var parameters: [(name: String, value: Tensor)] {
+    /// A, B and magnitudes of each matrix, biases and modules, under PEFT's names; without what is frozen.
+    public var parameters: [(name: String, value: Tensor)] { tensors.filter { $0.value.gradient != nil } }
+
+    /// All that an adapter holds.
+    private var tensors: [(name: String, value: Tensor)] {
         let names = model.configuration.parts, root = "base_model.model."
         let updated = Set(updates.maps.map(\.module))
         return updates.maps.flatMap { update in
@@ -107,8 +129,8 @@ import Tensors
                 return ("\(root)\(names.fullName(of: module))\(layer)\(name[end...])", value)
             }
     }
-    /// All of them.
-    public var storedParameterCount: Int { trainableParameterCount }
+    /// All of them, and what is frozen.
+    public var storedParameterCount: Int { tensors.reduce(0) { $0 + $1.value.count } }
 
     /// Dropout inside the model, and on what the updates read.
     public func dropout(seed: UInt64) -> Dropout? {
@@ -135,7 +157,7 @@ import Tensors
             use_dora: settings.trainsMagnitudes)
         configuration.bias = settings.biases.rawValue
         var writer = SafetensorsWriter(metadata: BaseDigest.metadata(model.weightsDigest))
-        for (name, value) in parameters { writer.add(name, shape: value.shape, values: value.values) }
+        for (name, value) in tensors { writer.add(name, shape: value.shape, values: value.values) }
         try ModelFolder.makeFolder(folder)
         try writer.write(to: folder.appendingPathComponent("adapter_model.safetensors"))
         try AtomicFile.write(

@@ -3,7 +3,7 @@ import Foundation
 extension MethodSettings {
     /// Throws where a setting means nothing to the method, which would leave it out without a word.
     ///
-    /// - Throws: ``TrainingError/meaningless(setting:method:)`` or ``TrainingError/randomStart(method:orWords:)``.
+    /// - Throws: ``TrainingError/meaningless(setting:method:)`` or ``TrainingError/cannotStart(method:from:)``.
     public func validate() throws {
         let given = try given
         for key in CodingKeys.allCases where given.contains(key.rawValue) {
@@ -11,10 +11,8 @@ extension MethodSettings {
                 throw TrainingError.meaningless(setting: key.rawValue, method: method.rawValue)
             }
         }
-        let isWords = if case .words? = initialization { true } else { false }
-        guard method == .prefix || [nil, .random].contains(initialization) || (isWords && method == .promptTuning)
-        else {
-            throw TrainingError.randomStart(method: method.rawValue, orWords: method == .promptTuning)
+        guard initialization.map(method.canStart) ?? true else {
+            throw TrainingError.cannotStart(method: method.rawValue, from: method.starts)
         }
     }
 
@@ -35,8 +33,8 @@ extension MethodSettings {
         switch key {
         case .layers, .embeddings: [.topLayers]
         case .bottleneck, .share, .placement: [.adapter]
-        case .rank, .alpha, .targets, .loraDropout, .bias, .dora, .modules: [.lora]
-        case .length, .initialization: [.prefix, .promptTuning, .pTuning, .embeddingOnly, .infix]
+        case .rank, .alpha, .targets, .loraDropout, .bias, .dora, .modules, .freeze: [.lora]
+        case .length: [.prefix, .promptTuning, .pTuning, .embeddingOnly, .infix]
         case .hiddenWidth: [.prefix, .pTuning, .embeddingOnly, .infix]
         // Text before the source means something to every method.
         case .words: wordsBeforeSource == true ? nil : [.prefix, .promptTuning]
@@ -44,7 +42,8 @@ extension MethodSettings {
         case .attentions, .textPosition: [.prefix]
         case .modelDropout, .attentionDropout: [.prefix, .fineTune, .topLayers, .adapter, .lora]
         // Whether a layer decay has a meaning the trainer says, which knows the method itself.
-        case .method, .wordsBeforeSource, .learningRate, .epochs, .steps, .batchSize, .schedule, .warmup, .layerDecay,
+        case .method, .initialization, .proximal, .wordsBeforeSource, .learningRate, .epochs, .steps, .batchSize,
+            .schedule, .warmup, .layerDecay,
             .weightDecay, .clip, .reduction, .shuffles, .recompute, .tokensPerPass:
             nil
         }

@@ -13,6 +13,7 @@ extension MethodSettings {
     @Compute public func method(
         on base: BaseModel, task: TuningTask, seed: UInt64, passTape: Tape = Tape()
     ) throws -> any TuningMethod {
+        if let startingAdapter { try method.check(start: startingAdapter) }
         switch method {
         case .prefix:
             return try PrefixMethod(model: base.model(), settings: prefix(task), seed: seed, passTape: passTape)
@@ -21,7 +22,8 @@ extension MethodSettings {
         case .embeddingOnly: return try softPrompt(.embeddingOnly, base, task, seed, passTape)
         case .infix:
             var settings = InfixMethod.Settings()
-            settings.length = length(task) ?? settings.length
+            settings.adapter = startingAdapter
+            settings.length = try length(task) ?? startingAdapter.map { try InfixFile($0).length } ?? settings.length
             if let hiddenWidth { settings.hiddenWidth = hiddenWidth == 0 ? nil : hiddenWidth }
             settings.dropout = prefixDropout ?? settings.dropout
             return try InfixMethod(model: base.model(), settings: settings, seed: seed, passTape: passTape)
@@ -29,15 +31,20 @@ extension MethodSettings {
         case .topLayers: return try fineTuning(.topLayers(layers ?? 2, embeddings: embeddings ?? false), base)
         case .adapter:
             var settings = BottleneckMethod.Settings()
-            settings.bottleneck = bottleneck ?? share.map { base.bottleneck(share: $0) } ?? settings.bottleneck
-            settings.placement = placement ?? settings.placement
+            let start = try startingAdapter.map { try BottleneckFile($0) }
+            settings.bottleneck =
+                bottleneck ?? share.map { base.bottleneck(share: $0) } ?? start?.bottleneck ?? settings.bottleneck
+            settings.placement = placement ?? start?.placement ?? settings.placement
             settings.modelDropout = modelDropout
             settings.attentionDropout = attentionDropout
             return try BottleneckMethod(
-                folder: base.folder, settings: settings, precision: base.precision, modelName: base.name, seed: seed)
+                folder: base.folder, settings: settings, precision: base.precision, modelName: base.name, seed: seed,
+                start: start)
         case .lora:
+            let start = try startingAdapter.map { try LowRankStart($0, alpha: alpha) }
             return try LowRankMethod(
-                folder: base.folder, settings: lowRank, precision: base.precision, modelName: base.name, seed: seed)
+                folder: base.folder, settings: lowRank(from: start), precision: base.precision, modelName: base.name,
+                seed: seed, start: start)
         }
     }
 
@@ -71,24 +78,28 @@ extension MethodSettings {
         if case .words(let words) = start(task) { settings.words = words }
         settings.length = length(task)
         settings.hiddenWidth = hiddenWidth
+        settings.adapter = startingAdapter
         return try SoftPromptMethod(model: base.model(), settings: settings, seed: seed, passTape: passTape)
     }
 
     @Compute private func fineTuning(_ part: FineTuning.Part, _ base: BaseModel) throws -> FineTuning {
         try FineTuning(
             folder: base.folder, part: part, dropout: modelDropout, attentionDropout: attentionDropout,
-            modelName: base.name)
+            modelName: base.name, start: startingAdapter)
     }
 
-    private var lowRank: LowRankMethod.Settings {
-        var settings = LowRankMethod.Settings()
+    /// Of LoRA: what is not given is as what it starts from.
+    private func lowRank(from start: LowRankStart?) -> LowRankMethod.Settings {
+        var settings = start?.settings ?? LowRankMethod.Settings()
         settings.rank = rank ?? settings.rank
-        settings.alpha = alpha ?? settings.alpha
+        // α of a loralib file was needed to read it.
+        if start?.dialect != .loralib { settings.alpha = alpha ?? settings.alpha }
         settings.targets = targets ?? settings.targets
         settings.dropout = loraDropout ?? settings.dropout
         settings.biases = bias ?? settings.biases
         settings.trainsMagnitudes = dora ?? settings.trainsMagnitudes
         settings.modules = modules ?? settings.modules
+        settings.frozen = freeze
         settings.modelDropout = modelDropout
         settings.attentionDropout = attentionDropout
         return settings

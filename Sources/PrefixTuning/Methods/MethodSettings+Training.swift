@@ -11,6 +11,7 @@ extension MethodSettings {
         settings.layerDecay = layerDecay ?? settings.layerDecay
         settings.optimizer.weightDecay = weightDecay ?? settings.optimizer.weightDecay
         settings.optimizer.clip = clip ?? settings.optimizer.clip
+        settings.optimizer.proximal = proximal.flatMap { $0 == 0 ? nil : $0 } ?? settings.optimizer.proximal
         settings.reduction = reduction ?? settings.reduction
         settings.shuffles = shuffles ?? settings.shuffles
         settings.recomputation = recompute ?? settings.recomputation

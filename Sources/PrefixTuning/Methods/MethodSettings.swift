@@ -36,7 +36,8 @@ public struct MethodSettings: Codable, Equatable, Sendable {
     public var length: Int?
     /// Prefix, infix and embeddings: width of the MLP's hidden layer; 0 for none.
     public var hiddenWidth: Int?
-    /// Prefix and prompt tuning: what they start from; the ``words``, or else random values, where it is nil.
+    /// What training starts from; the ``words``, or else random values or the model's own, where it is nil. Most methods
+    /// can start from an adapter of their own kind, fine-tuning from a model's folder.
     public var initialization: PrefixInitialization?
     /// Prefix and prompt tuning: the words that they start from, where ``initialization`` is nil.
     public var words: String?
@@ -75,6 +76,8 @@ public struct MethodSettings: Codable, Equatable, Sendable {
     public var dora: Bool?
     /// LoRA: endings of the names of modules that are trained as a whole.
     public var modules: [String]?
+    /// LoRA: what of the updates is not trained.
+    public var freeze: LowRankMethod.Frozen?
 
     /// Dropout inside the model; nil for what the method does by itself.
     public var modelDropout: Float?
@@ -99,6 +102,8 @@ public struct MethodSettings: Codable, Equatable, Sendable {
     public var weightDecay: Double?
     /// Largest norm of the gradient; 0 for no limit.
     public var clip: Double?
+    /// μ of FedProx: how strongly what is trained is pulled back to where it started.
+    public var proximal: Double?
     /// How losses become one number.
     public var reduction: TrainingSettings.Reduction?
     /// Whether the data is shuffled, anew in each epoch.
@@ -113,11 +118,12 @@ public struct MethodSettings: Codable, Equatable, Sendable {
 
     package enum CodingKeys: String, CodingKey, CaseIterable {
         case method, layers, embeddings, bottleneck, share, placement, rank, alpha, targets
-        case loraDropout = "lora_dropout", bias, dora, modules, length, initialization, words
+        case loraDropout = "lora_dropout", bias, dora, modules, freeze, length, initialization, words
         case wordsBeforeSource = "words_before_source", hiddenWidth = "hidden_width", modelDropout = "model_dropout"
         case attentionDropout = "attention_dropout", prefixDropout = "prefix_dropout", attentions
         case textPosition = "text_position", learningRate = "learning_rate", epochs, steps, batchSize = "batch_size"
-        case schedule, warmup, layerDecay = "layer_decay", weightDecay = "weight_decay", clip, reduction, shuffles
+        case schedule, warmup, layerDecay = "layer_decay", weightDecay = "weight_decay", clip, proximal
+        case reduction, shuffles
         case recompute, tokensPerPass = "tokens_per_pass"
     }
 }

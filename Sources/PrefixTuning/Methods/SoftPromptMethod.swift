@@ -33,6 +33,9 @@ import Tokenizers
         /// Words whose embeddings are what ``Form/prompt`` starts from, repeated to the length; nil for N(0, 1).
         public var words: String?
 
+        /// An adapter whose embeddings ``Form/prompt`` and ``Form/embeddingOnly`` start from, in place of ``words``.
+        public var adapter: URL?
+
         /// Defaults of PEFT, or of the authors for ``Form/embeddingOnly``.
         public init(_ form: Form) { self.form = form }
     }
@@ -66,7 +69,11 @@ import Tokenizers
         let shape = model.network.shape
         let width = model.network.embeddings(of: [0]).width
         let words = try settings.words.map { try Self.tokens(of: $0, model) }
-        let length = settings.length ?? words?.count ?? 10
+        let start = try settings.adapter.map { try Self.embeddings(of: $0, model, width) }
+        if let asked = settings.length, let start, start.rows != asked {
+            throw PrefixError.otherLength(adapter: start.rows, asked: asked)
+        }
+        let length = settings.length ?? start?.rows ?? words?.count ?? 10
         guard length > 0 else {
             throw PrefixError.badSetting(name: "length", value: "\(length)", needed: "at least 1")
         }
@@ -78,27 +85,58 @@ import Tokenizers
         var generator = SeededGenerator(seed: seed)
         switch settings.form {
         case .prompt:
-            let initial = words.map { words in
-                model.network.embeddings(of: (0..<length).map { words[$0 % words.count] })
-            }
+            let initial =
+                start
+                ?? words.map { words in
+                    model.network.embeddings(of: (0..<length).map { words[$0 % words.count] })
+                }
             if let initial {
                 embeddings = FlatPrefix(initial, tape: tape)
             } else {
                 embeddings = FlatPrefix(random: &generator, length: length, width: width, tape: tape)
             }
         case .encoder:
+            guard start == nil else {
+                throw TrainingError.cannotStart(method: settings.form.rawValue, from: "random values")
+            }
             embeddings = PromptEncoder(
                 random: &generator, length: length, hiddenWidth: settings.hiddenWidth ?? width, width: width, tape: tape
             )
         case .embeddingOnly:
             let hiddenWidth = settings.hiddenWidth ?? 512
-            embeddings =
-                hiddenWidth == 0
-                ? FlatPrefix(random: &generator, length: length, width: width, tape: tape)
-                : MLPPrefix(
+            if hiddenWidth == 0, let start {
+                embeddings = FlatPrefix(start, tape: tape)
+            } else if hiddenWidth == 0 {
+                embeddings = FlatPrefix(random: &generator, length: length, width: width, tape: tape)
+            } else {
+                let mlp = MLPPrefix(
                     random: &generator, length: length, hiddenWidth: hiddenWidth, outputWidth: width, width: width,
                     tape: tape)
+                if let start { mlp.fit(start) }
+                embeddings = mlp
+            }
         }
+    }
+
+    /// [n × width], of an adapter.
+    private static func embeddings(of adapter: URL, _ model: LanguageModel, _ width: Int) throws -> Tensor {
+        let file = try PrefixFile(adapter)
+        guard case .softPrompt(let prompt) = try file.contents(for: model.configuration) else {
+            throw TrainingError.badStart(
+                file: adapter.path, reason: "it is a prefix, but trained embeddings are needed")
+        }
+        guard prompt.width == width else {
+            throw TrainingError.badStart(
+                file: adapter.path, reason: "its embeddings have the width \(prompt.width), but the model's \(width)")
+        }
+        guard (prompt.place == .encoder) == (model.network.shape.encoder != nil) else {
+            throw TrainingError.badStart(
+                file: adapter.path,
+                reason:
+                    "its embeddings stand before the text of \(prompt.place == .encoder ? "an encoder" : "a decoder"), and "
+                    + "the model is of the other kind")
+        }
+        return Tensor(prompt.values, shape: [prompt.length, width])
     }
 
     private static func tokens(of words: String, _ model: LanguageModel) throws -> [Int32] {

@@ -15,12 +15,15 @@ import Tensors
         public var weightDecay = 0.0
         /// Largest norm of all gradients together; 0 for no limit.
         public var clip = 1.0
+        /// μ of FedProx (Li et al. 2020): the loss is that of the data and μ/2 · ‖w − w₀‖², with w₀ as training started; nil
+        /// for none. What is clipped is the gradient of both.
+        public var proximal: Double?
 
         /// PyTorch's constants, no weight decay, gradients clipped to norm 1: the paper's.
         public init() {}
 
         private enum CodingKeys: String, CodingKey {
-            case beta1, beta2, epsilon, weightDecay = "weight_decay", clip
+            case beta1, beta2, epsilon, weightDecay = "weight_decay", clip, proximal
         }
     }
 
@@ -32,6 +35,8 @@ import Tensors
         let second: Tensor
         /// Multiplies the learning rate.
         let rate: Double
+        /// The value before the first step, where it pulls back.
+        let start: Tensor?
     }
 
     /// The constants in use.
@@ -47,10 +52,10 @@ import Tensors
         _ parameters: [(name: String, value: Tensor)], settings: Settings, rate: (_ name: String) -> Double = { _ in 1 }
     ) {
         self.settings = settings
-        entries = parameters.map {
+        entries = parameters.map { name, value in
             Entry(
-                name: $0.name, value: $0.value, first: .zeros($0.value.shape), second: .zeros($0.value.shape),
-                rate: rate($0.name))
+                name: name, value: value, first: .zeros(value.shape), second: .zeros(value.shape),
+                rate: rate(name), start: settings.proximal.map { _ in Tensor(value.values, shape: value.shape) })
         }
     }
 
@@ -60,6 +65,7 @@ import Tensors
     /// - Returns: The norm of all gradients together, before clipping. Where it is not finite nothing is changed.
     @discardableResult
     public func step(learningRate: Double) -> Double {
+        if let proximal = settings.proximal { for entry in entries { entry.pullBack(by: Float(proximal)) } }
         let gradients = entries.map { $0.value.gradient?.content }
         defer { for entry in entries { entry.value.gradient?.clear() } }
         let norm = gradients.reduce(0.0) { $0 + ($1?.sumOfSquares ?? 0) }.squareRoot()
@@ -75,5 +81,24 @@ import Tensors
             update.apply(to: entry.value, gradient: gradient, first: entry.first, second: entry.second)
         }
         return norm
+    }
+}
+
+extension Optimizer.Entry {
+    /// Adds μ (w − w₀) to the gradient.
+    @Compute fileprivate func pullBack(by mu: Float) {
+        guard let start else { return }
+        let pull = Tensor(value.values, shape: value.shape)
+        pull.withMutableValues { pull in
+            start.withMutableValues { start in
+                for index in pull.indices { pull[index] = mu * (pull[index] - start[index]) }
+            }
+        }
+        value.gradient?.add(pull)
+    }
+
+    /// What a state holds of it.
+    var saved: [(kind: String, tensor: Tensor)] {
+        [("value", value), ("first", first), ("second", second)] + (start.map { [("start", $0)] } ?? [])
     }
 }

@@ -25,13 +25,15 @@ extension Trainer {
         var validationsSinceBest: Int?
         var owesValidation: Bool
         var bestValidationLoss: Double?
+        /// Nil where it was not measured.
+        var startLoss: Double?
         var threads: Int
 
         private enum CodingKeys: String, CodingKey {
             case format, method, fingerprint, model, data, validation, settings, totalSteps = "total_steps"
             case stepCount = "step_count", order, tokens, validations, validationsSinceBest = "validations_since_best",
                 owesValidation = "owes_validation"
-            case bestValidationLoss = "best_validation_loss", threads
+            case bestValidationLoss = "best_validation_loss", startLoss = "start_loss", threads
         }
 
         /// Whether these are numbers that a run can have come to.
@@ -39,7 +41,7 @@ extension Trainer {
             order.isValid && totalSteps > 0 && (0...totalSteps).contains(stepCount) && order.batchesDrawn == stepCount
                 && tokens >= 0 && (0...stepCount).contains(validations) && threads > 0
                 && (0...validations).contains(validationsSinceBest ?? 0)
-                && bestValidationLoss?.isFinite ?? true
+                && bestValidationLoss?.isFinite ?? true && startLoss?.isFinite ?? true
         }
     }
 
@@ -69,11 +71,11 @@ extension Trainer {
             data: dataDigest, validation: validationDigest, settings: settings, totalSteps: totalSteps,
             stepCount: stepCount, order: order, tokens: tokensSeen, validations: validationCount,
             validationsSinceBest: validationsSinceBest, owesValidation: owesValidation,
-            bestValidationLoss: bestValidationLoss, threads: Compute.threads)
+            bestValidationLoss: bestValidationLoss, startLoss: startLoss, threads: Compute.threads)
         var writer = SafetensorsWriter(
             metadata: ["format": "pt", Self.progressKey: try JSONText.line(progress)], sealed: true)
         for entry in optimizer.entries {
-            for (kind, tensor) in [("value", entry.value), ("first", entry.first), ("second", entry.second)] {
+            for (kind, tensor) in entry.saved {
                 writer.add("\(kind).\(entry.name)", shape: tensor.shape) { buffer in
                     tensor.withMutableValues { _ = buffer.update(from: $0) }
                 }
@@ -97,7 +99,7 @@ extension Trainer {
         try check(progress, folder, extends: extends)
         let reader = CheckpointReader(file)
         for entry in optimizer.entries {
-            for (kind, tensor) in [("value", entry.value), ("first", entry.first), ("second", entry.second)] {
+            for (kind, tensor) in entry.saved {
                 try tensor.withMutableValues {
                     try reader.read("\(kind).\(entry.name)", shape: tensor.shape, into: $0)
                 }
@@ -112,6 +114,7 @@ extension Trainer {
         stepsBeforeExtension = progress.totalSteps < totalSteps ? progress.totalSteps : nil
         owesValidation = progress.owesValidation
         bestValidationLoss = progress.bestValidationLoss
+        startLoss = progress.startLoss
     }
 
     private nonisolated static func progress(in file: SafetensorsFile, _ folder: URL) throws -> Progress {
@@ -157,6 +160,7 @@ extension Trainer {
         try expect("shuffling", old.shuffles, new.shuffles)
         try expect("the weight decay", old.optimizer.weightDecay, new.optimizer.weightDecay)
         try expect("the greatest gradient norm", old.optimizer.clip, new.optimizer.clip)
+        try expect("the proximal weight", old.optimizer.proximal ?? 0, new.optimizer.proximal ?? 0)
         try expect("the optimizer", old.optimizer, new.optimizer)
         try expect("the number of tokens per pass", old.tokensPerPass, new.tokensPerPass)
         try expect("the number of examples", saved.order.exampleCount, order.exampleCount)

@@ -39,6 +39,8 @@ import Tensors
     public internal(set) var bestValidationLoss: Double?
     /// Tokens of all batches so far: sources, prompts and completions.
     public internal(set) var tokensSeen = 0
+    /// The validation loss before the first step, where it was asked for.
+    public internal(set) var startLoss: Double?
     /// What ``bestValidationLoss`` was measured on.
     var validationDigest: Digest?
     /// Validations so far.
@@ -145,6 +147,8 @@ import Tensors
     public var stepCount: Int { optimizer.stepCount }
     /// How many examples it trains on.
     public var exampleCount: Int { examples.count }
+    /// How many of their tokens are learnt.
+    public var targetCount: Int { examples.reduce(0) { $0 + $1.targetCount } }
     /// Their lengths in tokens: sources, prompts and completions.
     public var lengths: [Int] { examples.map(\.length) }
     /// Whether the validation loss has not fallen for as long as the settings allow.
@@ -312,6 +316,14 @@ import Tensors
         (try? validationLoss(examples, of: SoleRank(), until: { false })) ?? .nan
     }
 
+    /// Measures ``startLoss``, unless a step was taken. All ranks have to.
+    ///
+    /// - Throws: ``RankError``.
+    public func measureStart(on examples: [TokenizedExample]) throws {
+        guard stepCount == 0, !examples.isEmpty else { return }
+        startLoss = try validationLoss(examples, until: { false })
+    }
+
     /// The same, shared out among the ranks; unless a stop is asked for between two passes: then nil. Several do not stop.
     ///
     /// - Throws: ``RankError``.
@@ -359,6 +371,9 @@ extension TrainingSettings {
         try check(warmupSteps >= 0, "the warm-up", warmupSteps, "a number of steps from 0 on")
         try check(optimizer.weightDecay >= 0, "the weight decay", optimizer.weightDecay, "a number from 0 on")
         try check(optimizer.clip >= 0, "the greatest gradient norm", optimizer.clip, "a number from 0 on (0: no limit)")
+        try check(
+            optimizer.proximal.map { $0 >= 0 && $0.isFinite } ?? true, "the proximal weight", optimizer.proximal ?? 0,
+            "a number from 0 on")
         try check(tokensPerPass > 0, "the number of tokens per pass", tokensPerPass, "at least 1")
         try check(saveEvery > 0, "the number of steps between saved states", saveEvery, "at least 1")
         try check(

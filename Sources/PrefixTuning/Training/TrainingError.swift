@@ -11,8 +11,12 @@ public enum TrainingError: Error, Equatable {
     case badSetting(name: String, value: String, needed: String)
     /// A setting, by its key, means nothing to the method.
     case meaningless(setting: String, method: String)
-    /// The method starts from random values, or from words where it can, and something else was asked for.
-    case randomStart(method: String, orWords: Bool)
+    /// The method starts from something else than what was asked for.
+    case cannotStart(method: String, from: String)
+    /// What training is to start from is an adapter of another method.
+    case otherAdapter(file: String, kind: String, method: String)
+    /// What training is to start from does not fit it.
+    case badStart(file: String, reason: String)
     /// There is nothing to resume from.
     case nothingToResume(folder: String)
     /// A folder holds no training run.
@@ -51,8 +55,13 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
             "\(name) is \(value), but \(needed) is needed"
         case .meaningless(let setting, let method):
             "the setting \(setting) has no meaning with the method \(method); leave it out"
-        case .randomStart(let method, let orWords):
-            "the method \(method) starts from random values\(orWords ? " or words:TEXT" : ""); leave the initialization out"
+        case .cannotStart(let method, let from):
+            "the method \(method) starts from \(from); leave the initialization out"
+        case .otherAdapter(let file, let kind, let method):
+            "\(file): an adapter of type \(kind) was found, but the method \(method) cannot start from one; name another one, or "
+                + "train by the method that it was made by"
+        case .badStart(let file, let reason):
+            "training cannot start from \(file): \(reason); name another adapter, or leave out what contradicts it"
         case .nothingToResume(let folder):
             "there is no training state in \(folder); start a new run"
         case .noRun(let folder):

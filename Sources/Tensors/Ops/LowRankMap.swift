@@ -33,7 +33,7 @@ public final class LowRankMap: LinearMap {
     private var rank: Int { up.width }
 
     /// Whether x is read with some of it dropped.
-    public var drops: Bool { dropout != nil && Tape.recording(down.gradient) != nil }
+    public var drops: Bool { dropout != nil && Tape.recording(down.gradient, up.gradient) != nil }
     /// What the map under it prefers.
     public var rowsForLoss: Int { base.rowsForLoss }
 

@@ -13,7 +13,7 @@ struct OptionFile: Equatable {
 
     /// What has a place in no file.
     private static let unrecorded: Set = [
-        "config", "resume", "output", "dry-run", "quiet", "verbose", "help", "version",
+        "config", "resume", "output", "dry-run", "summary-only", "quiet", "verbose", "help", "version",
     ]
     /// What a file must not say: it would be obeyed instead of what the command is for.
     private static let refused: Set = ["config", "help", "version", "h"]

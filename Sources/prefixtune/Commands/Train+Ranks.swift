@@ -70,13 +70,14 @@ extension Train {
         try checkSeeds(of: output)
         let lock = try TrainingRun.claim(output, resumes: resume)
         let material = try await material()
-        if try train(material, into: output, lock: lock, on: ranks) { try test(output, material)?.show() }
+        if try train(material, into: output, lock: lock, on: ranks) { try showTest(of: material) }
     }
 
     @Compute private func follow(_ ranks: MPIRanks) async throws {
         let (trainer, validation, _) = try trainer(try await material(), seed: nil, on: ranks)
         let run = try FollowingRun(trainer, validation: validation, folder: output, resumes: resume, extends: true)
         _ = try compare(trainer)
+        if summaryOnly { try trainer.measureStart(on: validation) }
         _ = try Interrupt.gracefully {
             try run.run {
                 ranks.place = "after step \(trainer.stepCount)"

@@ -103,6 +103,7 @@ extension Train {
             common.note(ranks.beginning(of: trainer))
             if let remark = try compare(trainer) { common.note("Warning: \(remark)") }
         }
+        if summaryOnly { try trainer.measureStart(on: validation) }
         return try Interrupt.gracefully {
             let (ending, summary) = try run.run {
                 events.show($0)
@@ -111,8 +112,20 @@ extension Train {
                 return Interrupt.isRequested
             }
             events.end(ending, summary)
+            if summaryOnly, ending != .interrupted { try show(TrainingRound(trainer, in: folder)) }
             return ending != .interrupted
         }
+    }
+
+    @Compute private func show(_ round: TrainingRound) throws {
+        let line = try JSONText.line(round)
+        try ResultOutput.write(to: nil) { write in try write(line) }
+    }
+
+    /// Tests what was trained, where that was asked for.
+    @Compute func showTest(of material: Material) throws {
+        let scores = try test(output, material)
+        if !summaryOnly { try scores?.show() }
     }
 
     /// The options with which the run, or where no seed is given the whole command, can be repeated from any folder.

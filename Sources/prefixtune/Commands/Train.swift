@@ -80,6 +80,12 @@ struct Train: ComputeCommand {
             "Answer and score these examples at the end: into test.jsonl and test.json; by best/, where it was validated.",
             valueName: "file"))
     var test: InputFile?
+    @Flag(
+        help: """
+            Print one object of JSON and nothing else: examples, target_tokens, loss_before, loss_after, seconds, bytes. With \
+            --validation, its loss before the first step is measured, too.
+            """)
+    var summaryOnly = false
     @OptionGroup(title: "Log") var log: LogOptions
     @OptionGroup(title: "Several processes") var ranks: RankOptions
     @OptionGroup(title: "General") var common: CommonOptions
@@ -103,6 +109,9 @@ struct Train: ComputeCommand {
         }
         if training.patience != nil, validation.isEmpty {
             throw ValidationError("--patience counts validations; give --validation, too.")
+        }
+        if summaryOnly, dryRun || !seeds.isEmpty {
+            throw ValidationError("--summary-only is of one run: leave out \(dryRun ? "--dry-run" : "--seeds").")
         }
         if !seeds.isEmpty, training.seed != nil { throw ValidationError("Give --seed or --seeds, not both.") }
         if Set(seeds).count < seeds.count {
@@ -130,7 +139,7 @@ struct Train: ComputeCommand {
         try checkSeeds(of: output)
         let lock = try TrainingRun.claim(output, resumes: resume)
         let material = try await material()
-        if try train(material, into: output, lock: lock) { try test(output, material)?.show() }
+        if try train(material, into: output, lock: lock) { try showTest(of: material) }
     }
 }
 

@@ -21,6 +21,11 @@ struct MethodOptions: ParsableArguments {
     @Option(parsing: .upToNextOption, help: .text("lora: endings of the names of modules that are trained as a whole."))
     var modulesToSave: [String] = []
 
+    @Option(
+        help:
+            "lora: what of the updates stays as it is: lora_A, so that means of several adapters are exact (FFA-LoRA).")
+    var freeze: LowRankMethod.Frozen?
+
     /// Puts what was given into a method's settings.
     func fill(_ settings: inout MethodSettings) {
         settings.layers = topLayers
@@ -34,6 +39,7 @@ struct MethodOptions: ParsableArguments {
         settings.bias = loraBias
         settings.dora = dora ? true : nil
         settings.modules = modulesToSave.isEmpty ? nil : modulesToSave
+        settings.freeze = freeze
     }
 
     /// Throws where settings belong to another method, in the words of the command line.
@@ -47,10 +53,8 @@ struct MethodOptions: ParsableArguments {
                 throw ValidationError("Prefix options have no meaning with --method \(method); leave them out.")
             }
             throw ValidationError("\(flags.names) has no meaning with --method \(method); leave it out.")
-        } catch TrainingError.randomStart(_, let orWords) {
-            throw ValidationError(
-                "--method \(method) starts from random values" + (orWords ? " or words:TEXT" : "")
-                    + "; leave --init out.")
+        } catch TrainingError.cannotStart(_, let from) {
+            throw ValidationError("--method \(method) starts from \(from); leave --init out.")
         }
         if settings.method.trainsWeights, precision != .float32 {
             throw ValidationError("--method \(method) changes the weights: --precision must be f32.")
@@ -62,7 +66,7 @@ struct MethodOptions: ParsableArguments {
         switch setting {
         case "layers", "embeddings": ("--top-layers or --train-embeddings", false)
         case "bottleneck", "placement": ("--bottleneck or --placement", false)
-        case "rank", "alpha", "targets", "lora_dropout", "bias", "dora", "modules": ("A LoRA option", false)
+        case "rank", "alpha", "targets", "lora_dropout", "bias", "dora", "modules", "freeze": ("A LoRA option", false)
         case "model_dropout", "attention_dropout": ("--model-dropout or --attention-dropout", false)
         case "hidden_width": ("--reparametrization", true)
         case "prefix_dropout": ("--prefix-dropout", true)
@@ -73,5 +77,6 @@ struct MethodOptions: ParsableArguments {
 
 extension BottleneckAdapters.Placement: ExpressibleByArgument {}
 extension TrainedParts.Biases: ExpressibleByArgument {}
+extension LowRankMethod.Frozen: ExpressibleByArgument {}
 
 extension MethodSettings.Kind: ExpressibleByArgument {}

@@ -11,7 +11,10 @@ struct PrefixOptions: ParsableArguments {
     var reparametrization: Width?
     @Option(
         name: .customLong("init"),
-        help: "random, words:TEXT, file:TEXTFILE or adapter:DIR (or org/name on the hub); random by default.")
+        help: """
+            random, words:TEXT, file:TEXTFILE or adapter:DIR (or org/name on the hub); random by default. Other methods than \
+            prefix start from adapters of their own (fine-tune and top-layers from a model's folder) or at random.
+            """)
     var initialization: Initialization?
     @Option(help: .x("Dropout on the prefix.")) var prefixDropout: Float?
     @Option(

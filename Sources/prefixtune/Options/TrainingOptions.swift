@@ -21,6 +21,11 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: .n("Steps of rising learning rate; 0 by default.")) var warmup: Int?
     @Option(help: .x("Weight decay of AdamW; 0 by default.")) var weightDecay: Double?
     @Option(help: .x("Largest norm of the gradient; 0 for no limit. 1 by default.")) var clip: Double?
+    @Option(
+        help: .x(
+            "FedProx: how strongly what is trained is pulled back to where it started, by --init or at random; 0 by default."
+        ))
+    var proximal: Double?
     @Option(help: "Of the loss: sum over the tokens of an example (by default for prefixes) or mean over all tokens.")
     var lossReduction: TrainingSettings.Reduction?
     @Option(help: .n("Fixes initial values, order of the data and dropout; 101 by default.")) var seed: UInt64?
@@ -46,6 +51,9 @@ struct TrainingOptions: ParsableArguments {
         if let learningRate, !(learningRate >= 0 && learningRate.isFinite) {
             throw ValidationError("--learning-rate is \(learningRate), but a number from 0 on is needed.")
         }
+        if let proximal, !(proximal >= 0 && proximal.isFinite) {
+            throw ValidationError("--proximal is \(proximal), but a number from 0 on is needed.")
+        }
         if let validateEvery, validateEvery < 1 {
             throw ValidationError("--validate-every is \(validateEvery), but at least 1 is needed.")
         }
@@ -65,6 +73,7 @@ struct TrainingOptions: ParsableArguments {
         settings.warmup = warmup
         settings.weightDecay = weightDecay
         settings.clip = clip
+        settings.proximal = proximal
         settings.reduction = lossReduction
         settings.shuffles = noShuffle ? false : nil
         settings.recompute = recompute

@@ -171,11 +171,16 @@ import Testing
             (#"{"method": "fine-tune", "words": "a"}"#, .meaningless(setting: "words", method: "fine-tune")),
             (
                 #"{"method": "infix", "initialization": "words:a"}"#,
-                .randomStart(method: "infix", orWords: false)
+                .cannotStart(method: "infix", from: "random values or adapter:DIR")
             ),
             (
-                #"{"method": "prompt-tuning", "initialization": "adapter:a"}"#,
-                .randomStart(method: "prompt-tuning", orWords: true)
+                #"{"method": "p-tuning", "initialization": "adapter:a"}"#,
+                .cannotStart(method: "p-tuning", from: "random values")
+            ),
+            (#"{"method": "adapter", "freeze": "lora_A"}"#, .meaningless(setting: "freeze", method: "adapter")),
+            (
+                #"{"method": "fine-tune", "initialization": "random"}"#,
+                .cannotStart(method: "fine-tune", from: "the model's own weights or those of adapter:DIR")
             ),
         ])
     func meaningless(json: String, error: TrainingError) throws {
@@ -188,7 +193,9 @@ import Testing
         arguments: [
             #"{"method": "fine-tune", "words": "a", "words_before_source": true}"#,
             #"{"method": "prompt-tuning", "words": "a"}"#, #"{"method": "embedding-only", "initialization": "random"}"#,
-            #"{"method": "prefix", "initialization": "file:a"}"#,
+            #"{"method": "prefix", "initialization": "file:a"}"#, #"{"method": "lora", "initialization": "adapter:a"}"#,
+            #"{"method": "prompt-tuning", "initialization": "adapter:a"}"#,
+            #"{"method": "top-layers", "proximal": 0.1}"#,
         ])
     func meaningful(json: String) throws { try Self.settings(json).validate() }
 
