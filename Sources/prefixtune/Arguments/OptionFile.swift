@@ -123,11 +123,31 @@ extension OptionFile {
         guard arguments.first == "train",
             let command = CommandDescription.subcommand("train")
         else { return arguments }
-        let typed = OptionFile(typed: arguments, of: command)
+        let arguments = resolvingResume(arguments, of: command), typed = OptionFile(typed: arguments, of: command)
         let asksForHelp = !Set(["-h", "--help", "--version"]).isDisjoint(with: arguments)
         guard !asksForHelp, let file = try file(named: typed) else { return arguments }
         let more = try OptionFile(file, of: command).arguments(besides: typed, of: command)
         return [arguments[0]] + more + arguments.dropFirst()
+    }
+
+    /// `--resume auto` as `--resume` where there is a run to continue, and as nothing where it has to begin: a queue starts the
+    /// same command again and again.
+    private static func resolvingResume(_ arguments: [String], of command: CommandDescription) -> [String] {
+        var rest = arguments
+        if let index = rest.firstIndex(of: "--resume"), index + 1 < rest.count, rest[index + 1] == "auto" {
+            rest.removeSubrange(index...index + 1)
+        } else if let index = rest.firstIndex(of: "--resume=auto") {
+            rest.remove(at: index)
+        } else {
+            return arguments
+        }
+        guard let path = OptionFile(typed: rest, of: command).values["output"]?.last, let folder = URL(argument: path)
+        else { return rest }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        let isBegun = (["."] + names.filter { $0.hasPrefix("seed-") }).contains {
+            TrainingRun.isBegun(in: folder.appendingPathComponent($0))
+        }
+        return isBegun ? rest + ["--resume"] : rest
     }
 
     private static func file(named typed: OptionFile) throws -> URL? {

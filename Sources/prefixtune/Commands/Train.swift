@@ -65,7 +65,7 @@ struct Train: ComputeCommand {
     @Flag(
         help: """
             Continue the run in the output folder, with the options that it recorded; data from standard input must come \
-            from there again.
+            from there again. --resume auto begins the run where there is none yet, for queues that start a command again.
             """) var resume = false
     @Flag(help: "Write nothing; say what is trained, how long the examples are, and estimate time and memory.")
     var dryRun = false
