@@ -28,3 +28,5 @@ if [ "$required" = 1 ]; then
     command -v mpirun.openmpi >/dev/null && command -v mpirun.mpich >/dev/null || skip "one of openmpi-bin and mpich could not be installed"
 fi
 timeout 600 python3 Tests/Ranks/ranks.py --binary "$binary" --kills 1
+# A link that breaks, in network namespaces; says that it is skipped where there are none.
+timeout 200 python3 Tests/Ranks/link.py --binary "$binary"

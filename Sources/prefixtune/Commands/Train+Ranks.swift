@@ -13,7 +13,6 @@ extension Train {
             if let problem = Self.problem(of: self) { throw problem }
             command.shareThreads()
             if isFirst { try await command.lead(ranks) } else { try await command.follow(ranks) }
-            try ranks.leave()
         } catch let error as RankError {
             switch error {
             case .noAnswer:
@@ -53,7 +52,11 @@ extension Train {
     }
 
     @Compute private func say(_ error: any Error, _ ranks: MPIRanks) {
-        StandardError.write("Error on rank \(ranks.index) (\(ProcessInfo.processInfo.hostName)): \(error)\n")
+        Self.say(error, ranks.index, ProcessInfo.processInfo.hostName)
+    }
+
+    private static func say(_ error: any Error, _ rank: Int, _ host: String) {
+        StandardError.write("Error on rank \(rank) (\(host)): \(error)\n")
     }
 
     /// The cores of this machine, divided among its processes, unless the launcher has divided them.
@@ -70,7 +73,19 @@ extension Train {
         try checkSeeds(of: output)
         let lock = try TrainingRun.claim(output, resumes: resume)
         let material = try await material()
-        if try train(material, into: output, lock: lock, on: ranks) { try showTest(of: material) }
+        let isComplete = try train(material, into: output, lock: lock, on: ranks)
+        // The others have nothing more to do, and answering a test may take hours.
+        try leave(ranks)
+        if isComplete { try showTest(of: material) }
+    }
+
+    @Compute private func leave(_ ranks: MPIRanks) throws {
+        let (index, host) = (ranks.index, ProcessInfo.processInfo.hostName)
+        ranks.place = "at the end"
+        try ranks.leave { error in
+            Self.say(error, index, host)
+            _exit(75)
+        }
     }
 
     @Compute private func follow(_ ranks: MPIRanks) async throws {
@@ -84,6 +99,7 @@ extension Train {
                 return Interrupt.isRequested
             }
         }
+        try leave(ranks)
     }
 
     /// Throws where the processes are not of one training.

@@ -1,5 +1,6 @@
 import CMPI
 import Foundation
+import Synchronization
 import Tensors
 
 /// The processes that an MPI launcher has started: `mpirun -n 4 prefixtune train …`.
@@ -85,27 +86,35 @@ import Tensors
     /// The sum over all ranks, element by element, to rounding.
     public func sum(_ values: UnsafeMutableBufferPointer<Float>) throws { try exchange(ptm_sum_float, values) }
 
-    /// Leaves, once all processes do; waits for them without a time limit, as rank 0 may have texts to write.
-    public func leave() throws {
+    /// Leaves, once all processes do; none of them can exchange anything afterwards.
+    ///
+    /// - Parameter giveUp: Called on another thread where MPI's own end does not return in time, which it does not where a link
+    ///   breaks; has to end the process.
+    /// - Throws: ``RankError`` where the others do not come.
+    public func leave(orElse giveUp: @escaping @Sendable (RankError) -> Void) throws {
         var values = [0.0]
-        try values.withUnsafeMutableBufferPointer { try exchange(ptm_max_double, $0, timeout: .infinity) }
+        try values.withUnsafeMutableBufferPointer { try exchange(ptm_max_double, $0) }
+        let error = RankError.noAnswer(seconds: timeout, place: place), timeout = timeout, hasEnded = Flag()
+        Thread.detachNewThread {
+            Thread.sleep(forTimeInterval: timeout)
+            if !hasEnded.isSet { giveUp(error) }
+        }
         try Self.check(ptm_finish(), "to end")
+        hasEnded.set()
     }
 
-    private func exchange<Element>(
-        _ what: ptm_sum, _ values: UnsafeMutableBufferPointer<Element>, timeout: Double? = nil
-    ) throws {
+    private func exchange<Element>(_ what: ptm_sum, _ values: UnsafeMutableBufferPointer<Element>) throws {
         // MPI counts in 32 bits.
         var rest = values[...]
         while !rest.isEmpty {
             let part = UnsafeMutableBufferPointer(rebasing: rest.prefix(1 << 28))
-            try exchange(what, part.baseAddress, count: part.count, timeout: timeout ?? self.timeout)
+            try exchange(what, part.baseAddress, count: part.count)
             rest = rest.dropFirst(part.count)
         }
     }
 
     private func exchange(
-        _ what: ptm_sum, _ values: UnsafeMutableRawPointer?, count: Int, timeout: Double
+        _ what: ptm_sum, _ values: UnsafeMutableRawPointer?, count: Int
     ) throws {
         let start = ContinuousClock.now
         try Self.check(ptm_begin(what, values, Int32(count)), "an exchange")
@@ -138,4 +147,11 @@ import Tensors
             return String(cString: base)
         }
     }
+}
+
+/// What one thread tells another.
+private final class Flag: Sendable {
+    private let value = Atomic(false)
+    var isSet: Bool { value.load(ordering: .acquiring) }
+    func set() { value.store(true, ordering: .releasing) }
 }
