@@ -20,7 +20,7 @@ import Testing
         "model", "validation", "task", "output", "precision", "save-every", "resume", "config", "dry-run", "seeds",
         "test", "patience", "log", "tensorboard", "threads", "quiet", "verbose",
         "version", "h", "prompt-template", "prompt-field", "completion-field",
-        "chat-template", "system", "chat-variables", "loss-on", "ranks", "rank-timeout", "summary-only",
+        "chat-template", "system", "chat-variables", "loss-on", "ranks", "rank-timeout", "summary-only", "reduction",
     ]
 
     @Test func everyOptionIsAKeyOfAnExperiment() async throws {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One training on one process and on several, under each MPI that is here: the same bytes. Needs Linux, nothing else but an MPI.
 
-    python3 Tests/Ranks/ranks.py --binary .build/release/prefixtune [--launchers mpirun.openmpi mpirun.mpich] [--kills 3]
+    python3 Tests/Ranks/ranks.py --binary .build/release/prefixtune [--launchers mpirun.openmpi mpirun.mpich] [--kills 3] [--parts bits faults …]
 """
 
 import argparse
@@ -76,6 +76,8 @@ def bits(arguments, launchers, folder):
                 done = run(arguments, launcher, ranks, output, "--quiet", *options, *extra)
                 same = done.returncode == 0 and contents(output) == contents(alone)
                 check(f"{method}, {launcher} -n {ranks}: the same bytes", same, done.stderr[-300:] or None)
+                if method == "prefix" and ranks == 3:
+                    exchanged(launcher, output, ranks)
 
 
 def processes(output):
@@ -98,14 +100,14 @@ def start(arguments, launcher, ranks, output, *options, steps):
                             stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def wait_for_steps(output, count):
-    for _ in range(1200):
+def wait_for_steps(output, count, pause=0.05):
+    for _ in range(int(60 / pause)):
         try:
             if len((output / "metrics.jsonl").read_text().splitlines()) >= count:
                 return True
         except OSError:
             pass
-        time.sleep(0.05)
+        time.sleep(pause)
     return False
 
 
@@ -164,27 +166,140 @@ def faults(arguments, launcher, folder):
           f"{time.time() - begun:.0f} s, code {code}")
 
 
+def leaving(arguments, launcher, folder):
+    """Rank 0 falls silent after the last step: the others do not wait for it for ever."""
+    target, steps = folder / f"leaving-{launcher}", 12
+    words = command(arguments, target, "--quiet", "--rank-timeout", "3", *METHODS["flat prefix"], steps=steps)
+    # No validation follows the last step, so what comes next is the end.
+    place = words.index("--validation")
+    del words[place:place + 2]
+    process = subprocess.Popen(launch(launcher, 2) + words, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True)
+    wait_for_steps(target, steps, pause=0.002)
+    first = processes(target)[0][1]
+    os.kill(first, signal.SIGSTOP)
+    begun = time.time()
+    # The launcher waits for the one that was stopped; the other one leaves by itself.
+    while time.time() < begun + 20 and len(processes(target)) > 1:
+        time.sleep(0.1)
+    took = time.time() - begun
+    try:
+        os.kill(first, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    ended(process, 20)
+    text = process.stderr.read()
+    check(f"{launcher}: silence after the last step is not waited for", took < 13 and "no answer from the other processes for 3 seconds at the end" in text,
+          f"{took:.0f} s: {text[-200:]}")
+    done = subprocess.run(words + ["--resume"], env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    check(f"{launcher}: and the state is whole", done.returncode == 0, done.stderr[-300:] or None)
+
+
+def trouble(arguments, launcher, folder):
+    """A disk that is full for rank 0, and an error of rank 1: all end soon, and it is said whose error it was."""
+    host = socket.gethostname()
+    if os.geteuid() == 0:
+        disk = folder / f"disk-{launcher}"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True).returncode == 0
+    else:
+        mounted = False
+    if mounted:
+        try:
+            target = disk / "run"
+            process = start(arguments, launcher, 3, target, "--quiet", *METHODS["flat prefix"], steps=2000)
+            wait_for_steps(target, 5)
+            with open(disk / "filler", "wb", buffering=0) as file:
+                try:
+                    while file.write(bytes(4096)):
+                        pass
+                except OSError:
+                    pass
+            begun = time.time()
+            code = ended(process, 30)
+            took, text = time.time() - begun, process.stderr.read() if code is not None else ""
+            told = [line for line in text.splitlines() if line.startswith("Error")]
+            check(f"{launcher}: a full disk on rank 0 ends all", code not in (0, None) and took < 10 and not processes(target)
+                  and any("No space left" in line and str(disk) in line for line in told), f"{took:.1f} s, code {code}: {told or text[-300:]}")
+            (disk / "filler").unlink()
+            process = start(arguments, None, 1, target, "--resume", "--quiet", *METHODS["flat prefix"], steps=2000)
+            went_on = wait_for_steps(target, 40)
+            process.send_signal(signal.SIGTERM)
+            code = ended(process, 30)
+            check(f"{launcher}: the state is whole, and one process goes on from it", went_on and code in (-signal.SIGTERM, 143), code)
+        finally:
+            subprocess.run(["umount", "-l", str(disk)], capture_output=True)
+    else:
+        print(f"skipped: {launcher}: a full disk (no tmpfs can be mounted here)")
+    target = folder / f"missing-{launcher}"
+    process = each(arguments, launcher, folder, 1, target, ["--data", str(folder / "nowhere.jsonl")])
+    begun = time.time()
+    code = ended(process, 30)
+    took, text = time.time() - begun, process.stderr.read() if code is not None else ""
+    told = [line for line in text.splitlines() if line.startswith("Error")]
+    check(f"{launcher}: an error of rank 1 ends all", code not in (0, None) and took < 10 and not processes(target)
+          and any(line.startswith(f"Error on rank 1 ({host})") and "nowhere.jsonl" in line for line in told), f"{took:.1f} s, code {code}: {told or text[-300:]}")
+
+
+def again(arguments, launcher, folder):
+    """The same command again and again, with other numbers of processes; what was exchanged, and where the time went."""
+    steps, options = 110, METHODS["flat prefix"]
+    alone, target = folder / "again-alone", folder / f"again-{launcher}"
+    if not alone.exists():
+        run(arguments, None, 1, alone, "--quiet", *options, steps=steps)
+    process = start(arguments, launcher, 3, target, "--quiet", "--resume", "auto", *options, steps=steps)
+    wait_for_steps(target, 30)
+    process.send_signal(signal.SIGTERM)
+    ended(process, 30)
+    done = run(arguments, launcher, 2, target, "--quiet", "--resume", "auto", *options, steps=steps)
+    check(f"{launcher}: --resume auto begins, and goes on to the same bytes", done.returncode == 0 and contents(target) == contents(alone),
+          done.stderr[-300:] or None)
+    done = run(arguments, launcher, 3, target, "--resume", "auto", *options, steps=steps)
+    check(f"{launcher}: --resume auto says that nothing is left", done.returncode == 0 and "nothing is left to do: the run is finished" in done.stderr
+          and contents(target) == contents(alone), done.stderr[-300:])
+    lines = [json.loads(line) for line in (target / "ranks.jsonl").read_text().splitlines()]
+    # Steps 1 to 99 are told of with the hundredth.
+    good = [(line["step"], line["rank"]) for line in lines] == [(99, 0), (99, 1)]
+    good = good and abs(sum(line["share"] for line in lines) - 1) < 1e-9
+    check(f"{launcher}: ranks.jsonl", good and all(line["compute_seconds"] > 0 for line in lines), lines[:2])
+
+
+def exchanged(launcher, target, ranks):
+    summary = json.loads((target / "summary.json").read_text())
+    stored, bytes_ = summary["stored_parameters"], summary.get("exchanged_bytes_per_step", 0)
+    check(f"{launcher}: {ranks} ranks exchange the prefix's gradient", summary.get("ranks") == ranks and 8 * stored <= bytes_ < 8 * stored + 2000
+          and 8 * stored < 2 * summary["trainable_parameters"], f"{bytes_} bytes a step for {stored} values")
+
+
+def each(arguments, launcher, folder, rank, target, change):
+    """Starts two processes, one of which has other options."""
+    base, other = command(arguments, target, "--quiet"), command(arguments, target, "--quiet")
+    for option, value in zip(change[::2], change[1::2]):
+        if option in other:
+            other[other.index(option) + 1] = value
+        else:
+            other += [option, value]
+    script = folder / "each.sh"
+    quote = lambda words: " ".join("'" + word + "'" for word in words)
+    script.write_text(f'#!/bin/sh\nif [ "${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}}" = {rank} ]; then exec {quote(other)}; fi\nexec {quote(base)}\n')
+    script.chmod(0o755)
+    return subprocess.Popen(launch(launcher, 2) + [str(script)], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            start_new_session=True)
+
+
 def differences(arguments, launcher, folder):
     """Each rank its own options, by a script that looks at which one it is."""
     data = folder / "other.jsonl"
     data.write_text("".join(json.dumps({"prompt": f"name : {n}", "completion": f"It is {n}."}) + "\n" for n in range(40)))
     for name, change in {"data": ["--data", str(data)], "seed": ["--seed", "7"], "rate": ["--learning-rate", "1e-2"], "threads": ["--threads", "2"]}.items():
         output = folder / f"different-{launcher}-{name}"
-        base, other = command(arguments, output, "--quiet"), command(arguments, output, "--quiet")
-        for option, value in zip(change[::2], change[1::2]):
-            if option in other:
-                other[other.index(option) + 1] = value
-            else:
-                other += [option, value]
-        script = folder / "each.sh"
-        quote = lambda words: " ".join("'" + word + "'" for word in words)
-        script.write_text(f'#!/bin/sh\nif [ "${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}}" = 1 ]; then exec {quote(other)}; fi\nexec {quote(base)}\n')
-        script.chmod(0o755)
         begun = time.time()
-        done = subprocess.run(launch(launcher, 2) + [str(script)], env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
-        told = [line for line in done.stderr.splitlines() if line.startswith("Error: the processes are not of one training")]
-        good = done.returncode != 0 and len(told) == 1 and f"rank 1 ({socket.gethostname()})" in told[0]
-        check(f"{launcher}: other {name} on rank 1", good, f"{time.time() - begun:.1f} s: {told or done.stderr[-300:]}")
+        process = each(arguments, launcher, folder, 1, output, change)
+        code = ended(process, 120)
+        text = process.stderr.read() if code is not None else ""
+        told = [line for line in text.splitlines() if line.startswith("Error: the processes are not of one training")]
+        good = code not in (0, None) and len(told) == 1 and f"rank 1 ({socket.gethostname()})" in told[0]
+        check(f"{launcher}: other {name} on rank 1", good, f"{time.time() - begun:.1f} s: {told or text[-300:]}")
 
 
 def output(arguments, launcher, folder):
@@ -208,11 +323,15 @@ def without(arguments, folder):
     check("--ranks one", done.returncode == 0, done.stderr or None)
 
 
+PARTS = {"faults": faults, "leaving": leaving, "again": again, "trouble": trouble, "differences": differences, "output": output}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", required=True)
     parser.add_argument("--launchers", nargs="+", default=["mpirun.openmpi", "mpirun.mpich"])
     parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS) + ["bits"], default=list(PARTS) + ["bits"])
     arguments = parser.parse_args()
     arguments.binary = os.path.realpath(arguments.binary)
     random.seed(7)
@@ -222,12 +341,12 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         without(arguments, folder)
-        if launchers:
+        if launchers and "bits" in arguments.parts:
             bits(arguments, launchers, folder)
         for launcher in launchers:
-            faults(arguments, launcher, folder)
-            differences(arguments, launcher, folder)
-            output(arguments, launcher, folder)
+            for part in arguments.parts:
+                if part != "bits":
+                    PARTS[part](arguments, launcher, folder)
     sys.exit(1 if failures else 0)
 
 

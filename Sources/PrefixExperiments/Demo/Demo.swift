@@ -139,7 +139,7 @@ import TextMetrics
             case .step(let step, let rate, let left):
                 self.report(.step(step, total: trainer.totalSteps, tokensPerSecond: rate, secondsLeft: left))
             case .validation(let step, let loss, _): self.report(.validation(step: step, loss: loss))
-            case .saved: break
+            case .saved, .ranks: break
             }
         }
         return summary

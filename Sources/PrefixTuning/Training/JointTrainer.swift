@@ -74,7 +74,8 @@ import Tensors
         var gradients = zip(running, Self.passCounts(drafts.map(\.rows.count), of: passes.map(\.count))).map {
             let method = trainers[$0].method
             return PassGradients(
-                of: method.passLeaves, passes: $1, isExact: method.sumsExactly, ranks: trainers[$0].ranks)
+                of: method.passLeaves, passes: $1, isExact: trainers[$0].gradientSums == .exact,
+                ranks: trainers[$0].ranks)
         }
         var perTarget: [Float] = []
         for pass in passes {

@@ -160,6 +160,9 @@ extension Trainer {
         try expect("shuffling", old.shuffles, new.shuffles)
         try expect("the weight decay", old.optimizer.weightDecay, new.optimizer.weightDecay)
         try expect("the greatest gradient norm", old.optimizer.clip, new.optimizer.clip)
+        try expect(
+            "the sum of gradients", (old.gradientSums ?? (method.sumsExactly ? .exact : .fast)).rawValue,
+            gradientSums.rawValue)
         try expect("the proximal weight", old.optimizer.proximal ?? 0, new.optimizer.proximal ?? 0)
         try expect("the optimizer", old.optimizer, new.optimizer)
         try expect("the number of tokens per pass", old.tokensPerPass, new.tokensPerPass)

@@ -53,7 +53,15 @@ import Tensors
     var owesValidation = false
     private let examples: [TokenizedExample]
     /// The processes that take the steps together.
-    let ranks: any RankGroup
+    let ranks: RankMeter
+    /// Who computes which pass of a step, given its number and what the passes cost; a test shares otherwise.
+    var sharing: (_ step: Int, _ costs: [Double], _ ranks: Int) -> [Int] = { PassShares.owners(of: $1, ranks: $2) }
+    /// Bytes that this rank gave to the others in the last step; 0 where it is alone.
+    public private(set) var exchangedBytes = 0
+    /// Of this rank, since the last report.
+    private var ownTimes = RankTimes.Rank()
+    /// Of all ranks, over the last hundred steps; for whoever writes it down.
+    var rankTimes: RankTimes?
     /// Whether the parameters are being changed.
     private(set) var isUpdating = false
     private let schedule: LearningRateSchedule
@@ -77,7 +85,7 @@ import Tensors
         self.method = method
         self.examples = examples
         self.settings = settings
-        self.ranks = ranks
+        self.ranks = RankMeter(ranks)
         order = BatchOrder(
             exampleCount: examples.count, batchSize: settings.batchSize, shuffles: settings.shuffles,
             seed: settings.seed)
@@ -143,6 +151,10 @@ import Tensors
     /// Tells one data set from another.
     var dataDigest: Digest { examples.digest }
 
+    /// How gradients of passes are added.
+    public var gradientSums: TrainingSettings.GradientSums {
+        settings.gradientSums ?? (method.sumsExactly ? .exact : .fast)
+    }
     /// How many steps have been taken.
     public var stepCount: Int { optimizer.stepCount }
     /// How many examples it trains on.
@@ -174,13 +186,14 @@ import Tensors
     /// - Parameter shouldStop: Not asked where several ranks train: they agree on stops between steps.
     /// - Returns: Nil where it was stopped; the trainer is then as before the step.
     func step(until shouldStop: () -> Bool) throws -> Step? {
+        let start = ContinuousClock.now, bytes = ranks.bytes
         let draft = draft()
         let passes = TargetLoss.passes(draft.rows, tokensPerPass: settings.tokensPerPass)
         var gradients = PassGradients(
-            of: method.passLeaves, passes: passes.count, isExact: method.sumsExactly, ranks: ranks)
+            of: method.passLeaves, passes: passes.count, isExact: gradientSums == .exact, ranks: ranks)
         var losses = PassLosses(passes: passes.count), isFirst = true
-        for (index, owner) in PassShares.owners(of: passes.map(Self.cost), ranks: ranks.count).enumerated()
-        where owner == ranks.index {
+        let costs = passes.map(Self.cost), owners = sharing(draft.number, costs, ranks.count)
+        for (index, owner) in owners.enumerated() where owner == ranks.index {
             if !isFirst, ranks.isAlone, shouldStop() {
                 abandon()
                 return nil
@@ -195,14 +208,30 @@ import Tensors
             gradients.takePass()
             losses.note(pass: index, loss: Double(loss.values[0]), perTarget: perTarget)
         }
+        let computed = ContinuousClock.now, together: ContinuousClock.Instant, exchanged: ContinuousClock.Instant
+        var report: RankTimes?
         do {
+            // Small, and the first that all come to: what it takes is waiting.
             try losses.gather(from: ranks)
+            together = .now
             try gradients.finish()
+            exchanged = .now
+            if !ranks.isAlone, draft.number.isMultiple(of: RankTimes.interval) {
+                report = try RankTimes(ownTimes, upTo: stepCount, from: ranks)
+            }
         } catch {
             abandon()
             throw error
         }
-        return try finish(draft, loss: losses.loss, tokenLoss: losses.tokenLoss)
+        let step = try finish(draft, loss: losses.loss, tokenLoss: losses.tokenLoss)
+        if let report { (rankTimes, ownTimes) = (report, RankTimes.Rank()) }
+        ownTimes.pass_seconds += start.duration(to: computed).seconds
+        ownTimes.wait_seconds += computed.duration(to: together).seconds
+        ownTimes.exchange_seconds += together.duration(to: exchanged).seconds
+        ownTimes.own_seconds += exchanged.duration(to: .now).seconds
+        ownTimes.work += zip(costs, owners).reduce(0) { $1.1 == ranks.index ? $0 + $1.0 : $0 }
+        exchangedBytes = ranks.bytes - bytes
+        return step
     }
 
     /// What a pass takes, in tokens: products by the number of tokens, attention by the square of their texts' lengths,

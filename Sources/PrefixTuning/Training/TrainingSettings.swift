@@ -10,6 +10,14 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
         case mean
     }
 
+    /// How the gradients of the passes of a step are added.
+    public enum GradientSums: String, Codable, CaseIterable, Sendable {
+        /// As integers, to the same bits in any order and on any number of ranks; one gradient for each pass is kept.
+        case exact
+        /// As floats, one after the other.
+        case fast
+    }
+
     /// How long a run is.
     public enum Duration: Codable, Equatable, Sendable {
         /// Passes over the data.
@@ -43,6 +51,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     /// Tokens that pass through the model at a time. A larger batch is passed in parts, whose gradients are summed: the
     /// memory for activations stays the same, and products of so many rows run at full speed.
     public var tokensPerPass = 256
+    /// How gradients of passes are added; nil for the method's own way: fast where a whole model is trained, else exact.
+    public var gradientSums: GradientSums?
     /// What is computed twice to save memory; nil for nothing. Results are the same bit for bit.
     public var recomputation: Recomputation.Part?
     /// Steps between two saved training states; also the most that a crash can lose.
@@ -58,7 +68,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     enum CodingKeys: String, CodingKey, CaseIterable {
         case duration, batchSize = "batch_size", learningRate = "learning_rate", layerDecay = "layer_decay", schedule
         case warmupSteps = "warmup_steps", reduction, seed, shuffles, optimizer, tokensPerPass = "tokens_per_pass"
-        case recomputation, saveEvery = "save_every", validateEvery = "validate_every", patience
+        case gradientSums = "gradient_sums", recomputation, saveEvery = "save_every", validateEvery = "validate_every",
+            patience
     }
 }
 

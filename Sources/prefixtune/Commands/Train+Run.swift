@@ -50,6 +50,7 @@ extension Train {
         _ material: Material, seed: UInt64?, on ranks: any RankGroup = SoleRank()
     ) throws -> (trainer: Trainer, validation: [TokenizedExample], held: [Example]) {
         var settings = training.training(material.method, material.task)
+        settings.gradientSums = self.ranks.reduction
         settings.seed = seed ?? settings.seed
         let tuned = try material.method.method(on: material.base, task: material.task, seed: settings.seed)
         let format = limits.format(of: material.task)

@@ -22,6 +22,13 @@ struct RankOptions: ParsableArguments {
         ))
     var rankTimeout = 300.0
 
+    @Option(
+        help: """
+            How gradients of a step's passes are added: exact, to the same bits on any number of processes, or fast, with less \
+            memory. By default fast for fine-tune and top-layers, else exact.
+            """)
+    var reduction: TrainingSettings.GradientSums?
+
     func validate() throws {
         guard rankTimeout > 0, rankTimeout.isFinite else {
             throw ValidationError("--rank-timeout is \(rankTimeout), but a number of seconds above 0 is needed.")
@@ -40,3 +47,5 @@ struct RankOptions: ParsableArguments {
         }
     }
 }
+
+extension TrainingSettings.GradientSums: ExpressibleByArgument {}

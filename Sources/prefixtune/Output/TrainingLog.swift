@@ -11,6 +11,8 @@ import Tensors
     private let output: URL
     private var display: ProgressDisplay
     private var firstLoss: Double?
+    /// The ranks that were named as slow.
+    private var named: Set<Int> = []
 
     init(_ form: LogOptions.Form, _ common: CommonOptions, _ trainer: Trainer, output: URL) {
         self.form = form
@@ -65,6 +67,15 @@ import Tensors
                     + (isBest ? " (best)" : ""))
         case .saved(let step):
             if common.verbose { display.note("step \(step): saved") }
+        case .ranks(let times):
+            guard let (rank, host, ratio) = times.straggler, common.verbose || named.insert(rank).inserted else {
+                break
+            }
+            display.note(
+                String(
+                    format: "step %d: rank %d on %@ takes %.1f times the median for the same work", times.step, rank,
+                    host,
+                    ratio))
         }
     }
 
@@ -128,6 +139,8 @@ private struct Event: Encodable {
     var is_best: Bool?
     var peak_memory_bytes: Int?
     var output: String?
+    var ranks: [RankTimes.Rank]?
+    var hosts: [String]?
 }
 
 extension Event {
@@ -143,6 +156,8 @@ extension Event {
                 event: "validation", step: step, loss: loss, perplexity: min(exp(loss), .greatestFiniteMagnitude),
                 is_best: isBest)
         case .saved(let step): self.init(event: "saved", step: step)
+        case .ranks(let times):
+            self.init(event: "ranks", step: times.step, ranks: times.ranks, hosts: times.hosts)
         }
     }
 }

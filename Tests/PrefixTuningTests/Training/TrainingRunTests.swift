@@ -23,6 +23,7 @@ import Testing
                     #expect(rate > 0 && left >= 0)
                 case .validation(let step, let loss, let isBest): validations.append((step, loss, isBest))
                 case .saved(let step): saved.append(step)
+                case .ranks: Issue.record("there is one rank")
                 }
             })
             #expect(ending == .finished)

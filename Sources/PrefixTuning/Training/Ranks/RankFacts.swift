@@ -52,7 +52,7 @@ import Tensors
     }
 
     /// Texts of all ranks, rank by rank: each fills its own places, and the sum has all.
-    private static func texts(_ own: [String], on ranks: any RankGroup) throws -> [[String]] {
+    static func texts(_ own: [String], on ranks: any RankGroup) throws -> [[String]] {
         let words = bytes / 8, row = own.count * words
         var all = [Int64](repeating: 0, count: ranks.count * row)
         for (index, text) in own.enumerated() {

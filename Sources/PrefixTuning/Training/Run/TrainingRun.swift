@@ -6,7 +6,7 @@ import Tensors
 ///
 /// In the folder: what the method writes (the adapter, or a model) as it is after the last step, with what it answers
 /// (``TaskRecord``) where that is told; `best/`, the same at the least validation loss; `training-state/`; `metrics.jsonl`, a line
-/// per step; `validation.jsonl`; at the end `samples.jsonl`, `summary.json` and `report.html`, a page to look at
+/// per step; `validation.jsonl`; `ranks.jsonl` where several processes train; at the end `samples.jsonl`, `summary.json` and `report.html`, a page to look at
 /// (``TrainingReport``).
 @Compute public final class TrainingRun {
     /// What happens during a run, for whoever shows it.
@@ -17,6 +17,8 @@ import Tensors
         case validation(step: Int, loss: Double, isBest: Bool)
         /// State and checkpoint are written.
         case saved(step: Int)
+        /// Where the time of several ranks went, every hundred steps.
+        case ranks(RankTimes)
     }
 
     /// How a run ended.
@@ -40,6 +42,8 @@ import Tensors
     var metrics: MetricsFile
     var validations: MetricsFile
     private let tensorBoard: TensorBoardFile?
+    /// Of several ranks; opened when there is something to write.
+    private var rankLines: MetricsFile?
     private let sampler: (@Compute () throws -> [TrainingSample])?
     private let lock: FolderLock
     /// The longest time between two saved states, besides the settings' number of steps.
@@ -196,6 +200,11 @@ import Tensors
             .step(
                 step, tokensPerSecond: Double(trainer.tokensSeen) / seconds,
                 secondsLeft: seconds / Double(step.number) * Double(trainer.totalSteps - step.number)))
+        if let times = trainer.rankTimes {
+            trainer.rankTimes = nil
+            try write(times)
+            report(.ranks(times))
+        }
         isBetweenSteps = true
         try conclude(report, shouldStop)
     }
@@ -213,6 +222,14 @@ import Tensors
         // What is saved is what all ranks have.
         if isDue { try trainer.compareParameters() }
         if isDue || trainer.isFinished || lastSave.duration(to: .now) >= saveInterval { try save(report) }
+    }
+
+    private func write(_ times: RankTimes) throws {
+        var lines =
+            try rankLines
+            ?? MetricsFile(folder.appendingPathComponent("ranks.jsonl"), keeping: .max, upTo: times.step - 1)
+        for line in RankLine.lines(times) { try lines.append(line) }
+        rankLines = lines
     }
 
     private func note(_ loss: Double, _ report: (Event) -> Void) throws {

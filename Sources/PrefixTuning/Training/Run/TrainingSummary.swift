@@ -34,6 +34,12 @@ public struct TrainingSummary: Codable, Sendable {
     public let best_validation_loss: Double?
     /// The settings that the run was made with.
     public let settings: TrainingSettings
+    /// How the gradients of a step's passes were added; nil in summaries of older runs, which did as the method does.
+    public let gradient_sums: TrainingSettings.GradientSums?
+    /// How many processes trained together at the end; nil for one.
+    public let ranks: Int?
+    /// Bytes that each of them gave to the others in the last step, of which as much came back; nil for one process.
+    public let exchanged_bytes_per_step: Int?
     /// Threads of tensor work.
     public let threads: Int
     /// The processor, where the system says what it is.
@@ -74,6 +80,9 @@ public struct TrainingSummary: Codable, Sendable {
         last_loss = metrics.last["token_loss"]
         best_validation_loss = trainer.bestValidationLoss
         settings = trainer.settings
+        gradient_sums = trainer.gradientSums
+        ranks = trainer.ranks.isAlone ? nil : trainer.ranks.count
+        exchanged_bytes_per_step = trainer.ranks.isAlone || trainer.exchangedBytes == 0 ? nil : trainer.exchangedBytes
         threads = Compute.threads
         processor = Processor.name
         self.details = details
