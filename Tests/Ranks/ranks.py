@@ -323,7 +323,35 @@ def without(arguments, folder):
     check("--ranks one", done.returncode == 0, done.stderr or None)
 
 
-PARTS = {"faults": faults, "leaving": leaving, "again": again, "trouble": trouble, "differences": differences, "output": output}
+def article(arguments, launcher, folder):
+    """The commands of the article on many machines, on the embedded model and a few lines of E2E; jobs of Slurm are not run."""
+    page = Path(__file__).resolve().parents[2] / "Sources/PrefixTuning/PrefixTuning.docc/ManyMachines.md"
+    place = folder / f"article-{launcher}"
+    tools = place / "bin"
+    tools.mkdir(parents=True)
+    for name, line in {"prefixtune": f'exec "{arguments.binary}" "$@"', "mpirun": f'exec {" ".join(launch(launcher, "")[:1] + launch(launcher, "")[3:])} "$@"'}.items():
+        (tools / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tools / name).chmod(0o755)
+    lines = [f"name : The Mill {n} | Type : pub | near : the river||The Mill {n} is a pub near the river ." for n in range(12)]
+    (place / "src1_train.txt").write_text("\n".join(lines) + "\n")
+    (place / "src1_valid.txt").write_text("\n".join(lines[:4]) + "\n")
+    environment = dict(ENVIRONMENT, PATH=f"{tools}:{os.environ['PATH']}")
+    blocks = [block.split("```")[0] for block in page.read_text().split("```sh\n")[1:]]
+    for block in blocks:
+        if block.startswith("#!"):
+            continue
+        done = subprocess.run(["bash", "-ec", block.replace("--model gpt2", "--model embedded")], cwd=place, env=environment, capture_output=True, text=True,
+                              timeout=300)
+        good = done.returncode == 0
+        if "--summary-only" in block:
+            round_ = json.loads(done.stdout) if good else {}
+            good = good and round_["examples"] == 12 and (round_["loss_on"] == "batches" or round_["loss_after"] < round_["loss_before"])
+        if "--mean" in block:
+            good = good and json.loads(done.stdout)["examples"] == 4
+        check(f"{launcher}: the article: {block.splitlines()[-1][:60]} …", good, done.stderr[-300:] if not good else None)
+
+
+PARTS = {"faults": faults, "leaving": leaving, "again": again, "trouble": trouble, "differences": differences, "output": output, "article": article}
 
 
 def main():
