@@ -62,6 +62,23 @@ import Testing
         #expect(try workspace.snapshot("part/runs").keys.filter { $0.hasSuffix("result.json") }.count == 2)
         let page = try String(contentsOf: workspace["part/report.html"], encoding: .utf8)
         #expect(page.contains("2 of 6 runs are done") && !page.contains("--shard") && !page.contains("--only"))
+        // Two parts become one.
+        let rest = try await Tool.run(
+            small.filter { $0 != "--output" && $0 != "lengths" } + Array(small.suffix(6))
+                + [
+                    "--output", "rest", "--shard", "1/2", "--set", "lengths=[1,2,3,4,5,6]", "--only", "*-[1-4]-seed101",
+                ], in: workspace)
+        #expect(rest.code == 0, "\(rest.errors)")
+        let whole =
+            small.filter { $0 != "--output" && $0 != "lengths" } + Array(small.suffix(6))
+            + ["--set", "lengths=[1,2,3,4,5,6]", "--merge", "part", "rest"]
+        let merged = try await Tool.run(whole + ["--output", "whole"], in: workspace)
+        #expect(
+            merged.code == 0 && merged.errors.contains("4 of 6 runs are done; the same command"), "\(merged.errors)")
+        #expect(
+            try String(contentsOf: workspace["whole/report.html"], encoding: .utf8).contains("4 of 6 runs are done"))
+        #expect(try await Tool.run(whole, in: workspace).code == 2)
+        #expect(try await Tool.run(whole + ["--output", "whole", "--dry-run"], in: workspace).code == 2)
         for wrong in ["0/2", "3/2", "1", "a/b"] {
             #expect(try await Tool.run(small + ["--shard", wrong], in: workspace).code == 2, "\(wrong)")
         }

@@ -226,7 +226,7 @@ import Tensors
         return found
     }
 
-    private func identity() throws -> ExperimentFolder.Identity {
+    func identity() throws -> ExperimentFolder.Identity {
         .init(
             experiment: study.name, settings: settings, model: base.name, precision: base.precision,
             modelParameters: base.configuration.parameterCount, weights: try base.digest(),
@@ -238,7 +238,7 @@ import Tensors
     }
 
     /// Writes the report of all that is done, by whomever: of what the folder's experiment is now.
-    private func writeReport(_ folder: ExperimentFolder) throws {
+    func writeReport(_ folder: ExperimentFolder) throws {
         func asked() throws -> (ExperimentFolder.Identity, plans: [RunPlan], done: [RunPlan]) {
             let identity = try folder.identity()
             let plans = try identity.settings == settings ? runs : study.runs(identity.settings, data)

@@ -17,6 +17,8 @@ public enum ExperimentError: Error, Equatable {
     case otherExperiment(folder: String, difference: String)
     /// A run of the folder was done in another way than it is asked for.
     case otherRun(file: String, difference: String)
+    /// Two folders have results for one run, and they are not the same.
+    case twoResults(run: String, first: String, second: String)
     /// No run has such a name.
     case noSuchRun(pattern: String, known: [String])
     /// An experiment has no scores that a picture could show.
@@ -56,6 +58,8 @@ extension ExperimentError: CustomStringConvertible, LocalizedError {
                 + "\"methods\" in a settings file"
         case .otherExperiment(let folder, let difference):
             "\(folder): an experiment is there already, and \(difference); choose another folder, or remove it"
+        case .twoResults(let run, let first, let second):
+            "the run \(run) was done twice, with two results, \(first) and \(second); leave one of them out"
         case .otherRun(let file, let difference):
             "\(file): the run was done in another way: its \(difference); give the row another name, or remove the run's "
                 + "folder to do it again"

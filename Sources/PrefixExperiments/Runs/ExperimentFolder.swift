@@ -33,6 +33,8 @@ struct ExperimentFolder {
     }
 
     private let url: URL
+    /// Where the runs are.
+    var runs: URL { url.appendingPathComponent("runs") }
     private var file: URL { url.appendingPathComponent("experiment.json") }
 
     /// Opens or makes a folder, whose `experiment.json` is then what is asked now: it may have more runs than before, or
@@ -62,7 +64,7 @@ struct ExperimentFolder {
                         folder: url.path, difference: "the folder is not empty and no experiment made it")
                 }
             }
-            try ModelFolder.makeFolder(url.appendingPathComponent("runs"))
+            try ModelFolder.makeFolder(self.runs)
             try AtomicFile.write(JSONText.document(identity).utf8, to: file)
         }
     }
@@ -100,7 +102,7 @@ struct ExperimentFolder {
         return nil
     }
 
-    private static func difference(_ found: Identity, _ asked: Identity) throws -> String? {
+    static func difference(_ found: Identity, _ asked: Identity) throws -> String? {
         if found.experiment != asked.experiment { return "it is \(found.experiment), not \(asked.experiment)" }
         if found.model != asked.model { return "its model is \(found.model), not \(asked.model)" }
         if found.precision != asked.precision {
@@ -128,7 +130,7 @@ struct ExperimentFolder {
     }
 
     private func folder(of plan: RunPlan) -> URL {
-        url.appendingPathComponent("runs").appendingPathComponent(plan.identifier)
+        runs.appendingPathComponent(plan.identifier)
     }
 
     private func resultFile(of plan: RunPlan) -> URL { folder(of: plan).appendingPathComponent("result.json") }

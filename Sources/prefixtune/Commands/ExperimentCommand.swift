@@ -46,10 +46,15 @@ struct ExperimentCommand: ComputeCommand {
     @Option(
         help: .text(
             """
-            Only every n-th run: 1/4 to 4/4 are four parts of an experiment. Parts in folders of their own become one when their \
-            runs/ are copied into one folder and the command is repeated there.
+            Only every n-th run: 1/4 to 4/4 are four parts of an experiment. Parts in folders of their own become one by --merge.
             """))
     var shard: RunChoice.Shard?
+    @Option(
+        parsing: .upToNextOption,
+        help: .folder(
+            "Folders with parts of the experiment: their runs are united in --output and reported; nothing is trained.")
+    )
+    var merge: [URL] = []
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(help: "Runs of one frozen model that are trained in the same passes, or auto: as many as memory holds.")
     var jobs = Jobs.count(1)
@@ -78,6 +83,7 @@ struct ExperimentCommand: ComputeCommand {
         Interrupt.outliveReaders()
         let folder = output ?? URL(fileURLWithPath: "experiment-\(name)")
         let experiment = try await prepared(folder)
+        guard merge.isEmpty else { return try unite(experiment) }
         if dryRun { return print(try DryRunTable(experiment.trial()).text) }
         var display = ProgressDisplay(quiet: common.quiet, unit: ProgressDisplay.percent)
         do {
@@ -93,6 +99,25 @@ struct ExperimentCommand: ComputeCommand {
             // What is done is saved, as with train: no error.
             guard case .interrupted = stop else { throw stop }
             return display.note("\(stop)")
+        }
+        print("The report is at \(experiment.output.appendingPathComponent("report.html").path)")
+    }
+
+    func validate() throws {
+        guard !merge.isEmpty else { return }
+        for (option, isGiven) in [("--dry-run", dryRun), ("--only", !only.isEmpty), ("--shard", shard != nil)]
+        where isGiven {
+            throw ValidationError("\(option) has no meaning with --merge; leave it out.")
+        }
+        if output == nil { throw ValidationError("--merge needs a folder for all; give --output, too.") }
+    }
+
+    @Compute private func unite(_ experiment: Experiment) throws {
+        let (done, total) = try experiment.merge(merge)
+        if done < total {
+            common.note(
+                "\(done) of \(counted(total, "run")) \(done == 1 ? "is" : "are") done; the same command without --merge does the rest"
+            )
         }
         print("The report is at \(experiment.output.appendingPathComponent("report.html").path)")
     }
@@ -137,7 +162,7 @@ struct ExperimentCommand: ComputeCommand {
         (choice.names, choice.shard) = (only, shard)
         return try Experiment(
             name, base: base, data: sets, settings: chosen, output: output, choice: choice, jobs: jobs.number,
-            command: ShellWords.commandLine(without: ["--only", "--shard"]), version: Version.build)
+            command: ShellWords.commandLine(without: ["--only", "--shard", "--merge"]), version: Version.build)
     }
 }
 
