@@ -111,7 +111,7 @@ import Tokenizers
             do {
                 while !Task.isCancelled, let step = try run.next() {
                     for (_, answer, token) in step.tokens where answer == 0 { continuation.yield(token) }
-                    await Compute.yield()
+                    await Task.yield()
                 }
                 continuation.finish()
             } catch {

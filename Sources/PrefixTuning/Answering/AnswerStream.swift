@@ -126,7 +126,7 @@ extension LanguageModel {
                     let number = numbers[place]
                     continuation.yield(.failed(request: number, GenerationError.notFinite(index: number)))
                 }
-                await Compute.yield()
+                await Task.yield()
             }
             continuation.finish()
         }
