@@ -29,8 +29,8 @@ public actor Compute {
     /// Lets other work that waits for the compute thread go first; returns at once where there is none.
     ///
     /// `Task.yield()` alone goes through the runtime's own threads, two of which wake for it: a third of a millisecond, a tenth of
-    /// what a token of a small model takes (Benchmarks/NOTES.md). Where somebody reads what is computed step by step, it is the right one all the same: the
-    /// reader is on its way, and waits nowhere yet.
+    /// what a token of a small model takes (Benchmarks/NOTES.md). Where somebody reads what is computed step by step, it is the
+    /// right one all the same: the reader is on its way, and waits nowhere yet.
     @Compute public static func yield() async {
         if shared.executor.hasWaitingJobs { await Task.yield() }
     }
