@@ -95,9 +95,13 @@ import Tensors
             files, for: .tuning, precision: precision, trained: TrainedAdapters(lowRank: updates, parts: parts),
             name: modelName)
         try start?.copy(into: updates, parts, settings)
-        var digester = Digester()
-        for update in updates.maps { digester.add(update.map.down.values) }
-        frozenDigest = settings.frozen == .down ? digester.digest : nil
+        if settings.frozen == .down {
+            var digester = Digester()
+            for update in updates.maps { digester.add(update.map.down.values) }
+            frozenDigest = digester.digest
+        } else {
+            frozenDigest = nil
+        }
         self.settings = settings
     }
 
