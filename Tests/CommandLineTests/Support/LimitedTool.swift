@@ -27,8 +27,11 @@ enum LimitedTool {
         environment["MALLOC_ARENA_MAX"] = "1"
         process.environment = environment
         for file in [output, errors] { try Data().write(to: file) }
-        process.standardOutput = try FileHandle(forWritingTo: output)
-        process.standardError = try FileHandle(forWritingTo: errors)
+        let writing = (try FileHandle(forWritingTo: output), try FileHandle(forWritingTo: errors))
+        process.standardOutput = writing.0
+        process.standardError = writing.1
+        // Or they stay open until all tests are done; see `Tool.start`.
+        defer { for handle in [writing.0, writing.1] { try? handle.close() } }
         try process.run()
         process.waitUntilExit()
         func text(_ file: URL) throws -> String { String(decoding: try Data(contentsOf: file), as: UTF8.self) }

@@ -54,7 +54,8 @@ enum Tool {
             process.executableURL = URL(fileURLWithPath: "/bin/bash")
         }
         process.currentDirectoryURL = workspace.folder
-        process.standardInput = try input.map { try FileHandle(forReadingFrom: $0) } ?? FileHandle.nullDevice
+        let reading = try input.map { try FileHandle(forReadingFrom: $0) }
+        process.standardInput = reading ?? FileHandle.nullDevice
         var environment = ProcessInfo.processInfo.environment
         // Many of these tests run at a time.
         environment["GOMP_SPINCOUNT"] = "0"
@@ -66,8 +67,13 @@ enum Tool {
         process.environment = environment.merging(more) { $1 }
         let running = Running(
             process: process, output: output ?? workspace.unusedLog("out"), errors: workspace.unusedLog("err"))
-        process.standardOutput = try running.handle(running.output)
-        process.standardError = try running.handle(running.errors)
+        let writing = (try running.handle(running.output), try running.handle(running.errors))
+        process.standardOutput = writing.0
+        process.standardError = writing.1
+        // A `Process` is never freed and would keep its files open until all tests are done. Where 1,365 are open, the names in
+        // /proc/self/fd fill the 32 kB that `readdir` reads at a time, and `Process.run` copies 256 bytes of the last one, which is
+        // beyond them.
+        defer { for handle in [reading, writing.0, writing.1] { try? handle?.close() } }
         try process.run()
         return running
     }
