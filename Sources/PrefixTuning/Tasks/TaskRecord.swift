@@ -73,6 +73,15 @@ public struct TaskRecord: Codable, Equatable, Sendable {
         }
     }
 
+    /// The template that conversations were written with, where it is not the model's own.
+    ///
+    /// - Throws: `ChatTemplateError`, naming the line.
+    public var ownTemplate: ChatTemplate? {
+        get throws {
+            try chatTemplate.map { try ChatTemplate($0, name: "the chat template of the adapter (\(Self.fileName))") }
+        }
+    }
+
     /// What tells one template from another.
     package static func digest(ofTemplate source: String) -> Digest {
         var digester = Digester()

@@ -110,7 +110,7 @@ package actor PrefixLibrary {
         if let known = templates[entry.id], known.stamp == entry.stamp { return known.template }
         let template: ChatTemplate?
         do {
-            template = try Self.template(in: index.place(of: entry.id))
+            template = try TaskRecord.read(from: [index.place(of: entry.id)])?.ownTemplate
         } catch {
             throw .invalidPrefix(name: entry.id, reason: Self.reason(error, folder: index.folder))
         }
@@ -118,12 +118,6 @@ package actor PrefixLibrary {
         if templates.count >= 1000 { templates = [:] }
         templates[entry.id] = (entry.stamp, template)
         return template
-    }
-
-    private static func template(in place: URL) throws -> ChatTemplate? {
-        try TaskRecord.read(from: [place])?.chatTemplate.map {
-            try ChatTemplate($0, name: "the chat template of its \(TaskRecord.fileName)")
-        }
     }
 
     /// A sentence without the server's folders.
@@ -217,7 +211,7 @@ package actor PrefixLibrary {
         }
         do {
             _ = try await ResidentPrefix.read(incoming, for: model)
-            _ = try Self.template(in: incoming)
+            _ = try TaskRecord.read(from: [incoming])?.ownTemplate
         } catch {
             throw ServingError.invalidPrefix(name: id, reason: Self.reason(error, folder: incoming))
         }

@@ -61,10 +61,7 @@ struct ChatOptions: ParsableArguments {
 
     private func templates(_ files: any ModelFiles, _ record: TaskRecord?) throws -> ChatFormat.Templates {
         guard let chatTemplate else {
-            if let source = record?.chatTemplate {
-                let name = "the chat template of the adapter (\(TaskRecord.fileName))"
-                return ChatFormat.Templates(all: try ChatTemplate(source, name: name))
-            }
+            if let own = try record?.ownTemplate { return ChatFormat.Templates(all: own) }
             guard let templates = try ChatFormat.Templates(files) else { throw ChatError.noTemplate(model: files.name) }
             return templates
         }

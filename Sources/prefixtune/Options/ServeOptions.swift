@@ -56,9 +56,7 @@
                 return try ChatTemplate(
                     String(contentsOf: chatTemplate, encoding: .utf8), name: chatTemplate.lastPathComponent)
             }
-            if let source = try files.taskRecord?.chatTemplate {
-                return try ChatTemplate(source, name: "the chat template of the adapter (\(TaskRecord.fileName))")
-            }
+            if let own = try files.taskRecord?.ownTemplate { return own }
             return try modelFiles(at: files.model).chatTemplate.map {
                 try ChatTemplate($0, name: "the model's chat template")
             }
