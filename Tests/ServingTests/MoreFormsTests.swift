@@ -114,9 +114,6 @@ extension ServedTests {
                         let refused = try await ask.complete("\"prompt\":\"a\",\"max_tokens\":1,\(fields)")
                         #expect(refused.status == 400 && refused["error.param"] == .string("prompt_logprobs"))
                     }
-                    let attention = try await ask.complete(
-                        "\"prompt\":\"a\",\"max_tokens\":1,\"prefix_attention\":true")
-                    #expect(attention.status == 400 && attention["error.param"] == .string("prefix_attention"))
                 }
             }
         }

@@ -175,6 +175,7 @@ extension RequestValue {
     }
 
     var string: String? { if case .string(let text) = self { text } else { nil } }
+    var double: Double? { if case .number(let number) = self { number } else { int.map(Double.init) } }
     var int: Int? { if case .integer(let number) = self { number } else { nil } }
     var count: Int { if case .array(let values) = self { values.count } else { 0 } }
 }

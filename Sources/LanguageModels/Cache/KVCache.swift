@@ -32,7 +32,7 @@ import Tensors
         }
 
         /// A sequence that begins after several starts in a row, whose positions add up.
-        init(after starts: [KeyValues], then history: KeyValues? = nil, reading source: [KeyValues] = []) {
+        package init(after starts: [KeyValues], then history: KeyValues? = nil, reading source: [KeyValues] = []) {
             start = starts + [history].compactMap(\.self)
             self.source = source
             nextPosition = start.reduce(0) { $0 + $1.positions }

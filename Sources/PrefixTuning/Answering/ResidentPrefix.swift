@@ -29,6 +29,8 @@ import Tensors
     public nonisolated let positions: Int
     /// Memory that it takes.
     public nonisolated let byteCount: Int
+    /// Whether it stands among what each text's model reads, an infix or embeddings before a source, and not only before it.
+    package nonisolated let standsWithinText: Bool
 
     init(_ start: InitialKeyValues, source: Source, baseDigest: Digest?, length: Int, positions: Int) {
         self.start = start
@@ -37,6 +39,7 @@ import Tensors
         self.length = length
         self.positions = positions
         byteCount = start.byteCount
+        standsWithinText = start.rowsPerText > 0
     }
 
     /// Lays out a prefix that is in memory, such as one that has just been trained.

@@ -153,6 +153,25 @@ package final class Engine: Sendable {
         try await model.network.probabilities(ofPrompt: tokens, after: prefixes.map(\.start), best: best)
     }
 
+    /// How much attention the tokens of a text from `first` on give to the prefixes that it comes after; computed between two steps.
+    ///
+    /// - Throws: ``ServingError/clientGone``.
+    package func prefixAttention(
+        _ tokens: [Int32], after prefixes: [ResidentPrefix], from first: Int, model: LanguageModel
+    ) async throws(ServingError) -> [Double] {
+        do {
+            return try await Self.shares(tokens, after: prefixes, from: first, model: model)
+        } catch {
+            throw .clientGone
+        }
+    }
+
+    @Compute private static func shares(
+        _ tokens: [Int32], after prefixes: [ResidentPrefix], from first: Int, model: LanguageModel
+    ) async throws -> [Double] {
+        try await model.network.prefixAttention(tokens, after: prefixes.map(\.start), from: first)
+    }
+
     /// Refuses new requests from now on; those that are there go on.
     package func drain() { state.withLock { $0.isDraining = true } }
 

@@ -103,14 +103,18 @@ struct Answering: Sendable {
     }
 
     private func chat(_ choices: [[ChoiceText]], _ usage: Usage) async throws -> ChatObject {
-        ChatObject(
-            id: id, created: created, model: model.id,
-            choices: choices.joined().enumerated().map { index, choice in
+        var objects: [ChatObject.Choice] = []
+        for choice in choices.joined() {
+            objects.append(
                 ChatObject.Choice(
-                    index: index, message: .init(content: choice.said),
+                    index: objects.count, message: .init(content: choice.said),
                     logprobs: logprobs.map { _ in ChatLogprobs(choice.notes) }, finishReason: choice.finish,
-                    stopReason: choice.stop, tokenIDs: sampling.returnsTokens ? choice.tokens : nil)
-            }, usage: usage, promptLogprobs: try await promptLogprobs(0))
+                    stopReason: choice.stop, tokenIDs: sampling.returnsTokens ? choice.tokens : nil,
+                    prefixAttention: try await server.prefixAttention(self, 0, choice)))
+        }
+        return ChatObject(
+            id: id, created: created, model: model.id, choices: objects, usage: usage,
+            promptLogprobs: try await promptLogprobs(0))
     }
 
     private func completion(_ choices: [[ChoiceText]], _ usage: Usage) async throws -> CompletionObject {
@@ -128,7 +132,8 @@ struct Answering: Sendable {
                             CompletionLogprobs(scored + (isEmpty ? [] : answer.notes), offset: 0, top: $0)
                         },
                         finishReason: isEmpty ? .length : answer.finish, stopReason: answer.stop,
-                        tokenIDs: sampling.returnsTokens ? answer.tokens : nil, promptLogprobs: known))
+                        tokenIDs: sampling.returnsTokens ? answer.tokens : nil,
+                        prefixAttention: try await server.prefixAttention(self, prompt, answer), promptLogprobs: known))
             }
         }
         return CompletionObject(id: id, created: created, model: model.id, choices: objects, usage: usage)

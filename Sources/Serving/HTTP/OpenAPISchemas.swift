@@ -52,6 +52,7 @@ enum OpenAPISchemas {
             "repetition_penalty": number(0, 10, open: true), "use_beam_search": flag,
             "length_penalty": number(-10, 10), "priority": integer(-10, 10), "stream": flag,
             "return_token_ids": flag, "user": optionalString, "prompt_logprobs": integer(0, 20),
+            "prefix_attention": flag,
             "stream_options": object(["include_usage": flag, "continuous_usage_stats": flag]),
             "logit_bias": .object([
                 "type": .string("object"),

@@ -64,6 +64,7 @@ extension ServingServer {
                 value: sampling.promptLogprobs != nil ? "" : "with echo",
                 advice: "this model reads the prompt with an encoder and predicts none of it")
         }
+        if sampling.measuresPrefix { try resolved.checkMeasured(by: model) }
         context.facts.note("model", resolved.id)
         let identity = context.identity
         var requests: [EngineRequest] = []

@@ -18,6 +18,8 @@ package struct CompletionObject: Codable, Equatable, Sendable {
         package var stopReason: RequestValue?
         /// vLLM's: its tokens, where they were asked for.
         package var tokenIDs: [Int32]?
+        /// Ours: how much attention went to the prefix where each of its tokens was predicted, 0 to 1.
+        package var prefixAttention: [Float]?
         /// vLLM's: what is told of the prompt's tokens, by their ids, where that was asked for.
         package var promptLogprobs: [[String: PromptLogprob]?]?
 
@@ -27,6 +29,7 @@ package struct CompletionObject: Codable, Equatable, Sendable {
             case finishReason = "finish_reason"
             case stopReason = "stop_reason"
             case tokenIDs = "token_ids"
+            case prefixAttention = "prefix_attention"
         }
 
         package func encode(to encoder: any Encoder) throws {
@@ -38,6 +41,7 @@ package struct CompletionObject: Codable, Equatable, Sendable {
             try container.encode(finishReason, forKey: .finishReason)
             try container.encodeIfPresent(stopReason, forKey: .stopReason)
             try container.encodeIfPresent(tokenIDs, forKey: .tokenIDs)
+            try container.encodeIfPresent(prefixAttention, forKey: .prefixAttention)
         }
     }
 
@@ -84,12 +88,15 @@ package struct ChatObject: Codable, Equatable, Sendable {
         package var stopReason: RequestValue?
         /// vLLM's; see ``CompletionObject/Choice/tokenIDs``.
         package var tokenIDs: [Int32]?
+        /// Ours; see ``CompletionObject/Choice/prefixAttention``.
+        package var prefixAttention: [Float]?
 
         enum CodingKeys: String, CodingKey {
             case index, message, logprobs
             case finishReason = "finish_reason"
             case stopReason = "stop_reason"
             case tokenIDs = "token_ids"
+            case prefixAttention = "prefix_attention"
         }
 
         package func encode(to encoder: any Encoder) throws {
@@ -100,6 +107,7 @@ package struct ChatObject: Codable, Equatable, Sendable {
             try container.encode(finishReason, forKey: .finishReason)
             try container.encodeIfPresent(stopReason, forKey: .stopReason)
             try container.encodeIfPresent(tokenIDs, forKey: .tokenIDs)
+            try container.encodeIfPresent(prefixAttention, forKey: .prefixAttention)
         }
     }
 

@@ -62,6 +62,11 @@ package struct CompletionRequest: Equatable, Sendable {
                 field: "prompt_logprobs", other: "stream",
                 reason: "the prompt's log-probabilities are told with a whole answer only")
         }
+        if sampling.streams, sampling.measuresPrefix {
+            throw .contradiction(
+                field: "prefix_attention", other: "stream",
+                reason: "attention is measured when the answer is complete, by reading it once more")
+        }
         if sampling.streams, sampling.usesBeams {
             throw .contradiction(
                 field: "use_beam_search", other: "stream", reason: "a beam search tells its answers at the end only")

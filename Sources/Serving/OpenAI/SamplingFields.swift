@@ -48,6 +48,8 @@ package struct SamplingFields: Equatable, Sendable {
     package var returnsTokens = false
     /// How many most probable tokens are told for each token of the prompts; nil where nothing is told of them.
     package var promptLogprobs: Int?
+    /// Whether it is told how much attention each token of the answers gives to the prefix.
+    package var measuresPrefix = false
     /// Whether the answer is sent as it grows.
     package var streams = false
     /// Streams: whether the last chunk tells how many tokens there were.
@@ -102,11 +104,7 @@ package struct SamplingFields: Equatable, Sendable {
         cacheSalt = try fields.string("cache_salt")
         returnsTokens = try fields.flag("return_token_ids") ?? false
         promptLogprobs = try fields.integer("prompt_logprobs", in: Limit.logprobs)
-        if try fields.flag("prefix_attention") ?? false {
-            throw .unsupported(
-                field: "prefix_attention", value: "true",
-                advice: "what is answered in one batch is not measured; the command prefixtune attention does that")
-        }
+        measuresPrefix = try fields.flag("prefix_attention") ?? false
         try readStreaming(&fields)
         // What says who asks, or what is always so here.
         fields.pass("user", "safety_identifier", "metadata", "store", "service_tier", "prompt_cache_key")
