@@ -78,8 +78,8 @@ class Server:
 
 
 def ours(arguments, store, *options):
-    return Server([arguments.binary, "serve", "--model", arguments.model, "--precision", arguments.precision, "--store", str(store),
-                   "--port", "0", "--threads", str(arguments.threads), *options], r" at http://[^:]+:(\d+) after")
+    return Server([arguments.binary, "serve", "--model", arguments.model, "--precision", arguments.precision, "--cache-type", arguments.cache_type, "--store",
+                   str(store), "--port", "0", "--threads", str(arguments.threads), *options], r" at http://[^:]+:(\d+) after")
 
 
 def theirs(arguments, slots):
@@ -442,6 +442,7 @@ def main():
     parser.add_argument("--binary", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--precision", default="int8")
+    parser.add_argument("--cache-type", default="f32", choices=["f32", "bf16"])
     parser.add_argument("--rows", nargs="+", required=True)
     parser.add_argument("--llama-server")
     parser.add_argument("--llama-model")

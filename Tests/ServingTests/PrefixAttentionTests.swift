@@ -1,9 +1,11 @@
+import ChatTemplates
 import Foundation
 import HTTPTypes
 import LanguageModels
 import PrefixTuning
 import Tensors
 import Testing
+import Tokenizers
 
 @testable import Serving
 
