@@ -23,7 +23,7 @@ extension CausalModel {
             _ = hiddenStates(TokenBatch([Array(tokens[range])], wanting: [rows]), cache: cache, dropout: nil)
         }
         for start in stride(from: 0, to: first, by: part) {
-            read(start..<min(start + part, first), wanting: 0)
+            read(start..<min(start + part, first), wanting: 1)
             await Compute.yield()
             try Task.checkCancellation()
         }
