@@ -9,12 +9,14 @@
 | overhead | one stream, beside `benchmark --work decode`, alternating |
 | eight | eight streams without a prefix, beside llama-server with eight slots, alternating |
 | prefixes | 64 streams over 64 prefixes of 1 to 200 positions, beside 64 over one of middle length, alternating |
+| zipf | 64 streams over 10,000 prefixes on disk, drawn by Zipf's law, with memory for 500, beside 64 over one |
+| small | wrk's 256 connections on small routes: alone, and what they leave of eight streams |
 | long | a long prompt every second beside eight streams: gaps between tokens |
 | fairness | a key with many waiting requests, and one that asks once a second |
 | overload | four times as many requests as can be served |
 | equality | answers out of a loaded server, with clients that go, byte by byte beside `prefixtune generate` |
 
-Needs Python 3.11 and numpy. Rows are printed as JSON, one to a line. Figures hold for an idle machine only.
+Needs Python 3.11 and numpy, and wrk for `small`. Rows are printed as JSON, one to a line. Figures hold for an idle machine only.
 """
 
 import argparse
@@ -257,6 +259,81 @@ def prefixes(arguments, folder):
     report("prefixes", many=medians(found["many"]), one=medians(found["one"]), ratios=ratios, median=statistics.median(ratios))
 
 
+def zipf(arguments, folder):
+    """10,000 prefixes of 1 to 20 positions, exponent 1.1, memory for 500; 640 answers of 32 tokens, 64 at a time."""
+    store, shape, count = folder / "zipf", key_shape(arguments), 10_000
+    for index in range(count):
+        write_prefix(store / f"p{index}", 1 + index % 20, shape, arguments.model, index)
+    size = sum(file.stat().st_size for index in range(20) for file in (store / f"p{index}").iterdir()) // 20
+    weights = [(rank + 1) ** -1.1 for rank in range(count)]
+    found = {"many": [], "one": []}
+    for turn in range(arguments.turns):
+        for kind in found:
+            with ours(arguments, store, "--prefix-memory", f"{500 * size}") as server:
+                draws = random.Random(turn).choices(range(count), weights, k=640) if kind == "many" else [9] * 640
+                jobs, seen, first = iter(enumerate(draws)), set(), {"cold": [], "warm": []}
+
+                async def client():
+                    for number, name in jobs:
+                        state = "warm" if name in seen else "cold"
+                        seen.add(name)
+                        status, _, times, _ = await stream(server.port, completion(f"p{name}", text(32, 640 * turn + number), 32))
+                        assert status == 200, status
+                        first[state].append(times[0])
+
+                async def measure():
+                    start = time.perf_counter()
+                    await asyncio.gather(*(client() for _ in range(64)))
+                    return 640 * 32 / (time.perf_counter() - start)
+
+                rate = asyncio.run(measure())
+                found[kind].append({"tokens_per_second": rate, "prefixes": len(seen), **{
+                    f"{state}_p{share}": percentile(times, share / 100) for state, times in first.items() for share in (50, 99) if len(times) > 1}})
+    ratios = [a["tokens_per_second"] / b["tokens_per_second"] for a, b in zip(*found.values())]
+    report("zipf", **{kind: medians(runs) for kind, runs in found.items()}, ratios=ratios, median=statistics.median(ratios))
+
+
+def small(arguments, folder):
+    """wrk -t2 -c256: /health alone, then each route beside eight streams."""
+    script = folder / "tokenize.lua"
+
+    def wrk(server, route):
+        body = json.dumps({"model": model_name(server.port), "prompt": text(32, 1)}).replace("\\", "\\\\").replace("'", "\\'")
+        script.write_text(f"wrk.method='POST'\nwrk.headers['Content-Type']='application/json'\nwrk.body='{body}'\n")
+        more = ["-s", str(script)] if route == "/tokenize" else []
+        return subprocess.Popen(["wrk", "-t2", "-c256", f"-d{arguments.seconds:.0f}s", *more, f"http://127.0.0.1:{server.port}{route}"],
+                                stdout=subprocess.PIPE, text=True)
+
+    def rate(process):
+        out = process.communicate()[0]
+        assert "Non-2xx" not in out, out
+        return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
+
+    with ours(arguments, folder / "store") as server:
+        name = model_name(server.port)
+
+        async def streams(seconds):
+            """Tokens a second of eight clients that ask again and again."""
+            end, tokens = time.perf_counter() + seconds, 0
+
+            async def client(number):
+                nonlocal tokens
+                while time.perf_counter() < end:
+                    _, _, times, _ = await stream(server.port, completion(name, text(32, number), 64))
+                    tokens += len(times)
+
+            start = time.perf_counter()
+            await asyncio.gather(*(client(number) for number in range(8)))
+            return tokens / (time.perf_counter() - start)
+
+        facts = {"health_alone": rate(wrk(server, "/health")), "tokens_alone": asyncio.run(streams(arguments.seconds))}
+        for route in ("/health", "/v1/models", "/tokenize"):
+            process = wrk(server, route)
+            kept = asyncio.run(streams(arguments.seconds - 1)) / facts["tokens_alone"]
+            facts[route] = {"requests_per_second": rate(process), "generation_kept": kept}
+        report("small", **facts)
+
+
 def long(arguments, folder):
     """Eight streams of 400 tokens; a prompt of about 900 tokens every second."""
     for name in ("prefixtune", "llama-server") if arguments.llama_server else ("prefixtune",):
@@ -455,7 +532,7 @@ def main():
     parser.add_argument("--every", type=int, default=8, help="each prefix answers every n-th prompt; 1 for all of them")
     parser.add_argument("--tokens", type=int, default=24)
     arguments = parser.parse_args()
-    known = {function.__name__: function for function in (overhead, eight, prefixes, long, fairness, overload, equality)}
+    known = {function.__name__: function for function in (overhead, eight, prefixes, zipf, small, long, fairness, overload, equality)}
     with tempfile.TemporaryDirectory() as folder:
         for row in arguments.rows:
             known[row](arguments, Path(folder))
