@@ -18,7 +18,8 @@ int ptm_start(int *rank, int *count);
 
 enum ptm_sum { ptm_sum_int64, ptm_sum_float, ptm_max_double };
 
-/// Begins to reduce `count` values over all processes, in place; they must stay where they are until it is done.
+/// Begins to reduce `count` values over all processes, in place; they must stay where they are until it is done. With fewer values than
+/// processes Open MPI sends them around a ring, which takes as many messages as there are processes, one after the other.
 int ptm_begin(enum ptm_sum what, void *values, int count);
 
 /// Whether it is done.

@@ -104,30 +104,41 @@ import Tensors
     }
 
     private func exchange<Element>(_ what: ptm_sum, _ values: UnsafeMutableBufferPointer<Element>) throws {
+        if let first = values.first, values.count < count {
+            // Fewer than processes would go around a ring.
+            var padded = Array(values) + Array(repeating: first, count: count - values.count)
+            try padded.withUnsafeMutableBufferPointer { try exchange(what, $0) }
+            for index in values.indices { values[index] = padded[index] }
+            return
+        }
         // MPI counts in 32 bits.
         var rest = values[...]
         while !rest.isEmpty {
             let part = UnsafeMutableBufferPointer(rebasing: rest.prefix(1 << 28))
-            try exchange(what, part.baseAddress, count: part.count)
+            try exchange(what, part.baseAddress, count: part.count, bytes: part.count * MemoryLayout<Element>.stride)
             rest = rest.dropFirst(part.count)
         }
     }
 
     private func exchange(
-        _ what: ptm_sum, _ values: UnsafeMutableRawPointer?, count: Int
+        _ what: ptm_sum, _ values: UnsafeMutableRawPointer?, count: Int, bytes: Int
     ) throws {
         let start = ContinuousClock.now
         try Self.check(ptm_begin(what, values, Int32(count)), "an exchange")
+        // Short at first, since a megabyte takes a millisecond; then longer, since others may validate or save. Not where much is
+        // to be sent, to which all come from a small exchange: a library may send no more than some kilobytes at each look.
+        let isLarge = bytes > 1 << 16, longest: UInt32 = isLarge ? 100 : 1000
         var nap: UInt32 = 20
         while true {
-            var isDone: Int32 = 0
-            try Self.check(ptm_is_done(&isDone), "an exchange")
-            if isDone != 0 { return }
+            for _ in 0..<(isLarge ? 8 : 1) {
+                var isDone: Int32 = 0
+                try Self.check(ptm_is_done(&isDone), "an exchange")
+                if isDone != 0 { return }
+            }
             let waited = start.duration(to: .now).seconds
             guard waited < timeout else { throw RankError.noAnswer(seconds: timeout, place: place) }
-            // Short at first, since a megabyte takes a millisecond; then longer, since others may validate or save.
             usleep(nap)
-            nap = min(1000, nap + nap / 4)
+            nap = min(longest, nap + nap / 4)
         }
     }
 
