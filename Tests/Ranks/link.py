@@ -16,60 +16,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from network import Missing, Network
+
 TIMEOUT = 5
 HOSTS = 3
-
-
-def ip(*words):
-    return subprocess.run(["ip", *words], capture_output=True, text=True)
 
 
 def skip(reason):
     print(f"skipped: {reason}")
     sys.exit(0)
-
-
-class Network:
-    """Namespaces of this process, each with an address on a bridge in one more."""
-
-    def __init__(self):
-        self.prefix = f"ptl{os.getpid()}"
-        self.switch = f"{self.prefix}s"
-        self.hosts = [f"{self.prefix}h{index}" for index in range(HOSTS)]
-        self.addresses = [f"10.77.0.{10 + index}" for index in range(HOSTS)]
-
-    def __enter__(self):
-        made = [ip("netns", "add", name).returncode for name in [self.switch] + self.hosts]
-        if any(made):
-            self.__exit__()
-            skip("network namespaces cannot be made here")
-        ip("-n", self.switch, "link", "add", "br0", "type", "bridge")
-        ip("-n", self.switch, "link", "set", "br0", "up")
-        failed = False
-        for index, (host, address) in enumerate(zip(self.hosts, self.addresses)):
-            failed |= ip("-n", self.switch, "link", "add", f"port{index}", "type", "veth", "peer", "name", "eth0", "netns", host).returncode != 0
-            ip("-n", self.switch, "link", "set", f"port{index}", "master", "br0")
-            ip("-n", self.switch, "link", "set", f"port{index}", "up")
-            ip("-n", host, "addr", "add", f"{address}/24", "dev", "eth0")
-            ip("-n", host, "link", "set", "eth0", "up")
-            ip("-n", host, "link", "set", "lo", "up")
-        if failed:
-            self.__exit__()
-            skip("namespaces cannot be joined by a bridge here")
-        return self
-
-    def __exit__(self, *_):
-        for name in self.hosts + [self.switch]:
-            ip("netns", "del", name)
-
-    def cut(self, index):
-        ip("-n", self.switch, "link", "set", f"port{index}", "down")
-
-    def processes(self):
-        found = []
-        for host in self.hosts:
-            found += [int(word) for word in ip("netns", "pids", host).stdout.split()]
-        return found
 
 
 def trainings(network):
@@ -100,13 +55,9 @@ def main():
         if not is_so:
             failures.append(name)
 
-    with tempfile.TemporaryDirectory() as name, Network() as network:
+    with tempfile.TemporaryDirectory() as name, Network(HOSTS) as network:
         folder = Path(name)
-        # What reaches a host in place of ssh: the last word is the command, the one before it the address.
-        agent = folder / "agent.sh"
-        agent.write_text("#!/bin/bash\n" + "".join(
-            f'[ "$1" = {address} ] && host={host}\n' for host, address in zip(network.hosts, network.addresses)) + 'shift\nexec ip netns exec "$host" bash -c "$*"\n')
-        agent.chmod(0o755)
+        agent = network.agent(folder / "agent.sh")
         output = folder / "run"
         train = [binary, "train", "--model", "embedded", "--data", "embedded", "--validation", "embedded", "--prefix-length", "5", "--steps", "100000",
                  "--batch-size", "12", "--tokens-per-pass", "150", "--save-every", "5", "--validate-every", "100000", "--rank-timeout", str(TIMEOUT), "--quiet",
@@ -171,4 +122,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Missing as problem:
+        skip(problem)

@@ -5,7 +5,6 @@
 """
 
 import argparse
-import hashlib
 import json
 import os
 import random
@@ -18,50 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-failures = []
-# mpirun as root, and more processes than cores: both are what a test machine has.
-ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", PREFIXTUNE_THREADS="1")
-METHODS = {
-    "prefix": ["--prefix-length", "5", "--prefix-dropout", "0.1", "--model-dropout", "0.1"],
-    "flat prefix": ["--prefix-length", "5", "--reparametrization", "none"],
-    "lora": ["--method", "lora", "--lora-dropout", "0.1"],
-    "adapter": ["--method", "adapter"],
-}
-
-
-def check(name, is_so, found=None):
-    print(f"{'ok    ' if is_so else 'FAILED'} {name}" + ("" if found is None else f": {found}"), flush=True)
-    if not is_so:
-        failures.append(name)
-
-
-def launch(launcher, ranks):
-    if launcher is None:
-        return []
-    return [launcher, "-n", str(ranks), *(["--oversubscribe"] if "openmpi" in launcher else [])]
-
-
-def command(arguments, output, *options, steps=24):
-    return [arguments.binary, "train", "--model", "embedded", "--data", "embedded", "--validation", "embedded", "--steps", str(steps), "--batch-size", "12",
-            "--tokens-per-pass", "150", "--learning-rate", "5e-3", "--validate-every", "20", "--save-every", "5", "--output", str(output), *options]
-
-
-def contents(folder):
-    """What a run leaves, but for times."""
-    found = {}
-    for path in sorted(folder.rglob("*.safetensors")):
-        found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
-    for name in ("metrics.jsonl", "validation.jsonl"):
-        lines = [json.loads(line) for line in (folder / name).read_text().splitlines()]
-        for line in lines:
-            line.pop("seconds", None)
-        found[name] = lines
-    return found
-
-
-def run(arguments, launcher, ranks, output, *options, steps=24, **more):
-    return subprocess.run(launch(launcher, ranks) + command(arguments, output, *options, steps=steps), env=ENVIRONMENT, capture_output=True, text=True,
-                          timeout=300, **more)
+from launching import ENVIRONMENT, METHODS, check, command, contents, each, ended, failures, launch, processes, run, start, wait_for_steps
+from trouble import trouble
 
 
 def bits(arguments, launchers, folder):
@@ -78,44 +35,6 @@ def bits(arguments, launchers, folder):
                 check(f"{method}, {launcher} -n {ranks}: the same bytes", same, done.stderr[-300:] or None)
                 if method == "prefix" and ranks == 3:
                     exchanged(launcher, output, ranks)
-
-
-def processes(output):
-    """The ranks that write to a folder."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            environment = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        if len(words) > 1 and words[1] == "train" and str(output) in words:
-            rank = next((int(value.split("=")[1]) for value in environment if value.startswith(("OMPI_COMM_WORLD_RANK=", "PMI_RANK="))), 0)
-            found.append((rank, int(entry.name)))
-    return sorted(found)
-
-
-def start(arguments, launcher, ranks, output, *options, steps):
-    return subprocess.Popen(launch(launcher, ranks) + command(arguments, output, *options, steps=steps), env=ENVIRONMENT, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.PIPE, text=True, start_new_session=True)
-
-
-def wait_for_steps(output, count, pause=0.05):
-    for _ in range(int(60 / pause)):
-        try:
-            if len((output / "metrics.jsonl").read_text().splitlines()) >= count:
-                return True
-        except OSError:
-            pass
-        time.sleep(pause)
-    return False
-
-
-def ended(process, seconds):
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return None
 
 
 def faults(arguments, launcher, folder):
@@ -195,52 +114,6 @@ def leaving(arguments, launcher, folder):
     check(f"{launcher}: and the state is whole", done.returncode == 0, done.stderr[-300:] or None)
 
 
-def trouble(arguments, launcher, folder):
-    """A disk that is full for rank 0, and an error of rank 1: all end soon, and it is said whose error it was."""
-    host = socket.gethostname()
-    if os.geteuid() == 0:
-        disk = folder / f"disk-{launcher}"
-        disk.mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True).returncode == 0
-    else:
-        mounted = False
-    if mounted:
-        try:
-            target = disk / "run"
-            process = start(arguments, launcher, 3, target, "--quiet", *METHODS["flat prefix"], steps=2000)
-            wait_for_steps(target, 5)
-            with open(disk / "filler", "wb", buffering=0) as file:
-                try:
-                    while file.write(bytes(4096)):
-                        pass
-                except OSError:
-                    pass
-            begun = time.time()
-            code = ended(process, 30)
-            took, text = time.time() - begun, process.stderr.read() if code is not None else ""
-            told = [line for line in text.splitlines() if line.startswith("Error")]
-            check(f"{launcher}: a full disk on rank 0 ends all", code not in (0, None) and took < 10 and not processes(target)
-                  and any("No space left" in line and str(disk) in line for line in told), f"{took:.1f} s, code {code}: {told or text[-300:]}")
-            (disk / "filler").unlink()
-            process = start(arguments, None, 1, target, "--resume", "--quiet", *METHODS["flat prefix"], steps=2000)
-            went_on = wait_for_steps(target, 40)
-            process.send_signal(signal.SIGTERM)
-            code = ended(process, 30)
-            check(f"{launcher}: the state is whole, and one process goes on from it", went_on and code in (-signal.SIGTERM, 143), code)
-        finally:
-            subprocess.run(["umount", "-l", str(disk)], capture_output=True)
-    else:
-        print(f"skipped: {launcher}: a full disk (no tmpfs can be mounted here)")
-    target = folder / f"missing-{launcher}"
-    process = each(arguments, launcher, folder, 1, target, ["--data", str(folder / "nowhere.jsonl")])
-    begun = time.time()
-    code = ended(process, 30)
-    took, text = time.time() - begun, process.stderr.read() if code is not None else ""
-    told = [line for line in text.splitlines() if line.startswith("Error")]
-    check(f"{launcher}: an error of rank 1 ends all", code not in (0, None) and took < 10 and not processes(target)
-          and any(line.startswith(f"Error on rank 1 ({host})") and "nowhere.jsonl" in line for line in told), f"{took:.1f} s, code {code}: {told or text[-300:]}")
-
-
 def again(arguments, launcher, folder):
     """The same command again and again, with other numbers of processes; what was exchanged, and where the time went."""
     steps, options = 110, METHODS["flat prefix"]
@@ -258,8 +131,7 @@ def again(arguments, launcher, folder):
     check(f"{launcher}: --resume auto says that nothing is left", done.returncode == 0 and "nothing is left to do: the run is finished" in done.stderr
           and contents(target) == contents(alone), done.stderr[-300:])
     lines = [json.loads(line) for line in (target / "ranks.jsonl").read_text().splitlines()]
-    # Steps 1 to 99 are told of with the hundredth.
-    good = [(line["step"], line["rank"]) for line in lines] == [(99, 0), (99, 1)]
+    good = [(line["step"], line["rank"]) for line in lines] == [(100, 0), (100, 1)]
     good = good and abs(sum(line["share"] for line in lines) - 1) < 1e-9
     check(f"{launcher}: ranks.jsonl", good and all(line["compute_seconds"] > 0 for line in lines), lines[:2])
 
@@ -269,22 +141,6 @@ def exchanged(launcher, target, ranks):
     stored, bytes_ = summary["stored_parameters"], summary.get("exchanged_bytes_per_step", 0)
     check(f"{launcher}: {ranks} ranks exchange the prefix's gradient", summary.get("ranks") == ranks and 8 * stored <= bytes_ < 8 * stored + 2000
           and 8 * stored < 2 * summary["trainable_parameters"], f"{bytes_} bytes a step for {stored} values")
-
-
-def each(arguments, launcher, folder, rank, target, change):
-    """Starts two processes, one of which has other options."""
-    base, other = command(arguments, target, "--quiet"), command(arguments, target, "--quiet")
-    for option, value in zip(change[::2], change[1::2]):
-        if option in other:
-            other[other.index(option) + 1] = value
-        else:
-            other += [option, value]
-    script = folder / "each.sh"
-    quote = lambda words: " ".join("'" + word + "'" for word in words)
-    script.write_text(f'#!/bin/sh\nif [ "${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}}" = {rank} ]; then exec {quote(other)}; fi\nexec {quote(base)}\n')
-    script.chmod(0o755)
-    return subprocess.Popen(launch(launcher, 2) + [str(script)], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                            start_new_session=True)
 
 
 def differences(arguments, launcher, folder):

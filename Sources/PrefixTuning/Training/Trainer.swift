@@ -209,27 +209,28 @@ import Tensors
             losses.note(pass: index, loss: Double(loss.values[0]), perTarget: perTarget)
         }
         let computed = ContinuousClock.now, together: ContinuousClock.Instant, exchanged: ContinuousClock.Instant
-        var report: RankTimes?
+        var times = ownTimes, report: RankTimes?
         do {
             // Small, and the first that all come to: what it takes is waiting.
             try losses.gather(from: ranks)
             together = .now
             try gradients.finish()
             exchanged = .now
+            times.pass_seconds += start.duration(to: computed).seconds
+            times.wait_seconds += computed.duration(to: together).seconds
+            times.exchange_seconds += together.duration(to: exchanged).seconds
+            times.work += zip(costs, owners).reduce(0) { $1.1 == ranks.index ? $0 + $1.0 : $0 }
             if !ranks.isAlone, draft.number.isMultiple(of: RankTimes.interval) {
-                report = try RankTimes(ownTimes, upTo: stepCount, from: ranks)
+                report = try RankTimes(times, upTo: draft.number, from: ranks)
             }
         } catch {
             abandon()
             throw error
         }
         let step = try finish(draft, loss: losses.loss, tokenLoss: losses.tokenLoss)
-        if let report { (rankTimes, ownTimes) = (report, RankTimes.Rank()) }
-        ownTimes.pass_seconds += start.duration(to: computed).seconds
-        ownTimes.wait_seconds += computed.duration(to: together).seconds
-        ownTimes.exchange_seconds += together.duration(to: exchanged).seconds
+        ownTimes = report == nil ? times : RankTimes.Rank()
         ownTimes.own_seconds += exchanged.duration(to: .now).seconds
-        ownTimes.work += zip(costs, owners).reduce(0) { $1.1 == ranks.index ? $0 + $1.0 : $0 }
+        if let report { rankTimes = report }
         exchangedBytes = ranks.bytes - bytes
         return step
     }

@@ -17,20 +17,23 @@ extension Train {
             switch error {
             case .noAnswer:
                 // Not the usual end: MPI's own would wait for the others, too.
-                say(error, ranks)
+                ranks.say(error)
                 _exit(75)
             // All have found it; the first says so.
             case .different, .parted: try await end(error, ranks)
-            default: throw error
+            default:
+                guard !isFirst else { throw error }
+                ranks.say(error)
+                _exit(1)
             }
         } catch let error as TrainingError {
             if case .diverged = error { try await end(error, ranks) }
             guard !isFirst else { throw error }
-            say(error, ranks)
+            ranks.say(error)
             _exit(1)
         } catch {
             guard !isFirst else { throw error }
-            say(error, ranks)
+            ranks.say(error)
             _exit(1)
         }
     }
@@ -51,14 +54,6 @@ extension Train {
         _exit(1)
     }
 
-    @Compute private func say(_ error: any Error, _ ranks: MPIRanks) {
-        Self.say(error, ranks.index, ProcessInfo.processInfo.hostName)
-    }
-
-    private static func say(_ error: any Error, _ rank: Int, _ host: String) {
-        StandardError.write("Error on rank \(rank) (\(host)): \(error)\n")
-    }
-
     /// The cores of this machine, divided among its processes, unless the launcher has divided them.
     @Compute private func shareThreads() {
         let environment = ProcessInfo.processInfo.environment
@@ -75,17 +70,8 @@ extension Train {
         let material = try await material()
         let isComplete = try train(material, into: output, lock: lock, on: ranks)
         // The others have nothing more to do, and answering a test may take hours.
-        try leave(ranks)
+        try ranks.leave()
         if isComplete { try showTest(of: material) }
-    }
-
-    @Compute private func leave(_ ranks: MPIRanks) throws {
-        let (index, host) = (ranks.index, ProcessInfo.processInfo.hostName)
-        ranks.place = "at the end"
-        try ranks.leave { error in
-            Self.say(error, index, host)
-            _exit(75)
-        }
     }
 
     @Compute private func follow(_ ranks: MPIRanks) async throws {
@@ -99,7 +85,7 @@ extension Train {
                 return Interrupt.isRequested
             }
         }
-        try leave(ranks)
+        try ranks.leave()
     }
 
     /// Throws where the processes are not of one training.

@@ -3,6 +3,22 @@ import PrefixTuning
 import Tensors
 
 extension MPIRanks {
+    /// Says that something went wrong, and where.
+    func say(_ error: any Error) { Self.say(error, rank: index) }
+
+    private nonisolated static func say(_ error: any Error, rank: Int) {
+        StandardError.write("Error on rank \(rank) (\(ProcessInfo.processInfo.hostName)): \(error)\n")
+    }
+
+    /// Leaves, once all processes do; ends this one, with code 75, where they do not.
+    func leave() throws {
+        place = "at the end"
+        try leave { [index] error in
+            Self.say(error, rank: index)
+            _exit(75)
+        }
+    }
+
     /// What is said before the first step: who trains, and how well a batch can be shared out.
     func beginning(of trainer: Trainer) -> String {
         let text = "\(count) processes, \(counted(Compute.threads, "thread")) each, \(library)"

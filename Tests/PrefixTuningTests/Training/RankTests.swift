@@ -213,7 +213,7 @@ import Testing
             #expect((trainers[0].rankTimes == nil) == (trainers[0].stepCount < 100))
         }
         let times = try #require(trainers[0].rankTimes)
-        #expect(times == trainers[1].rankTimes && times.step == 99 && times.ranks.count == 2)
+        #expect(times == trainers[1].rankTimes && times.step == 100 && times.ranks.count == 2)
         #expect(times.ranks.allSatisfy { $0.pass_seconds > 0 && $0.own_seconds > 0 && $0.work > 0 })
         #expect(times.hosts == Array(repeating: ProcessInfo.processInfo.hostName, count: 2))
         let shares = RankLine.lines(times).map(\.share)
@@ -221,7 +221,7 @@ import Testing
 
         func rank(_ seconds: Double, _ work: Double) -> RankTimes.Rank { RankTimes.Rank([seconds, 0, 0, 0, work]) }
         func slow(_ ranks: [RankTimes.Rank]) -> Int? {
-            RankTimes(step: 99, ranks: ranks, hosts: ranks.indices.map { "host\($0)" }).straggler?.rank
+            RankTimes(step: 100, ranks: ranks, hosts: ranks.indices.map { "host\($0)" }).straggler?.rank
         }
         // Twice the time for twice the work is not slow.
         #expect(slow([rank(2, 200), rank(1, 100), rank(1, 100)]) == nil)

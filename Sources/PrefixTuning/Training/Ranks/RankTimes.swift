@@ -7,7 +7,8 @@ public struct RankTimes: Sendable, Equatable {
     public struct Rank: Codable, Sendable, Equatable {
         /// Seconds of its passes through the model.
         public var pass_seconds = 0.0
-        /// Seconds of what every rank does for itself: the way back through an MLP, the optimiser.
+        /// Seconds of what every rank does for itself: the way back through an MLP, the optimiser. That of the last step, which
+        /// comes after the report, is the next report's.
         public var own_seconds = 0.0
         /// Seconds that it waited for others to finish their passes.
         public var wait_seconds = 0.0
