@@ -31,6 +31,8 @@ enum CommandError: Error, Equatable {
     case otherSeeds(folder: String, hasSeeds: Bool)
     /// Several processes cannot do what one can.
     case notByRanks(what: String)
+    /// One process cannot measure what several exchange.
+    case nothingToExchange
     /// An adapter does not record its model.
     case modelNotRecorded(adapter: String)
     /// The model that an adapter records is not here.
@@ -79,6 +81,8 @@ extension CommandError: CustomStringConvertible {
                 + "; continue with --resume and nothing of seeds, or choose another output folder"
         case .notByRanks(let what):
             "\(what) is not shared out among several processes; start one, or give --ranks one and each its own output folder"
+        case .nothingToExchange:
+            "one process exchanges nothing; start several: mpirun -n 2 prefixtune benchmark --work exchange"
         case .modelNotRecorded(let adapter):
             "\(adapter) does not record the model that it was trained on; name it with --model"
         case .recordedModelMissing(let adapter, let model):

@@ -83,6 +83,27 @@ import Testing
             ))
     }
 
+    @Test func theExchangeNeedsSeveralProcesses() async throws {
+        let workspace = try Workspace()
+        let alone = try await Tool.run(Self.small + ["--work", "exchange"], in: workspace)
+        #expect(alone.code == 1 && alone.output == "")
+        #expect(alone.errors.contains("one process exchanges nothing; start several: mpirun -n 2 "), "\(alone.errors)")
+        for (options, sentence) in [
+            (["--work", "exchange", "train"], "--work exchange is measured by itself."),
+            (["--work", "exchange", "--profile"], "--profile has no meaning with --work exchange."),
+            (["--values", "10"], "--values has no meaning without --work exchange."),
+            (["--work", "exchange", "--latency", "10"], "--latency has no meaning without --bandwidth."),
+            (["--work", "exchange", "--values", "0"], "--values is 0, but 1 to 268435456 are possible."),
+            (
+                ["--work", "exchange", "--bandwidth", "0"],
+                "--bandwidth is 0.0, but a number of Mbit/s above 0 is needed."
+            ),
+        ] {
+            let refused = try await Tool.run(Self.small + options, in: workspace)
+            #expect(refused.code == 2 && refused.errors.contains(sentence), "\(refused.errors)")
+        }
+    }
+
     @Test func sizesThatDoNotFit() async throws {
         let workspace = try Workspace()
         let result = try await Tool.run(Self.small + ["--new-tokens", "100000"], in: workspace)

@@ -168,6 +168,30 @@ def output(arguments, launcher, folder):
     check(f"{launcher}: --seeds is refused", done.returncode != 0 and "--seeds is not shared out" in done.stderr, done.stderr[-200:])
 
 
+def exchange(arguments, launcher, folder):
+    """What two processes exchange in a step, without a training: bytes are counted, times only have to be there."""
+    words = [arguments.binary, "benchmark", "--work", "exchange", "--rounds", "3"]
+
+    def measured(ranks, *options):
+        return subprocess.run(launch(launcher, ranks) + words + list(options), env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+
+    done = measured(2, "--model", "embedded", "--prefix-length", "5", "--bandwidth", "1000", "--latency", "0", "--json")
+    lines = done.stdout.splitlines()
+    report = json.loads(lines[0]) if len(lines) == 1 else {"sums": []}
+    sums = {found["reduction"]: found for found in report["sums"]}
+    # 5 positions of keys and values of the embedded model; the greatest of the leaf; and of each pass three numbers about its loss.
+    values = 5 * 2 * 4 * 192
+    good = done.returncode == 0 and report["values"] == values and report["processes"] == 2 and report["smallest_seconds"] > 0
+    for reduction, width in {"exact": 8, "fast": 4}.items():
+        bytes_, found = width * values + 8 + 2 * 24, sums.get(reduction, {})
+        good = good and found.get("bytes_per_step") == found.get("wire_bytes_per_step") == bytes_ and len(found["seconds"]) == 3
+        good = good and found["median_seconds"] == sorted(found["seconds"])[1] > 0 and abs(found["paper_seconds"] / (bytes_ * 8 / 1e9 * 1538 / 1448) - 1) < 1e-9
+    check(f"{launcher}: the exchange of a step by itself", good, done.stderr[-300:] or done.stdout[:300])
+    done = measured(3, "--values", "1000")
+    check(f"{launcher}: and of any number of values, for people", done.returncode == 0 and "3 processes, " in done.stdout and "1000 values" in done.stdout
+          and done.stdout.count("0.008 MB from each process and as much back") == 1, done.stderr[-300:] or done.stdout)
+
+
 def without(arguments, folder):
     """A launcher's word, and no MPI: as on a machine that has none."""
     environment = dict(ENVIRONMENT, OMPI_COMM_WORLD_SIZE="2", PREFIXTUNE_MPI="/nonexistent/libmpi.so")
@@ -175,6 +199,8 @@ def without(arguments, folder):
     check("no library: a sentence", done.returncode == 1 and "/nonexistent/libmpi.so cannot be used as MPI library" in done.stderr, done.stderr[-200:])
     linked = subprocess.run(["ldd", arguments.binary], capture_output=True, text=True).stdout
     check("no MPI is linked", "mpi" not in linked)
+    done = subprocess.run([arguments.binary, "benchmark", "--work", "exchange", "--values", "9"], env=ENVIRONMENT, capture_output=True, text=True)
+    check("one process exchanges nothing: a sentence", done.returncode == 1 and "one process exchanges nothing" in done.stderr, done.stderr[-200:])
     done = run(arguments, None, 1, folder / "left", "--ranks", "one", "--quiet", steps=2)
     check("--ranks one", done.returncode == 0, done.stderr or None)
 
@@ -208,7 +234,7 @@ def article(arguments, launcher, folder):
         check(f"{launcher}: the article: {block.splitlines()[-1][:60]} …", good, done.stderr[-300:] if not good else None)
 
 
-PARTS = {"faults": faults, "leaving": leaving, "again": again, "trouble": trouble, "differences": differences, "output": output, "article": article}
+PARTS = {"faults": faults, "leaving": leaving, "again": again, "trouble": trouble, "exchange": exchange, "differences": differences, "output": output, "article": article}
 
 
 def main():

@@ -16,13 +16,27 @@ struct Benchmark: ComputeCommand {
             that does them, or bytes over bandwidth, both measured here. A ratio above 100% means that the cache held \
             what the floor takes from memory.
 
+            Under mpirun, --work exchange measures what the processes exchange in a training step, without a model's work: with \
+            sums of integers, as in training, and of floats.
+
             EXAMPLE
               prefixtune benchmark --model gpt2 --work train --batch-size 10 --profile
+              mpirun -n 2 prefixtune benchmark --model gpt2 --work exchange --bandwidth 1000
             """)
 
     @Option(help: ModelName.help) var model: ModelName?
-    @Option(parsing: .upToNextOption, help: "train, prefill (reading prompts) or decode; all by default.") var work:
-        [SpeedBenchmark.Work] = []
+    /// What is measured.
+    enum Work: String, CaseIterable, Codable, ExpressibleByArgument {
+        case train, prefill, decode, exchange
+
+        /// What one process can do by itself.
+        var alone: SpeedBenchmark.Work? { SpeedBenchmark.Work(rawValue: rawValue) }
+    }
+
+    @Option(
+        parsing: .upToNextOption,
+        help: "train, prefill (reading prompts) or decode; all three by default. Or exchange, under mpirun.") var work:
+        [Work] = []
     @Option(help: WeightPrecision.help) var precision = WeightPrecision.float32
     @Option(help: CacheType.help) var cacheType = CacheType.float32
     @Option(help: .n("Examples per training step, or prompts answered side by side.")) var batchSize = 1
@@ -40,10 +54,17 @@ struct Benchmark: ComputeCommand {
     @Option(help: "Format of the data: \(TuningTask.choices).") var task = TuningTask.jsonl
     @Flag(help: "Show every operation beside its floor.") var profile = false
     @Flag(help: "Print JSON, one line per kind of work.") var json = false
+    @OptionGroup(title: "Exchange between processes") var exchange: ExchangeOptions
     @OptionGroup(title: "General") var common: CommonOptions
 
     func validate() throws {
-        try ModelName.validate(model, orAdapter: false)
+        if exchange.values == nil { try ModelName.validate(model, orAdapter: false) }
+        if work.contains(.exchange) {
+            guard work == [.exchange] else { throw ValidationError("--work exchange is measured by itself.") }
+            guard !profile else { throw ValidationError("--profile has no meaning with --work exchange.") }
+        } else if let name = exchange.given {
+            throw ValidationError("\(name) has no meaning without --work exchange.")
+        }
         for (name, value, least) in [
             ("batch-size", batchSize, 1), ("beams", beams, 1), ("prefix-length", prefixLength, 0),
             ("prefixes", prefixes, 1), ("hidden-width", hiddenWidth, 0), ("prompt-length", promptLength, 1),
@@ -59,9 +80,10 @@ struct Benchmark: ComputeCommand {
     }
 
     @Compute func compute() async throws {
+        if work == [.exchange] { return try await measureExchange() }
         if profile { Compute.startProfiling() }
         let rates = profile ? try MachineRates.measured() : nil
-        let works = work.isEmpty ? SpeedBenchmark.Work.allCases : work
+        let works = work.isEmpty ? SpeedBenchmark.Work.allCases : work.compactMap(\.alone)
         let model = try ModelName.chosen(self.model, adapters: [], common)
         let folder = try await model.located(quiet: common.quiet)
         let loaded = try LanguageModel.load(
@@ -105,8 +127,6 @@ struct Benchmark: ComputeCommand {
         return try task.readForTraining(data.map(\.url)).compactMap { try tokenizer.example($0) }
     }
 }
-
-extension SpeedBenchmark.Work: ExpressibleByArgument {}
 
 extension MachineRates {
     fileprivate var line: String {
