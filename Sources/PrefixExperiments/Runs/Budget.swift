@@ -16,6 +16,9 @@ struct Budget {
         add(limit: settings.trainExamples, defaults.trainExamples, "training examples")
         add(limit: settings.testSources, defaults.testSources, "test sources")
         add(settings.seeds.count, defaults.seeds.count, "seed")
+        if let ours = settings.federated, let usual = defaults.federated {
+            add(ours.rounds * ours.localSteps, usual.rounds * usual.localSteps, "step", suffix: " of a client")
+        }
         if usesSubsets { add(settings.subsets, defaults.subsets, "subset") }
     }
 
@@ -30,9 +33,9 @@ struct Budget {
                 : ". Differences may be those of the budget, not of the methods.")
     }
 
-    private mutating func add(_ count: Int, _ usual: Int, _ noun: String) {
+    private mutating func add(_ count: Int, _ usual: Int, _ noun: String, suffix: String = "") {
         guard count < usual else { return }
-        parts.append("\(count) \(noun)\(count == 1 ? "" : "s") instead of \(usual)")
+        parts.append("\(count) \(noun)\(count == 1 ? "" : "s")\(suffix) instead of \(usual)")
         least = min(least, Double(count) / Double(usual))
     }
 

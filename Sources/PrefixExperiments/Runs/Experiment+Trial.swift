@@ -34,7 +34,8 @@ extension Experiment {
                 plan: plan, trainableParameters: run.method.trainableParameterCount,
                 storedParameters: run.method.storedParameterCount, examples: run.examples,
                 steps: run.trainer.totalSteps,
-                seconds: Double(run.trainer.totalSteps) * rate.step + Double(data.test.count) * rate.answer)
+                seconds: Double(run.trainer.totalSteps) * (plan.federation?.meanClients ?? 1) * rate.step
+                    + Double(data.test.count) * rate.answer)
         }
     }
 

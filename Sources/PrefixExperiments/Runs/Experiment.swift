@@ -131,7 +131,9 @@ import Tensors
         _ pending: inout [RunPlan], others: inout [RunPlan], _ folder: ExperimentFolder, _ clock: inout ExperimentClock
     ) throws -> [(plan: RunPlan, lock: FolderLock)]? {
         var claims: [(plan: RunPlan, lock: FolderLock)] = []
-        func joins(_ plan: RunPlan) throws -> Bool { plan.method.joins(on: try dataSet(plan).task) }
+        func joins(_ plan: RunPlan) throws -> Bool {
+            try plan.federation == nil && plan.method.joins(on: dataSet(plan).task)
+        }
         while let plan = pending.first, claims.count < jobs {
             if let first = claims.first { guard try joins(first.plan), try joins(plan) else { break } }
             pending.removeFirst()
@@ -151,10 +153,21 @@ import Tensors
     /// - Returns: Nil where asked to stop.
     private func train(
         _ plans: [RunPlan], _ clock: inout ExperimentClock, _ report: (Event) -> Void, _ shouldStop: () -> Bool
-    ) throws -> [RunTraining]? {
+    ) throws -> [any TrainedRun]? {
         if study.measuresMemory || plans.contains(where: { !$0.method.method.leavesModel }) { base.release() }
         if study.measuresMemory { ProcessMemory.resetPeak() }
         let tape = Tape()
+        if let plan = plans.first, plan.federation != nil {
+            let rounds = try FederatedTraining(
+                plan, data: dataSet(plan), base: base, settings: settings, passTape: tape)
+            let isWhole = try rounds.run(
+                note: { step, steps in
+                    clock.step(plan, examples: rounds.settings.batchSize)
+                    report(
+                        .step(step, run: plan, totalSteps: steps, share: clock.share, secondsLeft: clock.secondsLeft))
+                }, shouldStop: shouldStop)
+            return isWhole ? [rounds] : nil
+        }
         let runs = try plans.map { plan in
             try RunTraining(plan, data: dataSet(plan), base: base, settings: settings, passTape: tape)
         }
@@ -194,13 +207,14 @@ import Tensors
     }
 
     /// Tests a run.
-    private func test(_ run: RunTraining, together: Bool) throws -> (RunResult, [String]) {
-        let peak = ProcessMemory.peak, stepCount = run.trainer.stepCount
+    private func test(_ run: any TrainedRun, together: Bool) throws -> (RunResult, [String]) {
+        let peak = ProcessMemory.peak, stepCount = run.stepCount
         let testedStep = run.restoreBest()
         let start = ContinuousClock.now
         let test = RunTest(data: try dataSet(run.plan), settings: settings)
         // What scoring loads would be counted as memory of the next run.
-        let isTested = run.failure == nil && !study.measuresMemory
+        let isTested =
+            run.failure == nil && !study.measuresMemory && run.plan.federation?.strategy != .alone
         let answers =
             isTested
             ? try test.answers(of: run.method, words: run.plan.method.textBeforeSource)
@@ -209,13 +223,13 @@ import Tensors
         let result = RunResult(
             plan: run.plan, trainableParameters: run.method.trainableParameterCount,
             storedParameters: run.method.storedParameterCount, modelParameters: base.configuration.parameterCount,
-            examples: run.examples, batchSize: run.trainer.settings.batchSize,
-            learningRate: run.trainer.settings.learningRate, steps: stepCount, testedStep: testedStep,
+            examples: run.examples, batchSize: run.settings.batchSize,
+            learningRate: run.settings.learningRate, steps: stepCount, testedStep: testedStep,
             tokens: run.tokens, seconds: run.seconds,
             peakMemory: study.measuresMemory && !together ? peak : nil, training: run.thinnedTraining,
             validation: run.validations, cutSources: answers.cut, testSeconds: seconds,
             tests: isTested ? try test.scores(answers.texts) : [],
-            failure: run.failure.map { "\($0)" })
+            failure: run.failure.map { "\($0)" }, federated: run.federated)
         return (result, answers.texts)
     }
 

@@ -28,7 +28,7 @@ struct ExperimentClock {
             case .epochs(let count): count * examples
             case .steps(let count): count * min(training.batchSize, examples)
             }
-        return Double(read) + 3 * Double(data.test.count)
+        return Double(read) * (plan.federation?.meanClients ?? 1) + 3 * Double(data.test.count)
     }
 
     /// A step of a run read some examples.

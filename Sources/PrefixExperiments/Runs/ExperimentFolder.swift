@@ -163,7 +163,9 @@ struct ExperimentFolder {
         let lines = try texts.map { try JSONText.line(Line(text: $0)) }
         try AtomicFile.write(lines.joined().utf8, to: folder.appendingPathComponent("texts.jsonl"))
         // Whole models would fill the disk.
-        if result.failure == nil, !result.plan.method.method.trainsWeights {
+        if result.failure == nil, !result.plan.method.method.trainsWeights,
+            result.plan.federation?.leavesAdapter ?? true
+        {
             try method.write(to: folder.appendingPathComponent("adapter"))
         }
         try AtomicFile.write(JSONText.document(result).utf8, to: folder.appendingPathComponent("result.json"))

@@ -106,6 +106,12 @@ extension ExperimentSettings {
             let keys = row.keys.sorted()
             try check(keys, MethodSettings.CodingKeys.allCases.map(\.stringValue), "methods.\(name).")
         }
+        let federated = object["federated"] as? [String: Any] ?? [:]
+        try check(federated.keys.sorted(), FederationSettings.CodingKeys.allCases.map(\.stringValue), "federated.")
+        for (name, scenario) in (federated["scenarios"] as? [String: Any] ?? [:]).sorted(by: { $0.key < $1.key }) {
+            let keys = (scenario as? [String: Any] ?? [:]).keys.sorted()
+            try check(keys, Federation.CodingKeys.allCases.map(\.stringValue), "federated.scenarios.\(name).")
+        }
         do {
             return try JSONDecoder().decode(Self.self, from: JSONSerialization.data(withJSONObject: object))
         } catch DecodingError.typeMismatch(let type, let context) where "\(type)".hasPrefix("Array<") {
@@ -131,7 +137,7 @@ extension ExperimentSettings {
     static let choosingRuns = Set(
         [
             CodingKeys.methods, .rows, .seeds, .lengths, .sizes, .subsets, .stepsBySize, .shares, .initializations,
-            .rates,
+            .rates, .federated,
         ].map(\.stringValue))
 
     enum CodingKeys: String, CodingKey, CaseIterable {
@@ -140,6 +146,6 @@ extension ExperimentSettings {
         case testSources = "test_sources", trainExamples = "train_examples"
         case validationExamples = "validation_examples", validations, keepsBest = "keeps_best", bootstrap
         case tokensPerPass = "tokens_per_pass", lengths, sizes, subsets, validationShare = "validation_share"
-        case stepsBySize = "steps_by_size", shares, initializations, rates
+        case stepsBySize = "steps_by_size", shares, initializations, rates, federated
     }
 }

@@ -57,6 +57,8 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
     public var initializations: [String]
     /// Learning rates by row, where they vary; rates.
     public var rates: [String: [Double]]?
+    /// Clients, rounds and what is compared; federated.
+    var federated: FederationSettings?
 
     /// The rows with their methods.
     ///
@@ -118,6 +120,7 @@ public struct ExperimentSettings: Codable, Equatable, Sendable {
                 rates.allSatisfy { $0 > 0 && $0.isFinite } && Set(rates).count == rates.count, "rates.\(name)",
                 "a list of different numbers above 0")
         }
+        try federated?.validate()
         _ = try rowsWithMethods()
     }
 }

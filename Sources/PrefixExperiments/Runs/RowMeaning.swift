@@ -4,8 +4,12 @@ import Reports
 
 /// A row of a table in words: its name is short.
 enum RowMeaning {
-    /// What is trained in a run's row.
+    /// What is trained in a run's row, and how, where it is in rounds.
     static func text(_ plan: RunPlan) -> String {
+        trained(plan) + (plan.federation.map { "; \($0.meaning)" } ?? "")
+    }
+
+    private static func trained(_ plan: RunPlan) -> String {
         let method = plan.method
         let positions = plan.method.length.map { "\($0) position\($0 == 1 ? "" : "s")" } ?? "positions"
         let hidden = method.hiddenWidth.map {
@@ -26,7 +30,8 @@ enum RowMeaning {
             guard let share = method.share else { return "bottleneck adapters in every layer" }
             return "bottleneck adapters in every layer, as wide as comes nearest to "
                 + "\(ReportNumber.short(100 * share))% of the model, and one unit at least"
-        case .lora: return "updates of rank \(method.rank ?? 8) (LoRA)"
+        case .lora:
+            return "updates of rank \(method.rank ?? 8) (LoRA)" + (method.freeze == .down ? ", of which B alone" : "")
         case .promptTuning: return "\(positions) before the text: embeddings alone"
         case .pTuning: return "\(positions) before the text: embeddings that an MLP gives"
         case .embeddingOnly:

@@ -26,9 +26,11 @@ public struct RunPlan: Codable, Equatable, Sendable {
     public var point: Double?
     /// Fixes initial values, the order of the data and dropout.
     public var seed: UInt64
+    /// How it is trained in federated rounds; nil where one machine has all data.
+    var federation: Federation?
 
     private enum CodingKeys: String, CodingKey {
-        case row, dataSet = "data_set", method, subset, point, seed
+        case row, dataSet = "data_set", method, subset, point, seed, federation
     }
 
     /// Its folder's name: different for all runs of an experiment.
@@ -119,12 +121,14 @@ public struct RunResult: Codable, Sendable {
     public var tests: [Test]
     /// The error that ended training early, where one did: a divergence.
     public var failure: String?
+    /// What federated rounds came to beside.
+    var federated: FederatedResult?
 
     private enum CodingKeys: String, CodingKey {
         case plan, trainableParameters = "trainable_parameters", storedParameters = "stored_parameters"
         case modelParameters = "model_parameters", examples, batchSize = "batch_size", learningRate = "learning_rate"
         case steps, testedStep = "tested_step", tokens, seconds, peakMemory = "peak_memory", training, validation
-        case cutSources = "cut_sources", testSeconds = "test_seconds", tests, failure
+        case cutSources = "cut_sources", testSeconds = "test_seconds", tests, failure, federated
     }
 
     /// The value of a score on a part of the test set.

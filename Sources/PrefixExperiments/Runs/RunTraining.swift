@@ -4,7 +4,7 @@ import PrefixTuning
 import Tensors
 
 /// A run in training: its trainer, its curves, and the parameters of its least validation loss.
-@Compute final class RunTraining {
+@Compute final class RunTraining: TrainedRun {
     let plan: RunPlan
     let method: any TuningMethod
     let trainer: Trainer
@@ -18,6 +18,10 @@ import Tensors
     var seconds = 0.0
     private(set) var failure: TrainingError?
     private var best: (step: Int, parameters: [[Float]])?
+
+    var settings: TrainingSettings { trainer.settings }
+    var stepCount: Int { trainer.stepCount }
+    var federated: FederatedResult? { nil }
 
     /// Prepares a run.
     ///
@@ -79,7 +83,9 @@ import Tensors
     }
 
     /// The training curve in at most about 50 means of neighbouring steps.
-    var thinnedTraining: [RunResult.Point] {
+    var thinnedTraining: [RunResult.Point] { Self.thinned(training) }
+
+    nonisolated static func thinned(_ training: [RunResult.Point]) -> [RunResult.Point] {
         let width = max(1, training.count / 50)
         return stride(from: 0, to: training.count, by: width).map { start in
             let part = training[start..<min(start + width, training.count)]

@@ -66,6 +66,7 @@ enum Studies {
     static let all: [any Study] = [
         TableToTextStudy(), SummarizationStudy(), ExtrapolationStudy(), LowDataStudy(), PrefixLengthStudy(),
         InitializationStudy(), AblationStudy(), DataEfficiencyStudy(), SpeedStudy(), RatesStudy(),
+        FederatedStudy(),
     ]
 
     /// The study of a name.

@@ -106,6 +106,11 @@ struct Comparison {
         return difference + tolerance < -noise ? .doesNotHold : .tooClose
     }
 
+    /// What was computed elsewhere.
+    init(difference: Double?, noise: Double?, evidence: String) {
+        (self.difference, self.noise, self.evidence) = (difference, noise, evidence)
+    }
+
     /// Two things measured once, of which less is better.
     init(lessOf value: Double, than other: Double, evidence: String) {
         difference = other - value

@@ -61,7 +61,11 @@ extension StudyResults {
                 var names: [String] = []
                 for run in scored where !names.contains(run.plan.row) { names.append(run.plan.row) }
                 // In the order of the settings, whichever runs were done first.
-                let order = settings.rows + settings.initializations
+                let order =
+                    settings.rows + settings.initializations
+                    + settings.rows.flatMap { row in
+                        (settings.federated?.plan[row] ?? []).map { FederatedStudy.row(row, $0) }
+                    }
                 names.sort { order.firstIndex(of: $0) ?? .max < order.firstIndex(of: $1) ?? .max }
                 return Cells(
                     dataSet: data.name, split: split,

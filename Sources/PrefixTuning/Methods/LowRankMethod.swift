@@ -119,7 +119,7 @@ import Tensors
     public var parameters: [(name: String, value: Tensor)] { tensors.filter { $0.value.gradient != nil } }
 
     /// All that an adapter holds.
-    private var tensors: [(name: String, value: Tensor)] {
+    package var tensors: [(name: String, value: Tensor)] {
         let names = model.configuration.parts, root = "base_model.model."
         let updated = Set(updates.maps.map(\.module))
         return updates.maps.flatMap { update in
