@@ -62,7 +62,8 @@ def runs(binary):
             yield command, option, [command, f"--{option}={value}", *arguments, *more], value
     for setting in TABLE["settings"]:
         key = setting.partition("=")[0]
-        arguments = [word for word in TABLE["commands"]["experiment"] if not word.startswith(key + "=")]
+        command = "experiment federated" if key.startswith("federated.") else "experiment"
+        arguments = [word for word in TABLE["commands"][command] if not word.startswith(key + "=")]
         for value in TABLE["values"]:
             yield "experiment", key.rpartition(".")[2], ["experiment", *arguments, setting.replace("N", value)], value
 
