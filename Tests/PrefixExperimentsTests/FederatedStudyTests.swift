@@ -172,6 +172,19 @@ import Testing
         }
     }
 
+    @Test("what noise leaves no numbers of is a run that did not end, and the others go on")
+    func divergence() throws {
+        try withTrainingFolder { folder in
+            let results = try Self.run(
+                folder, #"prefix-flat=["loud","still"]"#,
+                [
+                    #"federated.scenarios={"loud": {"clip": 1e300, "noise": 1e300}, "still": {"clip": 1, "noise": 1e-300}}"#
+                ])
+            #expect(results[0].failure?.contains("diverged") == true && results[0].tests.isEmpty, "\(results[0])")
+            #expect(results[1].failure == nil && results[1].federated?.epsilon == nil)
+        }
+    }
+
     @Test("too few topics for clients of one each is said")
     func tooFewTopics() {
         let error = failure(ExperimentError.self) {

@@ -166,11 +166,16 @@ import Tensors
         }
         var chance = SeededGenerator(seed: plan.seed &* 0x94d0_49bb_1331_11eb &+ UInt64(round))
         change = privacy.noisy(change, clients: federation.meanClients, &chance)
-        method.trainedValues = strategy.next(start, change: change, round: round)
+        let next = strategy.next(start, change: change, round: round)
+        guard next.allSatisfy(\.isFinite) else {
+            throw TrainingError.diverged(
+                step: stepCount, loss: .nan, gradientNorm: .nan, learningRate: settings.learningRate)
+        }
+        method.trainedValues = next
         if let products, !values.isEmpty, federation.strategy != .fedAdam, !federation.isPrivate {
             result.aggregationErrors =
                 (result.aggregationErrors ?? [])
-                + [products.error(of: values, weights: weights, mean: method.trainedValues)]
+                + [products.error(of: values, weights: weights, mean: next)]
         }
     }
 
@@ -224,11 +229,10 @@ import Tensors
     private func account() {
         guard let noise = federation.noise, noise > 0 else { return }
         let delta = federation.delta ?? 1e-5
-        (result.delta, result.epsilon) = (
-            delta,
-            PrivacyAccountant.epsilon(
-                noise: noise, sampling: federation.participation ?? 1, rounds: federation.rounds ?? 1, delta: delta)
-        )
+        let epsilon = PrivacyAccountant.epsilon(
+            noise: noise, sampling: federation.participation ?? 1, rounds: federation.rounds ?? 1, delta: delta)
+        // Noise next to nothing bounds nothing, and JSON has no word for that.
+        if epsilon.isFinite { (result.delta, result.epsilon) = (delta, epsilon) }
     }
 
     func restoreBest() -> Int { stepCount }
