@@ -71,7 +71,11 @@ struct FederatedStudy: Study {
                         runs(prefix, scenario), of: runs(prefix, FederationSettings.central),
                         score: results.mainScore(of: data), split: results.splits(of: data).last ?? ""))
             }
-            let errors = results.runs.filter { $0.plan.dataSet == data && $0.federated?.aggregationErrors != nil }
+            // The product of one client's matrices is exact.
+            let errors = results.runs.filter {
+                $0.plan.dataSet == data && $0.federated?.aggregationErrors != nil
+                    && $0.plan.federation?.clients ?? 1 > 1
+            }
             func largest(_ isMeant: (RunPlan) -> Bool) -> Double? {
                 errors.filter { isMeant($0.plan) }.flatMap { $0.federated?.aggregationErrors ?? [] }.max()
             }
